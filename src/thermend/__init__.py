@@ -1,0 +1,58 @@
+"""thermend mends thermal-infrared images. This is the public API; everything in it is loaded when first used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from thermend.version import __version__
+
+if TYPE_CHECKING:
+    from thermend.diagnosis import Diagnosis, diagnose
+    from thermend.errors import InputError, MissingDependencyError, ThermendError, UsageError
+    from thermend.image import ThermalImage
+    from thermend.io import read
+    from thermend.restoration import Restorer, enhance, load
+
+_HOME = {
+    "Diagnosis": "thermend.diagnosis",
+    "diagnose": "thermend.diagnosis",
+    "InputError": "thermend.errors",
+    "MissingDependencyError": "thermend.errors",
+    "ThermendError": "thermend.errors",
+    "UsageError": "thermend.errors",
+    "ThermalImage": "thermend.image",
+    "read": "thermend.io",
+    "Restorer": "thermend.restoration",
+    "enhance": "thermend.restoration",
+    "load": "thermend.restoration",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'thermend' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])
+
+
+__all__ = [
+    "Diagnosis",
+    "InputError",
+    "MissingDependencyError",
+    "Restorer",
+    "ThermalImage",
+    "ThermendError",
+    "UsageError",
+    "__version__",
+    "diagnose",
+    "enhance",
+    "load",
+    "read",
+]

@@ -1,0 +1,39 @@
+"""What can go wrong, in words that a user can act on.
+
+Every error that thermend raises on purpose derives from :class:`ThermendError`; the command line prints its message as
+one line and never a traceback.
+"""
+
+from __future__ import annotations
+
+import os
+
+
+class ThermendError(Exception):
+    """Base of all errors that thermend raises on purpose."""
+
+
+class InputError(ThermendError):
+    """A file that cannot be read, or written, or makes no sense as a thermal image.
+
+    Parameters
+    ----------
+    path : path of the file; the message begins with it
+    reason : what is wrong with it, and where it helps, what to do
+    """
+
+    def __init__(self, path: str | os.PathLike[str], reason: str) -> None:
+        super().__init__(f"{os.fspath(path)}: {reason}")
+        self.path = os.fspath(path)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (self.path, self.reason)
+
+
+class UsageError(ThermendError, ValueError):
+    """A call that cannot be carried out as asked: a wrong option, an unknown name, a mode that a method does not have."""
+
+
+class MissingDependencyError(UsageError):
+    """Something optional is not installed; the message holds the line that installs it."""

@@ -1,0 +1,142 @@
+"""`ThermalImage`: the pixels of one thermal picture, what they mean, and what its file said about them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from thermend.errors import UsageError
+
+Unit = Literal["celsius", "counts", "display"]
+Depth = Literal["uint8", "uint16", "float32"]
+
+ZERO_CELSIUS_IN_KELVIN = 273.15
+MAX_PIXELS = 200_000_000
+"""Images with more pixels than this are refused before anything is decoded."""
+
+_DEPTH_RANGE: dict[str, tuple[float, float]] = {"uint8": (0.0, 255.0), "uint16": (0.0, 65535.0)}
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a file said besides its pixels; carried through to the result unchanged.
+
+    Attributes
+    ----------
+    camera : maker and model, as written by the camera
+    time : time of capture in EXIF's form, ``YYYY:MM:DD HH:MM:SS``
+    emissivity : 0 to 1, as used for the temperatures in `ThermalImage.pixels`
+    reflected_temperature : reflected apparent temperature, degrees Celsius
+    distance : object distance, metres
+    palette : name of the colour palette that the pixels were mapped back from, if they were
+    exif : EXIF block in TIFF form, without thumbnail (GPS included)
+    xmp : XMP packet
+    geotiff : GeoTIFF and GDAL tags by number, as (TIFF type, value)
+    nodata : the value that stands for "no data" in the file (GDAL_NODATA)
+    provenance : what thermend wrote into the file when it made it
+    """
+
+    camera: str | None = None
+    time: str | None = None
+    emissivity: float | None = None
+    reflected_temperature: float | None = None
+    distance: float | None = None
+    palette: str | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    geotiff: Mapping[int, tuple[int, Any]] = field(default_factory=dict)
+    nodata: float | None = None
+    provenance: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ThermalImage:
+    """One thermal image; immutable.
+
+    Attributes
+    ----------
+    pixels : (H, W) float32, read-only; NaN or infinite where invalid
+    unit : ``celsius``: degrees Celsius. ``counts``: what the sensor or the file counts, linear in nothing known.
+        ``display``: grey levels from 0 to 255, for the eye.
+    depth : how the file stored a pixel, and how `save` stores it unless told otherwise
+    valid_range : lowest and highest value that the file or camera can express, if known
+    metadata : what the file said
+    nodata : (H, W) bool, True where the file declares that there is no data (outside a map's footprint); such pixels
+        stay without data in every result
+    """
+
+    pixels: NDArray[np.float32]
+    unit: Unit = "counts"
+    depth: Depth = "float32"
+    valid_range: tuple[float, float] | None = None
+    metadata: Metadata = field(default_factory=Metadata)
+    nodata: NDArray[np.bool_] | None = None
+
+    def __post_init__(self) -> None:
+        if self.unit not in get_args(Unit):
+            raise UsageError(f"unit {self.unit!r}: expected one of {', '.join(get_args(Unit))}")
+        if self.depth not in get_args(Depth):
+            raise UsageError(f"depth {self.depth!r}: expected one of {', '.join(get_args(Depth))}")
+        pixels = np.asarray(self.pixels)
+        if pixels.ndim != 2 or pixels.size == 0:
+            raise UsageError(f"a thermal image is a non-empty (height, width) array, not one of shape {pixels.shape}")
+        pixels = pixels.astype(np.float32, copy=pixels.flags.writeable)
+        pixels.flags.writeable = False
+        object.__setattr__(self, "pixels", pixels)
+
+    @classmethod
+    def from_array(cls, array: ArrayLike, unit: Unit | None = None) -> ThermalImage:
+        """Wrap an (H, W) array: uint8 as ``display``, everything else as ``counts`` unless `unit` says otherwise."""
+        array = np.asarray(array)
+        if array.dtype == np.bool_ or not (np.issubdtype(array.dtype, np.number) and np.isrealobj(array)):
+            raise UsageError(f"an array of {array.dtype} is not an image; expected integers or real numbers")
+        depth: Depth = {"uint8": "uint8", "uint16": "uint16"}.get(array.dtype.name, "float32")  # type: ignore[assignment]
+        unit = unit or ("display" if depth == "uint8" else "counts")
+        return cls(np.array(array, np.float32), unit, depth, _DEPTH_RANGE.get(depth))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+    @cached_property
+    def valid(self) -> NDArray[np.bool_]:
+        """(H, W) bool, True where the pixel is a finite number."""
+        return np.isfinite(self.pixels)
+
+    @cached_property
+    def extent(self) -> tuple[float, float]:
+        """The 0.1th and 99.9th percentile of the valid pixels, in the image's unit."""
+        values = self.pixels if self.valid.all() else self.pixels[self.valid]
+        if values.size == 0:
+            raise UsageError("the image has no valid pixel")
+        low, high = np.percentile(values, (0.1, 99.9))
+        return float(low), float(high)
+
+    @property
+    def range(self) -> float:
+        """Distance between the 0.1th and the 99.9th percentile, in the image's unit."""
+        return self.extent[1] - self.extent[0]
+
+    def with_pixels(self, pixels: ArrayLike, **changes: Any) -> ThermalImage:
+        """The same image with other pixels (and, by name, other attributes)."""
+        return replace(self, pixels=np.asarray(pixels, np.float32), **changes)
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        depth: Depth | None = None,
+        palette: str | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        """Write the image as PNG, JPEG, TIFF or NPY, by the suffix of `path`; see :func:`thermend.io.write`."""
+        from thermend import io  # io stands on this floor; only this convenience reaches up to it
+
+        io.write(self, path, depth=depth, palette=palette, overwrite=overwrite)

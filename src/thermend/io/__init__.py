@@ -1,0 +1,218 @@
+"""File formats: one module a family, with :func:`read` and :func:`write` in front.
+
+| module | formats |
+| --- | --- |
+| `raster` | PNG, JPEG, BMP |
+| `radiometric_jpeg` | FLIR and DJI JPEG with temperatures |
+| `tiff` | TIFF, GeoTIFF |
+| `numpy_file` | NPY |
+
+A new family is a module with ``read(path, ...) -> Iterator[ThermalImage]`` and a line in :func:`read_pages`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from thermend.errors import InputError, ThermendError, UsageError
+from thermend.image import Depth, ThermalImage
+from thermend.io.options import ReadOptions, StatedUnit
+
+READABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".npy")
+WRITABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")
+
+_SIGNATURES = {
+    b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"BM": "bmp", b"\x93NUMPY": "npy",
+    b"II*\0": "tiff", b"MM\0*": "tiff", b"II+\0": "tiff", b"MM\0+": "tiff",
+}  # fmt: skip
+
+
+def read(
+    path: str | os.PathLike[str],
+    *,
+    page: int = 0,
+    unit: StatedUnit | None = None,
+    palette: str | None = None,
+    emissivity: float | None = None,
+    reflected_temperature: float | None = None,
+    distance: float | None = None,
+) -> ThermalImage:
+    """Read one thermal image; the format is told by the file's content, not by its name.
+
+    Parameters
+    ----------
+    path : PNG, JPEG, BMP, TIFF (8, 16, 32 bits, floating point), NPY, or a FLIR or DJI radiometric JPEG
+    page : which image of a file that holds several, from 0
+    unit : ``celsius``, ``kelvin``, ``centikelvin`` or ``counts``: what the stored numbers are. Without it 8 bits are grey
+        levels, everything else is counts, unless the file says more.
+    palette : colour palette of the picture, where it is not to be recognised; ``black-hot`` where hot is dark
+    emissivity, reflected_temperature, distance : instead of those in a radiometric file (1, degrees Celsius, metres)
+
+    Raises
+    ------
+    InputError : the file cannot be read as a thermal image; the message says why
+    UsageError : an argument makes no sense
+    """
+    options = ReadOptions(unit, palette, emissivity, reflected_temperature, distance)
+    found = next(itertools.islice(read_pages(path, options), page, None), None) if page >= 0 else None
+    if found is None:
+        raise UsageError(f"{os.fspath(path)}: has no page {page}; it has {count_pages(path)}")
+    return found
+
+
+def read_pages(path: str | os.PathLike[str], options: ReadOptions | None = None) -> Iterator[ThermalImage]:
+    """Read every image of a file, one after another; options and errors as for :func:`read`."""
+    path, options = Path(path), options or ReadOptions()
+    try:
+        yield from _open(path, options)
+    except ThermendError:
+        raise
+    except MemoryError as error:
+        raise InputError(path, "needs more memory than there is") from error
+    except OSError as error:
+        if error.errno is not None:
+            raise InputError(path, f"cannot be read: {error.strerror}") from error
+        raise InputError(path, f"is damaged or cut short ({_first_line(error)})") from error
+    except Exception as error:  # decoders raise whatever a damaged file makes them raise
+        raise InputError(path, f"is damaged or cut short ({_first_line(error)})") from error
+
+
+def _open(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
+    kind = _kind(path)
+    if kind == "jpeg":
+        from thermend.io import radiometric_jpeg
+
+        data = path.read_bytes()
+        if maker := radiometric_jpeg.maker_of_radiometry(data):
+            return radiometric_jpeg.read(path, data, maker, options)
+    if options.overrides_radiometry:
+        raise InputError(path, "is not a radiometric JPEG: emissivity, reflected temperature and distance do not apply")
+    if kind == "tiff":
+        from thermend.io import tiff
+
+        return tiff.read(path, options)
+    if kind == "npy":
+        from thermend.io import numpy_file
+
+        return numpy_file.read(path, options)
+    from thermend.io import raster
+
+    return raster.read(path, kind, options)
+
+
+def count_pages(path: str | os.PathLike[str]) -> int:
+    """How many images :func:`read_pages` gives; 1 for a file that it will refuse."""
+    path = Path(path)
+    try:
+        kind = _kind(path)
+        if kind == "tiff":
+            from thermend.io import tiff
+
+            return tiff.count_pages(path)
+        if kind == "npy":
+            from thermend.io import numpy_file
+
+            return numpy_file.count_pages(path)
+    except Exception:
+        return 1
+    return 1
+
+
+def _kind(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(16)
+    if not head:
+        raise InputError(path, "is empty")
+    for signature, kind in _SIGNATURES.items():
+        if head.startswith(signature):
+            return kind
+    if head.startswith((b"FFF\0", b"AFF\0")):
+        raise InputError(path, "is a FLIR recording; recordings are not read yet")
+    raise InputError(path, "is not an image that thermend reads (PNG, JPEG, BMP, TIFF, NPY)")
+
+
+def write(
+    image: ThermalImage | Iterable[ThermalImage],
+    path: str | os.PathLike[str],
+    *,
+    depth: Depth | None = None,
+    palette: str | None = None,
+    overwrite: bool = False,
+    pages: int = 1,
+) -> None:
+    """Write one image (or several into a TIFF or NPY file); the file appears whole or not at all.
+
+    Parameters
+    ----------
+    path : the suffix says the format: .png, .jpg, .tif, .npy
+    depth : None keeps the image's own. Temperatures go into TIFF and NPY as float32 degrees Celsius and into a PNG, or
+        where ``uint16`` is asked for, as hundredths of a kelvin.
+    palette : write a coloured 8-bit picture instead of the numbers (PNG and JPEG)
+    overwrite : replace an existing file
+    pages : how many images there are, where several are given
+
+    Raises
+    ------
+    InputError : the file exists, or cannot be written (no permission, disk full)
+    UsageError : the format cannot hold the numbers
+    """
+    from thermend.io.atomic import whole_file
+
+    path = Path(path)
+    kind = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".tif": "tiff", ".tiff": "tiff", ".npy": "npy"}.get(
+        path.suffix.lower()
+    )
+    if kind is None:
+        raise UsageError(f"{path}: unknown suffix; known are {', '.join(WRITABLE_SUFFIXES)}")
+    images = iter([image] if isinstance(image, ThermalImage) else image)
+    if kind in ("png", "jpeg"):
+        from thermend.io import raster
+
+        if pages != 1:
+            raise UsageError(f"{path}: {kind.upper()} holds one image, not {pages}; write .tif")
+        picture = next(images)
+        chosen = raster.choose_depth(kind, picture, depth, palette)
+        stamped = _stamp(picture, chosen, "display" if palette else None)
+        with whole_file(path, overwrite=overwrite) as temporary:
+            raster.write(stamped, temporary, kind, chosen, palette)
+        return
+    if palette is not None:
+        raise UsageError(f"{path}: a palette colours pictures; write .png or .jpg")
+    from thermend.io import numpy_file, tiff
+
+    write_all = tiff.write if kind == "tiff" else numpy_file.write
+    with whole_file(path, overwrite=overwrite) as temporary:
+        write_all((_stamp(i, depth or ("float32" if i.unit == "celsius" else i.depth)) for i in images), temporary, depth, pages)
+
+
+def _stamp(image: ThermalImage, depth: Depth, unit: str | None = None) -> ThermalImage:
+    """The image with the stored numbers' unit in its provenance, so that it can be read back as what it is."""
+    from thermend.io.metadata import PROVENANCE_KEY
+    from thermend.io.storage import stored_unit
+    from thermend.version import __version__
+
+    provenance: dict[str, Any] = dict(image.metadata.provenance or {"software": PROVENANCE_KEY, "version": __version__})
+    provenance["unit"] = unit or stored_unit(image.unit, depth)
+    return replace(image, metadata=replace(image.metadata, provenance=provenance))
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+
+
+__all__ = [
+    "READABLE_SUFFIXES",
+    "WRITABLE_SUFFIXES",
+    "ReadOptions",
+    "StatedUnit",
+    "count_pages",
+    "read",
+    "read_pages",
+    "write",
+]

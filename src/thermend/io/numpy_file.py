@@ -1,0 +1,65 @@
+"""NPY: one array an image, or a stack of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.lib import format as npy
+
+from thermend.errors import InputError
+from thermend.image import Depth, ThermalImage
+from thermend.io import storage
+from thermend.io.limits import check_size
+from thermend.io.options import ReadOptions
+
+
+def _open(path: Path) -> np.ndarray:
+    """The file's array, mapped and not loaded: (N, H, W) or (N, H, W, C)."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError as error:
+        if "allow_pickle" in str(error) or "Python objects" in str(error):
+            raise InputError(path, "holds Python objects, which are never unpacked") from None
+        raise
+    if array.ndim == 3 and array.shape[2] in (3, 4) and array.dtype == np.uint8:
+        array = array[None]
+    elif array.ndim == 3 and array.shape[2] == 1:
+        array = array[None, ..., 0]
+    elif array.ndim == 2:
+        array = array[None]
+    elif array.ndim != 3:
+        raise InputError(path, f"holds an array of shape {array.shape}; expected (height, width) or (images, height, width)")
+    if array.shape[0] < 1:
+        raise InputError(path, "holds no image")
+    check_size(path, array.shape[2], array.shape[1])
+    return array
+
+
+def read(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
+    """Every image of the file; uint8 as grey levels, everything else as counts unless stated."""
+    for array in _open(path):
+        grey, palette = storage.grey_of(path, np.asarray(array), options)
+        yield ThermalImage(**storage.decode(path, grey, options, stored_as=array.dtype, picture=palette is not None))
+
+
+def count_pages(path: Path) -> int:
+    """How many images :func:`read` gives."""
+    return len(_open(path))
+
+
+def write(images: Iterable[ThermalImage], path: Path, depth: Depth | None, pages: int = 1) -> None:
+    """Write (H, W), or (pages, H, W) where there are several of one shape."""
+    stack: np.ndarray | None = None
+    for index, image in enumerate(images):
+        stored = storage.encode(image, depth or ("float32" if image.unit == "celsius" else image.depth))
+        if pages == 1:
+            with path.open("wb") as file:
+                np.save(file, stored, allow_pickle=False)
+            return
+        if stack is None:
+            stack = npy.open_memmap(path, mode="w+", dtype=stored.dtype, shape=(pages, *stored.shape))
+        stack[index] = stored
+    if stack is not None:
+        stack.flush()  # type: ignore[attr-defined]

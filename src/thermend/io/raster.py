@@ -1,0 +1,130 @@
+"""PNG, JPEG and BMP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin
+
+from thermend.errors import UsageError
+from thermend.image import Depth, ThermalImage
+from thermend.io import palettes, storage
+from thermend.io.limits import check_size
+from thermend.io.metadata import PROVENANCE_KEY, metadata_of_pillow, provenance_text
+from thermend.io.options import ReadOptions
+
+# The classes themselves, because Image.open has a limit of its own that ends below ours.
+_DECODERS = {
+    "png": PngImagePlugin.PngImageFile,
+    "jpeg": JpegImagePlugin.JpegImageFile,
+    "bmp": BmpImagePlugin.BmpImageFile,
+}
+_JPEG_QUALITY = 95
+
+
+def read(path: Path, kind: str, options: ReadOptions) -> Iterator[ThermalImage]:
+    """The one image of a PNG, JPEG or BMP file; grey levels at 8 bits, counts at 16."""
+    with path.open("rb") as file, _DECODERS[kind](file) as opened:
+        check_size(path, *opened.size)
+        array = _pixels(path, kind, opened)
+        grey, palette = storage.grey_of(path, array, options)
+        metadata = metadata_of_pillow(opened, palette=palette)
+        facts = storage.decode(
+            path,
+            grey,
+            options,
+            written_unit=(metadata.provenance or {}).get("unit"),
+            stored_as=array.dtype,
+            picture=palette is not None,
+        )
+        yield ThermalImage(**facts, metadata=metadata)
+
+
+def _pixels(path: Path, kind: str, opened: Image.Image) -> NDArray[Any]:
+    """(H, W) or (H, W, C) uint8 or uint16."""
+    deep_colour = kind == "png" and getattr(opened, "tile", None) and opened.tile[0].args in _DEEP_PNG
+    opened.load()  # also where another decoder follows: this one notices when the file is cut short
+    if deep_colour:
+        import cv2
+
+        decoded = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+        return decoded if decoded.ndim == 2 else decoded[..., [2, 1, 0, 3][: decoded.shape[2]]]
+    if opened.mode in ("I", "I;16", "I;16B", "I;16L"):
+        return np.asarray(opened).astype(np.uint16)
+    if opened.mode in ("1", "L"):
+        return np.asarray(opened.convert("L"))
+    if opened.mode in ("LA", "RGBA"):
+        return np.asarray(opened)
+    if opened.mode == "P" and "transparency" in opened.info:
+        return np.asarray(opened.convert("RGBA"))
+    colour = np.asarray(opened.convert("RGB"))
+    if kind == "jpeg" and palettes.is_grey(colour):
+        with path.open("rb") as again, JpegImagePlugin.JpegImageFile(again) as luma:
+            luma.draft("L", None)  # the file's own luma, which a conversion from RGB would round
+            return np.asarray(luma.convert("L"))
+    return colour
+
+
+_DEEP_PNG = ("RGB;16B", "RGBA;16B", "LA;16B")  # 16 bits a channel, of which Pillow would keep 8
+
+
+def write(image: ThermalImage, path: Path, kind: str, depth: Depth, palette: str | None) -> None:
+    """Write a PNG or JPEG; in colour, if a palette is named."""
+    if palette is not None:
+        pixels: NDArray[Any] = palettes.colour(rendered(image), palette)
+    else:
+        pixels = storage.encode(image, depth)
+    picture = Image.fromarray(pixels)
+    metadata = image.metadata
+    exif = metadata.exif or b""
+    if kind == "png":
+        info = PngImagePlugin.PngInfo()
+        if metadata.xmp:
+            info.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", "replace"))
+        if text := provenance_text(metadata):
+            info.add_text(PROVENANCE_KEY, text)
+        picture.save(path, "PNG", exif=exif, pnginfo=info, compress_level=4)
+    else:
+        extras: dict[str, Any] = {"xmp": metadata.xmp} if metadata.xmp else {}
+        if text := provenance_text(metadata):
+            extras["comment"] = text
+        picture.save(path, "JPEG", quality=_JPEG_QUALITY, subsampling=0, exif=exif, **extras)
+
+
+def rendered(image: ThermalImage) -> NDArray[np.uint8]:
+    """An (H, W) uint8 picture of any image: grey levels as they are, everything else from its 0.1th to 99.9th percentile."""
+    pixels = np.nan_to_num(image.pixels, nan=float(image.extent[0]))
+    if image.unit == "display":
+        return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+    low, high = image.extent
+    return np.clip(np.rint((pixels - low) * (255 / (high - low or 1.0))), 0, 255).astype(np.uint8)
+
+
+def choose_depth(kind: str, image: ThermalImage, depth: Depth | None, palette: str | None) -> Depth:
+    """The depth at which an image goes into a PNG or JPEG, or why it does not.
+
+    Raises
+    ------
+    UsageError : numbers that the format cannot hold
+    """
+    if palette is not None:
+        return "uint8"
+    if kind == "jpeg":
+        if image.unit != "display" or depth not in (None, "uint8"):
+            raise UsageError("JPEG holds 8-bit pictures only; write .tif or .png, or choose mode display or a palette")
+        return "uint8"
+    if depth == "float32":
+        raise UsageError("PNG holds 8 or 16 bits, no floating point; write .tif")
+    if depth is not None:
+        return depth
+    if image.unit == "celsius":
+        return "uint16"
+    if image.unit == "counts" and image.depth == "float32":
+        raise UsageError("PNG cannot hold counts with fractions; write .tif, or state a depth")
+    return "uint8" if image.depth == "float32" else image.depth
+
+

@@ -1,0 +1,187 @@
+"""How pixels are stored as numbers of a depth, and how stored numbers become pixels again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thermend.errors import InputError, UsageError
+from thermend.image import ZERO_CELSIUS_IN_KELVIN, Depth, ThermalImage, Unit
+from thermend.io import palettes
+from thermend.io.options import ReadOptions
+
+_GREY_16_OF_8 = 257.0  # 65535 / 255
+_EXACT_IN_FLOAT32 = 2**24
+
+
+def stored_unit(unit: Unit, depth: Depth) -> str:
+    """What is written into a file as the unit of its numbers."""
+    return "centikelvin" if unit == "celsius" and depth == "uint16" else unit
+
+
+def encode(image: ThermalImage, depth: Depth) -> NDArray[Any]:
+    """The (H, W) numbers that store an image at a depth.
+
+    Temperatures become hundredths of a kelvin at 16 bits; grey levels fill the range of the depth; counts stay.
+
+    Raises
+    ------
+    UsageError : temperatures at 8 bits, or invalid pixels in integers
+    """
+    pixels = image.pixels
+    if image.nodata is not None and image.metadata.nodata is not None:
+        pixels = np.where(image.nodata, np.float32(np.nan), pixels)
+    if depth == "float32":
+        if image.nodata is not None and image.metadata.nodata is not None:
+            pixels = np.where(image.nodata, np.float32(image.metadata.nodata), pixels)
+        return np.ascontiguousarray(pixels, np.float32)
+    if image.unit == "celsius" and depth == "uint8":
+        raise UsageError("temperatures do not fit into 8 bits; write TIFF, a 16-bit PNG, or a palette's picture")
+    top = 255 if depth == "uint8" else 65535
+    factor, shift = 1.0, 0.0
+    if image.unit == "display" and depth == "uint16":
+        factor = _GREY_16_OF_8
+    elif image.unit == "celsius":
+        factor, shift = 100.0, 100 * ZERO_CELSIUS_IN_KELVIN
+    stored = np.empty(pixels.shape, depth)
+    for rows in _bands(pixels.shape):
+        band = pixels[rows].astype(np.float64) * factor + shift
+        missing = ~np.isfinite(band)
+        if missing.any():
+            if image.nodata is None or (missing & ~image.nodata[rows]).any():
+                raise UsageError(f"the image has invalid pixels, which {depth} cannot hold; write a float TIFF")
+            value = image.metadata.nodata
+            band[missing] = value if value is not None and 0 <= value <= top else 0
+        stored[rows] = np.clip(np.rint(band), 0, top)
+    return stored
+
+
+def _bands(shape: tuple[int, ...], pixels_at_once: int = 2**20) -> list[slice]:
+    rows = max(1, pixels_at_once // max(1, shape[1]))
+    return [slice(start, start + rows) for start in range(0, shape[0], rows)]
+
+
+def grey_of(path: Path, array: NDArray[Any], options: ReadOptions) -> tuple[NDArray[Any], str | None]:
+    """One channel out of an array that a decoder returned.
+
+    Parameters
+    ----------
+    array : (H, W), or (H, W, 1 to 4) with grey, grey + alpha, RGB or RGBA
+
+    Returns
+    -------
+    (H, W) array and the name of the palette that was undone, if one was; fully transparent pixels are NaN
+
+    Raises
+    ------
+    InputError : colours that no known palette explains, or a number of bands that no thermal image has
+    """
+    palette = None
+    if array.ndim == 3 and array.shape[2] in (2, 4):
+        alpha = array[..., -1]
+        array = array[..., :-1]
+        transparent = alpha == 0
+        if transparent.all() or not transparent.any():
+            transparent = None
+    else:
+        transparent = None
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    if array.ndim == 3 and array.shape[2] == 3:
+        array, palette = _grey_of_colour(path, array, options)
+    if array.ndim != 2:
+        bands = array.shape[2] if array.ndim == 3 else array.ndim
+        raise InputError(path, f"has {bands} bands; a thermal image has one (or a colour palette's three)")
+    if options.palette == "black-hot":
+        if array.dtype not in (np.uint8, np.uint16):
+            raise InputError(path, "black-hot is a way to show 8- or 16-bit pictures; this file holds other numbers")
+        array, palette = np.iinfo(array.dtype).max - array, "black-hot"
+    if transparent is not None:
+        array = array.astype(np.float32)
+        array[transparent] = np.nan
+    return array, palette
+
+
+def _grey_of_colour(path: Path, rgb: NDArray[Any], options: ReadOptions) -> tuple[NDArray[Any], str | None]:
+    if rgb.dtype not in (np.uint8, np.uint16):
+        raise InputError(path, f"has three bands of {rgb.dtype}; a thermal image has one")
+    if palettes.is_grey(rgb):
+        return rgb[..., 1], None
+    eight_bit = rgb if rgb.dtype == np.uint8 else (rgb >> 8).astype(np.uint8)
+    if options.palette not in (None, "white-hot", "black-hot"):
+        grey, distance = palettes.intensity(eight_bit, options.palette)
+        if distance > 60:
+            raise InputError(path, f"is not in the palette {options.palette}: its colours lie {distance:.0f} levels off")
+        return grey, options.palette
+    found = palettes.recognise(eight_bit)
+    if found is None:
+        raise InputError(
+            path,
+            "is a colour picture in no palette that thermend knows, so that its colours cannot be turned back into "
+            f"intensity (known: {', '.join(palettes.PALETTES)}; name one with --input-palette)",
+        )
+    return found[1], found[0]
+
+
+def decode(
+    path: Path,
+    array: NDArray[Any],
+    options: ReadOptions,
+    *,
+    written_unit: str | None = None,
+    nodata: float | None = None,
+    stored_as: np.dtype[Any] | None = None,
+    picture: bool = False,
+) -> dict[str, Any]:
+    """Turn (H, W) stored numbers into the arguments of `ThermalImage`: pixels, unit, depth, valid_range, nodata.
+
+    Parameters
+    ----------
+    written_unit : the unit that the file itself states
+    nodata : the number that stands for "no data"
+    stored_as : dtype of the numbers in the file, where `array` no longer has it
+    picture : the numbers are known to be for the eye (a palette was undone)
+    """
+    dtype = np.dtype(stored_as or array.dtype)
+    if array.dtype == np.bool_:
+        array, dtype = array.astype(np.uint8) * np.uint8(255), np.dtype(np.uint8)
+    if not np.issubdtype(array.dtype, np.number) or np.issubdtype(array.dtype, np.complexfloating):
+        raise InputError(path, f"holds numbers of type {array.dtype}, which are not an image's")
+    integer = np.issubdtype(array.dtype, np.integer)
+    if integer and array.dtype.itemsize > 2 and array.size and int(np.abs(array).max()) > _EXACT_IN_FLOAT32:
+        raise InputError(path, f"holds {array.dtype} values above 2^24, which single precision would round")
+    if integer and dtype not in (np.uint8, np.uint16):
+        dtype = np.dtype(np.uint16 if array.min() >= 0 and array.max() <= 65535 else np.float32)
+    missing = None
+    if nodata is not None:
+        missing = np.isnan(array) if np.isnan(nodata) else array == np.asarray(nodata).astype(array.dtype)
+        missing = missing if missing.any() else None
+    pixels = array.astype(np.float32)
+    if missing is not None:
+        pixels[missing] = np.nan
+    depth: Depth = {"uint8": "uint8", "uint16": "uint16"}.get(dtype.name, "float32")  # type: ignore[assignment]
+    stated = options.unit or written_unit
+    unit: Unit
+    if stated in ("celsius", "kelvin", "centikelvin"):
+        pixels, unit, valid_range = _to_celsius(pixels, stated), "celsius", None
+    elif stated == "display" or (stated is None and (picture or depth == "uint8")):
+        pixels, unit, valid_range = pixels / np.float32(_GREY_16_OF_8 if depth == "uint16" else 1), "display", (0.0, 255.0)
+    else:
+        unit = "counts"
+        valid_range = None if depth == "float32" else (0.0, float(np.iinfo(depth).max))
+    if not np.isfinite(pixels).any():
+        raise InputError(path, "has no valid pixel (all are NaN, infinite or no-data)")
+    return {"pixels": pixels, "unit": unit, "depth": depth, "valid_range": valid_range, "nodata": missing}
+
+
+def _to_celsius(pixels: NDArray[np.float32], stated: str) -> NDArray[np.float32]:
+    if stated == "celsius":
+        return pixels
+    divisor = 100 if stated == "centikelvin" else 1
+    converted = np.empty_like(pixels)
+    for rows in _bands(pixels.shape):
+        converted[rows] = pixels[rows].astype(np.float64) / divisor - ZERO_CELSIUS_IN_KELVIN
+    return converted

@@ -1,0 +1,232 @@
+"""TIFF: 8 and 16 bits, floating point, several pages, GeoTIFF, EXIF and GPS."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from PIL import TiffImagePlugin
+
+from thermend.errors import InputError
+from thermend.image import Depth, Metadata, ThermalImage
+from thermend.io import metadata as meta
+from thermend.io import storage
+from thermend.io.limits import check_size
+from thermend.io.options import ReadOptions
+from thermend.version import __version__
+
+_PLACEHOLDERS = {meta.EXIF_IFD: 34664, meta.GPS_IFD: 34852}
+"""tifffile keeps the pointers to directories to itself: unused neighbours, in the same order, stand in for them."""
+_CLASSIC_LIMIT = 3_900_000_000  # bytes; beyond it only BigTIFF can hold the offsets
+_UNIT_WORDS = {"celsius": "celsius", "degc": "celsius", "c": "celsius", "degree_celsius": "celsius", "°c": "celsius",
+               "kelvin": "kelvin", "k": "kelvin", "centikelvin": "centikelvin", "ck": "centikelvin"}  # fmt: skip
+
+
+def read(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
+    """Every full-size page of a TIFF file, one after another."""
+    with tifffile.TiffFile(path) as tiff:
+        if not len(tiff.pages):
+            raise InputError(path, "is a TIFF file without pages")
+        metadata = _metadata(path, tiff)
+        for page, array in _arrays(path, tiff):
+            photometric = int(getattr(page, "photometric", 1) or 0)
+            array = _upright(array, page, photometric)
+            grey, palette = storage.grey_of(path, array, options)
+            facts = storage.decode(
+                path,
+                grey,
+                options,
+                written_unit=_written_unit(metadata),
+                nodata=metadata.nodata,
+                stored_as=array.dtype,
+                picture=palette is not None,
+            )
+            yield ThermalImage(**facts, metadata=_with_palette(metadata, palette))
+
+
+def count_pages(path: Path) -> int:
+    """How many images :func:`read` gives."""
+    with tifffile.TiffFile(path) as tiff:
+        if _contiguous_stack(tiff):
+            return int(tiff.series[0].shape[0])
+        return sum(_is_image(page) for page in tiff.pages)
+
+
+def _is_image(page: Any) -> bool:
+    return not (page.is_reduced or page.is_mask)
+
+
+def _contiguous_stack(tiff: tifffile.TiffFile) -> bool:
+    """Whether the file is a stack that only its first page's description tells of (ImageJ's large files)."""
+    return bool(tiff.is_imagej) and len(tiff.pages) == 1 and len(tiff.series[0].shape) == 3
+
+
+def _arrays(path: Path, tiff: tifffile.TiffFile) -> Iterator[tuple[Any, NDArray[Any]]]:
+    if _contiguous_stack(tiff):
+        page = tiff.pages[0]
+        check_size(path, page.imagewidth, page.imagelength)
+        stack = tiff.series[0].asarray(out="memmap")
+        for array in stack:
+            yield page, np.asarray(array)
+        return
+    end = tiff.filehandle.size
+    for index, page in enumerate(tiff.pages):
+        page = page.aspage()
+        if not _is_image(page):
+            continue
+        check_size(path, page.imagewidth, page.imagelength)
+        if page.imagedepth != 1 or page.samplesperpixel > 4:
+            raise InputError(path, f"has {page.samplesperpixel * page.imagedepth} bands; a thermal image has one")
+        if any(offset + count > end for offset, count in zip(page.dataoffsets, page.databytecounts)):
+            raise InputError(path, "is cut short: its pixels end beyond the file")
+        yield page, _decode_page(path, page, index)
+
+
+def _decode_page(path: Path, page: Any, index: int) -> NDArray[Any]:
+    try:
+        array: NDArray[Any] = page.asarray()
+    except (ValueError, ImportError) as error:
+        if "imagecodecs" not in str(error):
+            raise
+        with path.open("rb") as file, TiffImagePlugin.TiffImageFile(file) as picture:  # libtiff knows LZW and JPEG
+            picture.seek(index)
+            array = np.asarray(picture)
+    if page.planarconfig == 2 and array.ndim == 3:
+        array = np.moveaxis(array, 0, -1)
+    return array
+
+
+def _upright(array: NDArray[Any], page: Any, photometric: int) -> NDArray[Any]:
+    """Undo the two ways in which a TIFF's numbers are not intensities: white is zero, and indexed colour."""
+    if photometric == 0 and array.dtype in (np.uint8, np.uint16):
+        return np.asarray(np.iinfo(array.dtype).max - array)
+    if photometric == 3 and page.colormap is not None and array.ndim == 2:
+        return np.moveaxis((page.colormap >> 8).astype(np.uint8), 0, -1)[array]
+    return array
+
+
+def _metadata(path: Path, tiff: tifffile.TiffFile) -> Metadata:
+    first = tiff.pages[0].aspage()
+    tags = {tag.code: (int(tag.dtype), tag.value) for tag in first.tags.values()}
+    geotiff = meta.geotiff_tags(tags)
+    exif, facts = None, {}
+    try:
+        with path.open("rb") as file, TiffImagePlugin.TiffImageFile(file) as picture:
+            block = picture.getexif()
+            exif, facts = meta.clean_exif(block, only=meta._IFD0_TAGS), meta.camera_facts(block)
+    except Exception:  # a kind of TIFF that Pillow does not open: its pixels are still good
+        exif = None
+    history = tags.get(meta.IMAGE_HISTORY_TAG, (2, None))[1]
+    xmp = tags.get(meta.XMP_TAG, (1, None))[1]
+    return Metadata(
+        exif=exif,
+        xmp=xmp.encode() if isinstance(xmp, str) else bytes(xmp) if xmp is not None else None,
+        geotiff=geotiff,
+        nodata=meta.nodata_value(geotiff),
+        provenance=meta.parse_provenance(history),
+        **facts,
+    )
+
+
+def _with_palette(metadata: Metadata, palette: str | None) -> Metadata:
+    from dataclasses import replace
+
+    return metadata if palette is None else replace(metadata, palette=palette)
+
+
+def _written_unit(metadata: Metadata) -> str | None:
+    """The unit that thermend's provenance or GDAL's band metadata states."""
+    if metadata.provenance and "unit" in metadata.provenance:
+        return str(metadata.provenance["unit"])
+    text = str(metadata.geotiff.get(meta.GDAL_METADATA_TAG, (2, ""))[1])
+    if found := re.search(r'<Item[^>]*role="unittype"[^>]*>([^<]*)<', text):
+        return _UNIT_WORDS.get(found.group(1).strip().lower())
+    return None
+
+
+def write(images: Iterable[ThermalImage], path: Path, depth: Depth | None, pages: int = 1) -> None:
+    """Write one page an image; metadata of the first.
+
+    Parameters
+    ----------
+    depth : None keeps each image's own, but for temperatures, which are written as float32
+    pages : how many there will be, so that a large file gets 64-bit offsets
+    """
+    writer: tifffile.TiffWriter | None = None
+    exif_ifds: dict[int, Any] = {}
+    big = False
+    try:
+        for image in images:
+            stored = storage.encode(image, depth or ("float32" if image.unit == "celsius" else image.depth))
+            tags: dict[str, Any] = {"metadata": None, "photometric": "minisblack"}
+            if writer is None:
+                big = stored.nbytes * pages > _CLASSIC_LIMIT
+                writer = tifffile.TiffWriter(path, bigtiff=big, byteorder="<")
+                exif_ifds = {} if big else _exif_ifds(image.metadata)
+                tags.update(_tags(image.metadata, tuple(exif_ifds)))
+            writer.write(stored, contiguous=False, **tags)
+    finally:
+        if writer is not None:
+            writer.close()
+    if exif_ifds:
+        _append_ifds(path, exif_ifds)
+
+
+def _exif_ifds(metadata: Metadata) -> dict[int, Any]:
+    exif = meta.load_exif(metadata.exif)
+    return {ifd: dict(exif.get_ifd(ifd)) for ifd in (meta.EXIF_IFD, meta.GPS_IFD) if exif.get_ifd(ifd)}
+
+
+def _tags(metadata: Metadata, ifds: tuple[int, ...]) -> dict[str, Any]:
+    """Arguments of `TiffWriter.write` that carry the metadata; directories get a placeholder."""
+    exif = meta.load_exif(metadata.exif)
+    extra: list[tuple[int, Any, int, Any, bool]] = []
+    for tag in (271, 272, 315, 33432):
+        if text := str(exif.get(tag, "")).strip("\x00"):
+            extra.append((tag, 2, 0, text.encode(), True))
+    if 274 in exif:
+        extra.append((274, 3, 1, int(exif[274]), True))
+    for number, (kind, value) in metadata.geotiff.items():
+        if kind == 2 or isinstance(value, str):
+            extra.append((number, 2, 0, str(value).encode(), True))
+        else:
+            values = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else (value,)
+            extra.append((number, kind, len(values), values if len(values) > 1 else values[0], True))
+    if metadata.xmp:
+        extra.append((meta.XMP_TAG, 1, len(metadata.xmp), metadata.xmp, True))
+    if text := meta.provenance_text(metadata):
+        extra.append((meta.IMAGE_HISTORY_TAG, 2, 0, text.encode(), True))
+    extra.extend((_PLACEHOLDERS[ifd], 4, 1, 0, True) for ifd in ifds)
+    tags: dict[str, Any] = {"extratags": extra, "software": str(exif.get(305, "") or f"thermend {__version__}").encode()}
+    if description := str(exif.get(270, "")).strip("\x00"):
+        tags["description"] = description.encode()
+    if re.fullmatch(r"\d{4}:\d\d:\d\d \d\d:\d\d:\d\d", time := str(exif.get(306, "")).strip("\x00 ")):
+        tags["datetime"] = time
+    if 282 in exif and 283 in exif and float(exif[282] or 0) > 0 and float(exif[283] or 0) > 0:
+        tags["resolution"] = (float(exif[282]), float(exif[283]))
+        tags["resolutionunit"] = int(exif.get(296, 2) or 2)
+    return tags
+
+
+def _append_ifds(path: Path, ifds: dict[int, Any]) -> None:
+    """Put EXIF and GPS directories at the file's end and point to them where the first page has its placeholders."""
+    with tifffile.TiffFile(path) as tiff:
+        tags = tiff.pages[0].aspage().tags
+        places = {ifd: (tags[_PLACEHOLDERS[ifd]].offset, tags[_PLACEHOLDERS[ifd]].valueoffset) for ifd in ifds}
+    with path.open("r+b") as file:
+        for ifd, entries in ifds.items():
+            offset = file.seek(0, 2)
+            if offset % 2:
+                offset += file.write(b"\0")
+            file.write(meta.encode_ifd(entries, offset))
+            code, value = places[ifd]
+            file.seek(code)
+            file.write(struct.pack("<H", ifd))
+            file.seek(value)
+            file.write(struct.pack("<I", offset))
