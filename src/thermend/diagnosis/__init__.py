@@ -1,0 +1,139 @@
+"""How bad is it, and of which kind: the severity of each degradation, estimated from one image."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from thermend.image import ThermalImage
+from thermend.normalisation import Normalisation
+
+Direction = Literal["columns", "rows", "none"]
+
+_LEAST_STRIPES = 0.25  # grey levels; weaker ones are not told from the scene
+_LEAST_SHARE = 0.2
+"""Share of the side-to-side variation that a surface must explain to be called non-uniformity; undamaged scenes stay
+below (docs/diagnosis.md)."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Severity of each degradation.
+
+    Grey levels are of 255 over the range that an image is normalised to (an 8-bit image's own; of others 0.9 of the range
+    lies between the 0.1th and 99.9th percentile). Values in kelvin are None where the image holds no temperatures.
+
+    Attributes
+    ----------
+    noise_sigma : standard deviation of the noise, grey levels
+    stripe_sigma : standard deviation of the stripes' offsets, grey levels
+    stripe_direction : the way the stripes run: ``columns``, ``rows`` or ``none``
+    blur_sigma : of a Gaussian point spread function, pixels
+    nonuniformity : highest less lowest value of the camera's shading, grey levels; 0 where it is not told from the scene
+    dead_pixels : number of single pixels that differ from all around them
+    dead_columns : number of columns (or rows) that are stuck
+    contrast : share of the range in use, 0 to 1; None where the range is not known
+    noise_kelvin, stripe_kelvin, nonuniformity_kelvin : the same in kelvin
+    """
+
+    noise_sigma: float
+    stripe_sigma: float
+    stripe_direction: Direction
+    blur_sigma: float
+    nonuniformity: float
+    dead_pixels: int
+    dead_columns: int
+    contrast: float | None
+    noise_kelvin: float | None = None
+    stripe_kelvin: float | None = None
+    nonuniformity_kelvin: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, rounded to what the estimates are worth."""
+        return {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(self).items()}
+
+
+def diagnose(image: ThermalImage | ArrayLike) -> Diagnosis:
+    """Estimate the severity of each degradation from one image.
+
+    Parameters
+    ----------
+    image : a `ThermalImage`, or an (H, W) array as for :meth:`ThermalImage.from_array`
+    """
+    image = image if isinstance(image, ThermalImage) else ThermalImage.from_array(image)
+    from thermend.methods.classical.inpaint import fill_invalid
+
+    normalisation = Normalisation.of(image)
+    return diagnose_normalised(normalisation.apply(fill_invalid(image)), image, normalisation)
+
+
+def diagnose_normalised(
+    pixels: np.ndarray[Any, np.dtype[np.float32]], image: ThermalImage, normalisation: Normalisation
+) -> Diagnosis:
+    """As :func:`diagnose`, for pixels that are normalised already.
+
+    Parameters
+    ----------
+    pixels : (H, W) float32, finite
+    image : what the pixels were; for its unit and range
+    """
+    from thermend.diagnosis.blur import blur_sigma
+    from thermend.diagnosis.nonuniformity import nonuniformity_surface
+    from thermend.methods.classical.dead_pixels import find_dead_columns, find_dead_pixels
+    from thermend.methods.classical.noise_level import noise_sigma
+
+    noise = noise_sigma(pixels)
+    direction, stripes = _stripes(pixels, noise)
+    dead_columns = int(max(find_dead_columns(pixels).sum(), find_dead_columns(pixels.T).sum()))
+    surface, share = nonuniformity_surface(pixels)
+    nonuniformity = float(np.ptp(surface)) if share > _LEAST_SHARE else 0.0
+    grey = {"noise": 255 * noise, "stripe": 255 * stripes, "nonuniformity": 255 * nonuniformity}
+    kelvin = {f"{k}_kelvin": v * normalisation.grey_level for k, v in grey.items()} if image.unit == "celsius" else {}
+    return Diagnosis(
+        noise_sigma=grey["noise"],
+        stripe_sigma=grey["stripe"],
+        stripe_direction=direction,
+        blur_sigma=blur_sigma(pixels, noise),
+        nonuniformity=grey["nonuniformity"],
+        dead_pixels=_count_in_bands(pixels, lambda band: int(find_dead_pixels(band, noise).sum())),
+        dead_columns=dead_columns,
+        contrast=_contrast(image),
+        **kelvin,
+    )
+
+
+def _stripes(pixels: np.ndarray[Any, Any], noise: float) -> tuple[Direction, float]:
+    from thermend.methods.classical.column_median import neighbour_differences, stripe_statistics
+
+    found: dict[Direction, float] = {}
+    directions: tuple[tuple[Direction, np.ndarray[Any, Any]], ...] = (("columns", pixels), ("rows", pixels.T))
+    for direction, turned in directions:
+        if turned.shape[1] > 8 and turned.shape[0] > 8:
+            sigma, steps = stripe_statistics(neighbour_differences(turned))
+            # The medians carry noise too, and look like stripes of this strength.
+            by_noise = 1.05 * noise**2 / min(turned.shape[0], 1024)
+            sigma = float(np.sqrt(max(0.0, sigma**2 - by_noise)))
+            found[direction] = sigma if sigma > 0.25 * steps else 0.0
+    best = max(found, key=lambda d: found[d], default=None)
+    if best is None or 255 * found[best] < _LEAST_STRIPES:
+        return "none", 0.0
+    return best, found[best]
+
+
+def _contrast(image: ThermalImage) -> float | None:
+    if image.valid_range is None:
+        return None
+    values = image.pixels if image.valid.all() else image.pixels[image.valid]
+    low, high = np.percentile(values, (0.5, 99.5))
+    return float((high - low) / (image.valid_range[1] - image.valid_range[0]))
+
+
+def _count_in_bands(pixels: np.ndarray[Any, Any], count: Any, at_once: int = 2**22) -> int:
+    rows = max(3, at_once // pixels.shape[1])
+    return sum(count(np.ascontiguousarray(pixels[top : top + rows])) for top in range(0, pixels.shape[0], rows))
+
+
+__all__ = ["Diagnosis", "Direction", "diagnose", "diagnose_normalised"]

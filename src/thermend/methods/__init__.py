@@ -1,0 +1,43 @@
+"""The catalogue of methods, read without loading any of them.
+
+A new method is one folder here and one line in :data:`CATALOGUE`. No method imports another.
+"""
+
+from __future__ import annotations
+
+import difflib
+
+from thermend.errors import UsageError
+from thermend.methods import classical
+from thermend.methods.description import MethodDescription
+
+_BOTH = ("radiometric", "display")
+
+CATALOGUE: tuple[MethodDescription, ...] = (
+    MethodDescription(
+        "auto", None, _BOTH, "thermend.restoration.auto:plan", "chain", "the classical chain that the diagnosis asks for"
+    ),
+    *classical.METHODS,
+    MethodDescription(
+        "onnx", None, _BOTH, "thermend.restoration.engines:open_onnx", "network", "any one-channel network in an ONNX file (--weights)"
+    ),
+)
+
+
+def find(name: str) -> MethodDescription:
+    """The catalogue's entry for ``name`` or ``name/variant``.
+
+    Raises
+    ------
+    UsageError : there is none; the message names the nearest
+    """
+    for entry in CATALOGUE:
+        if name in (entry.full_name, entry.name):
+            return entry
+    near = difflib.get_close_matches(name, [e.full_name for e in CATALOGUE] + [e.name.split(".")[-1] for e in CATALOGUE], 3, 0.5)
+    near = [n if any(n == e.full_name for e in CATALOGUE) else f"classical.{n}" for n in near]
+    hint = f"; did you mean {' or '.join(dict.fromkeys(near))}?" if near else ""
+    raise UsageError(f"method {name!r} is not known{hint} (thermend methods lists all)")
+
+
+__all__ = ["CATALOGUE", "MethodDescription", "find"]

@@ -1,0 +1,57 @@
+"""Sharpening against a Gaussian blur."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from scipy import fft
+
+from thermend.methods.classical.filters import Image, gaussian
+from thermend.methods.classical.noise_level import noise_sigma
+
+
+def unsharp(image: Image, sigma: float = 1.5, amount: float = 1.0) -> Image:
+    """Unsharp masking: I + amount (I − G_sigma * I).
+
+    Parameters
+    ----------
+    sigma : of the Gaussian, pixels
+    amount : strength of the mask
+    """
+    return image + np.float32(amount) * (image - gaussian(image, sigma))
+
+
+def wiener(image: Image, blur_sigma: float = 1.5, noise: float | None = None, regularity: float = 1.0) -> Image:
+    """Wiener deconvolution of a Gaussian blur: X = H* Y / (|H|² + N/S).
+
+    The scene's power spectrum S is modelled as that of a natural image, proportional to 1/f², scaled to the image's
+    variance; borders are mirrored, so that they do not ring.
+
+    Parameters
+    ----------
+    blur_sigma : of the point spread function, pixels
+    noise : standard deviation of the noise, in the image's unit; estimated if None
+    regularity : factor on N/S; more is smoother
+
+    References
+    ----------
+    R. C. Gonzalez, R. E. Woods, Digital Image Processing, 3rd ed., Sec. 5.8.
+    """
+    noise = noise_sigma(image) if noise is None else noise
+    height, width = image.shape
+    if blur_sigma <= 0 or min(height, width) < 4:
+        return image.copy()
+    margin = int(min(4 * blur_sigma + 8, height - 1, width - 1))
+    padded = cv2.copyMakeBorder(image, margin, margin, margin, margin, cv2.BORDER_REFLECT_101)
+    rows, columns = (fft.next_fast_len(n, real=True) for n in padded.shape)
+    padded = cv2.copyMakeBorder(padded, 0, rows - padded.shape[0], 0, columns - padded.shape[1], cv2.BORDER_REFLECT_101)
+    fy, fx = fft.fftfreq(rows)[:, None], fft.rfftfreq(columns)[None]
+    squared = (fy**2 + fx**2).astype(np.float32)
+    transfer = np.exp(np.float32(-2 * np.pi**2 * blur_sigma**2) * squared)
+    # Noise power over that of a 1/f² scene with the image's variance: N/S = noise² f² log-normaliser / variance.
+    variance = max(float(image.var()) - noise**2, 1e-8)
+    ratio = np.float32(regularity * (noise**2 + 1e-7) / variance * 2 * np.pi * np.log(max(rows, columns))) * squared
+    spectrum = fft.rfft2(padded, workers=-1)
+    spectrum *= transfer / (transfer**2 + ratio)
+    sharp = fft.irfft2(spectrum, s=(rows, columns), workers=-1)
+    return np.asarray(sharp[margin : margin + height, margin : margin + width], np.float32)

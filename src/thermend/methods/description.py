@@ -1,0 +1,49 @@
+"""How the catalogue describes a method, without loading anything of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal
+
+Kind = Literal["filter", "destriper", "upsampler", "network", "chain"]
+Mode = Literal["radiometric", "display"]
+
+
+@dataclass(frozen=True)
+class MethodDescription:
+    """One row of the catalogue.
+
+    Attributes
+    ----------
+    name : as the user types it
+    variant : after the slash, if the method has variants
+    modes : what its results are for; a method that changes contrast has ``display`` alone
+    loader : ``module:attribute``, imported when the method is used
+    kind : ``filter``: array to array. ``destriper``: a filter against stripes in columns; the restorer turns the image for
+        stripes in rows. ``upsampler``: takes the scale. ``network``: runs on an engine, in tiles. ``chain``: made of others.
+    title : one line for a list
+    parameters : of the network; 0 for a classical method
+    macs : multiply-accumulates at 640 x 512; None where they are not counted
+    weights : name of the shipped weights, if there are any
+    """
+
+    name: str
+    variant: str | None
+    modes: tuple[str, ...]
+    loader: str
+    kind: Kind
+    title: str
+    parameters: int = 0
+    macs: int | None = None
+    weights: str | None = None
+
+    @property
+    def full_name(self) -> str:
+        """Name and variant as the user types them."""
+        return self.name if self.variant is None else f"{self.name}/{self.variant}"
+
+    def load(self) -> Any:
+        """Import what the loader names."""
+        module, _, attribute = self.loader.partition(":")
+        return getattr(import_module(module), attribute)

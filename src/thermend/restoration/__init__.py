@@ -1,0 +1,89 @@
+"""From a thermal image to a better one: normalise, run a method, undo the normalisation, keep the temperatures.
+
+| module | what |
+| --- | --- |
+| `restorer` | `Restorer`: the whole way from image to image |
+| `auto` | the chain that the diagnosis calls for |
+| `temperatures` | what a radiometric result owes to the measurement |
+| `network`, `tiling`, `engines` | networks on images of any size |
+| `bands` | local filters on large images |
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from numpy.typing import ArrayLike
+
+from thermend.errors import InputError, UsageError
+from thermend.image import ThermalImage
+from thermend.methods import find
+from thermend.restoration.restorer import Restorer
+
+
+def load(
+    method: str,
+    weights: str | os.PathLike[str] | None = None,
+    engine: str = "auto",
+    device: str = "auto",
+    tile: int | None = None,
+) -> Restorer:
+    """Make a method ready to run.
+
+    Parameters
+    ----------
+    method : ``auto``, or as the catalogue names it (``thermend methods``)
+    weights : file of a network's weights, instead of those that ship
+    engine : ``openvino``, ``onnxruntime``, ``torch``; for networks
+    device : ``cpu``, or what the engine calls its devices; for networks
+    tile : side of a tile, pixels; for networks
+
+    Raises
+    ------
+    UsageError : an unknown name, or weights for a method that has none
+    InputError : the weights cannot be read
+    """
+    description = find(method)
+    if tile is not None and tile < 16:
+        raise UsageError(f"tile {tile}: expected at least 16 pixels")
+    if description.kind == "network":
+        from thermend.restoration.engines import open_onnx
+        from thermend.restoration.network import NetworkFunction
+
+        if weights is None:
+            raise UsageError(f"{description.full_name} needs --weights FILE")
+        if not Path(weights).is_file():
+            raise InputError(weights, "no such file")
+        return Restorer(description, NetworkFunction(open_onnx(weights, engine, device), tile), Path(weights))
+    if weights is not None:
+        raise UsageError(f"{description.full_name} has no weights; --weights is for networks")
+    if engine not in ("auto", "openvino", "onnxruntime", "torch"):
+        raise UsageError(f"engine {engine!r}: expected one of auto, openvino, onnxruntime, torch")
+    return Restorer(description, None if description.kind == "chain" else description.load())
+
+
+def enhance(
+    image: ThermalImage | ArrayLike, method: str = "auto", mode: str = "auto", scale: int = 1
+) -> ThermalImage:
+    """Mend one thermal image.
+
+    Parameters
+    ----------
+    image : a `ThermalImage`, or an (H, W) array: uint8 grey levels, anything else counts
+    method : as for :func:`load`
+    mode : ``radiometric``, ``display`` or ``auto``, as for :meth:`Restorer.restore`
+    scale : 1, 2 or 4
+
+    Examples
+    --------
+    >>> import numpy as np, thermend
+    >>> result = thermend.enhance(np.full((48, 64), 20000, np.uint16))
+    >>> result.unit, result.shape
+    ('counts', (48, 64))
+    """
+    image = image if isinstance(image, ThermalImage) else ThermalImage.from_array(image)
+    return load(method).restore(image, mode, scale)
+
+
+__all__ = ["Restorer", "enhance", "load"]

@@ -1,0 +1,130 @@
+"""`auto`: the chain of classical methods that the diagnosis calls for, in the reverse of the camera's order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thermend.diagnosis import Diagnosis
+from thermend.methods.classical import column_median, dct_denoise, dead_pixels, deblur
+from thermend.restoration.bands import filter_in_bands
+
+Image = NDArray[np.float32]
+
+LEAST_NOISE = 0.3
+"""Grey levels of 255; weaker noise is left where it is: it cannot be seen, and 8 bits round as much away."""
+LEAST_STRIPES = 0.3
+"""Grey levels; see `thermend.diagnosis`."""
+LEAST_BLUR = 1.7
+"""Pixels; undamaged images have up to 1.4."""
+MOST_NOISE_FOR_DEBLURRING = 6.0
+"""Grey levels; stronger noise leaves nothing to sharpen."""
+LEAST_CONTRAST = 0.3
+"""Share of the range; undamaged images use 0.45 and more."""
+SCENE_LEVELS = (14 / 255, 223 / 255)
+"""Where the 1st and the 99th percentile of an undamaged image lie on average."""
+
+
+@dataclass
+class Step:
+    """One thing that is done to an image.
+
+    Attributes
+    ----------
+    name : the method, as the catalogue names it
+    facts : the numbers that it was done with, for the provenance
+    apply : changes an (H, W) float32 array in place
+    reference : True where the step takes off what is no part of the scene's temperatures (stripes, shading, dead pixels)
+    """
+
+    name: str
+    facts: dict[str, Any]
+    apply: Callable[[Image], None] = field(repr=False)
+    reference: bool = False
+
+
+def plan(diagnosis: Diagnosis, mode: str) -> list[Step]:
+    """The steps that a diagnosis calls for.
+
+    Parameters
+    ----------
+    mode : ``radiometric`` leaves contrast alone
+    """
+    steps: list[Step] = []
+    noise = diagnosis.noise_sigma / 255
+    if diagnosis.dead_columns:
+        steps.append(Step("classical.dead-columns", {"columns": diagnosis.dead_columns}, _mend_dead_columns, True))
+    if diagnosis.dead_pixels:
+        steps.append(Step("classical.dead-pixels", {"pixels": diagnosis.dead_pixels}, _dead_pixel_mender(noise), True))
+    if diagnosis.nonuniformity > 0:
+        amplitude = round(diagnosis.nonuniformity, 2)
+        steps.append(Step("classical.surface", {"amplitude": amplitude}, _subtract_surface, True))
+    if diagnosis.stripe_direction != "none" and diagnosis.stripe_sigma > LEAST_STRIPES:
+        facts = {"direction": diagnosis.stripe_direction, "sigma": round(diagnosis.stripe_sigma, 3)}
+        rows = diagnosis.stripe_direction == "rows"
+        steps.append(Step("classical.column-median", facts, _subtract_rows if rows else _subtract_columns, True))
+    if diagnosis.noise_sigma > LEAST_NOISE:
+        steps.append(Step("classical.dct", {"sigma": round(diagnosis.noise_sigma, 3)}, _denoiser(noise)))
+    if diagnosis.blur_sigma > LEAST_BLUR and diagnosis.noise_sigma < MOST_NOISE_FOR_DEBLURRING:
+        facts = {"sigma": round(diagnosis.blur_sigma, 3)}
+        steps.append(Step("classical.wiener", facts, _deblurrer(diagnosis.blur_sigma, noise)))
+    if mode == "display" and diagnosis.contrast is not None and diagnosis.contrast < LEAST_CONTRAST:
+        steps.append(Step("classical.stretch", {"contrast": round(diagnosis.contrast, 3)}, _stretch))
+    return steps
+
+
+def reference_steps(diagnosis: Diagnosis) -> list[Step]:
+    """Only those that take off what is no part of the scene's temperatures."""
+    return [step for step in plan(diagnosis, "radiometric") if step.reference]
+
+
+def _mend_dead_columns(pixels: Image) -> None:
+    for turned in (pixels, pixels.T):
+        dead = dead_pixels.find_dead_columns(turned)
+        if dead.any():
+            turned[:] = dead_pixels.replace_dead_columns(turned, dead)
+
+
+def _dead_pixel_mender(noise: float) -> Callable[[Image], None]:
+    def apply(pixels: Image) -> None:
+        filter_in_bands(
+            pixels, lambda band: dead_pixels.replace_dead_pixels(band, dead_pixels.find_dead_pixels(band, noise)), 4
+        )
+
+    return apply
+
+
+def _subtract_surface(pixels: Image) -> None:
+    from thermend.diagnosis.nonuniformity import nonuniformity_surface
+
+    pixels -= nonuniformity_surface(pixels)[0]
+
+
+def _subtract_columns(pixels: Image) -> None:
+    pixels -= column_median.column_offsets(pixels).astype(np.float32)
+
+
+def _subtract_rows(pixels: Image) -> None:
+    pixels -= column_median.column_offsets(pixels.T).astype(np.float32)[:, None]
+
+
+def _denoiser(noise: float) -> Callable[[Image], None]:
+    return lambda pixels: filter_in_bands(pixels, lambda band: dct_denoise.denoise_dct(band, noise), 16)
+
+
+def _deblurrer(sigma: float, noise: float) -> Callable[[Image], None]:
+    return lambda pixels: filter_in_bands(pixels, lambda band: deblur.wiener(band, sigma, noise, 2.0), 32)
+
+
+def _stretch(pixels: Image) -> None:
+    low, high = np.percentile(pixels, (1, 99))
+    if high - low > 1e-4:
+        gain = (SCENE_LEVELS[1] - SCENE_LEVELS[0]) / (high - low)
+        pixels -= np.float32(low)
+        pixels *= np.float32(gain)
+        pixels += np.float32(SCENE_LEVELS[0])
+        np.clip(pixels, 0, 1, out=pixels)

@@ -1,0 +1,89 @@
+"""What computes a network: OpenVINO, ONNX Runtime, torch, behind one small interface."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thermend.errors import InputError, MissingDependencyError, UsageError
+
+ENGINES = ("openvino", "onnxruntime", "torch")
+
+
+class Engine(Protocol):
+    """A network, ready to run.
+
+    Attributes
+    ----------
+    name : of the engine
+    device : that it runs on
+    fixed_size : height and width, where the network takes no other
+    """
+
+    name: str
+    device: str
+    fixed_size: tuple[int, int] | None
+
+    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """From (B, C, H, W) float32 to (B, C', s H, s W) float32."""
+        ...
+
+
+def open_onnx(path: str | os.PathLike[str], engine: str = "auto", device: str = "auto") -> Engine:
+    """Open an ONNX network with an engine.
+
+    Parameters
+    ----------
+    engine : ``auto`` takes OpenVINO where it is installed, else ONNX Runtime
+    device : ``auto``, ``cpu``, or what the engine calls its devices
+
+    Raises
+    ------
+    InputError : the file is no ONNX network, or one whose input and output are not single images
+    UsageError : the engine does not run ONNX files, or the device does not exist
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(path, "no such file")
+    if engine not in ("auto", *ENGINES):
+        raise UsageError(f"engine {engine!r}: expected one of auto, {', '.join(ENGINES)}")
+    if engine == "torch":
+        raise UsageError("the torch engine runs methods that come as torch modules; an ONNX file needs openvino or onnxruntime")
+    opened: Any = None
+    problem: Exception | None = None
+    for name in ("openvino", "onnxruntime") if engine == "auto" else (engine,):
+        try:
+            if name == "openvino":
+                from thermend.restoration.engines.openvino import OpenVINOEngine as Chosen
+            else:
+                from thermend.restoration.engines.onnxruntime import ONNXRuntimeEngine as Chosen  # type: ignore[assignment]
+        except ImportError as error:
+            problem = MissingDependencyError(f"the engine {name} is not installed: pip install {name}")
+            problem.__cause__ = error
+            continue
+        opened = Chosen(path, device)
+        break
+    if opened is None:
+        raise problem or UsageError("no engine is installed")
+    result: Engine = opened
+    return result
+
+
+def fixed_size(shape: list[Any]) -> tuple[int, int] | None:
+    """Height and width of an (N, C, H, W) input, where both are numbers."""
+    height, width = shape[2:4]
+    return (height, width) if isinstance(height, int) and isinstance(width, int) and height > 0 < width else None
+
+
+def check_layout(path: Path, inputs: list[list[Any]], outputs: int) -> int:
+    """The number of channels of a network with one (N, C, H, W) input and one output; refuse all others."""
+    if len(inputs) != 1 or outputs != 1 or len(inputs[0]) != 4:
+        raise InputError(path, "is not a network from one image (N, C, H, W) to one image")
+    channels = inputs[0][1]
+    if channels not in (1, 3):
+        raise InputError(path, f"takes {channels} channels; expected 1, or 3 for three times the same")
+    return int(channels)

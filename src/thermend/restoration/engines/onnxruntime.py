@@ -1,0 +1,43 @@
+"""Networks on ONNX Runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from thermend.errors import InputError, UsageError
+from thermend.restoration.engines import check_layout, fixed_size
+
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+class ONNXRuntimeEngine:
+    """An ONNX network on ONNX Runtime; see :class:`thermend.restoration.engines.Engine`."""
+
+    name = "onnxruntime"
+
+    def __init__(self, path: Path, device: str = "auto") -> None:
+        available = onnxruntime.get_available_providers()
+        if device == "auto":
+            device = "cuda" if _PROVIDERS["cuda"] in available else "cpu"
+        provider = _PROVIDERS.get(device.split(":")[0])
+        if provider not in available:
+            raise UsageError(f"device {device!r}: ONNX Runtime has {', '.join(d for d, p in _PROVIDERS.items() if p in available)} here")
+        self.device = device
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
+        except Exception as error:
+            raise InputError(path, "is not an ONNX network that ONNX Runtime reads") from error
+        shapes = [i.shape for i in self._session.get_inputs()]
+        self.channels = check_layout(path, shapes, len(self._session.get_outputs()))
+        self.fixed_size = fixed_size(shapes[0])
+        self._input = self._session.get_inputs()[0].name
+
+    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """From (B, C, H, W) float32 to (B, C', s H, s W) float32."""
+        return np.asarray(self._session.run(None, {self._input: batch})[0], np.float32)

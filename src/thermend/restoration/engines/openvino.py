@@ -1,0 +1,36 @@
+"""Networks on OpenVINO."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+
+from thermend.errors import InputError, UsageError
+from thermend.restoration.engines import check_layout, fixed_size
+
+
+class OpenVINOEngine:
+    """An ONNX network on OpenVINO; see :class:`thermend.restoration.engines.Engine`."""
+
+    name = "openvino"
+
+    def __init__(self, path: Path, device: str = "auto") -> None:
+        core = openvino.Core()
+        self.device = "CPU" if device in ("auto", "cpu") else device.upper()
+        if self.device.split(".")[0] not in {d.split(".")[0] for d in core.available_devices}:
+            raise UsageError(f"device {device!r}: OpenVINO has {', '.join(core.available_devices).lower()} here")
+        try:
+            model = core.read_model(path)
+        except RuntimeError as error:
+            raise InputError(path, "is not an ONNX network that OpenVINO reads") from error
+        shapes = [[d.get_length() if d.is_static else None for d in i.get_partial_shape()] for i in model.inputs]
+        self.channels = check_layout(path, shapes, len(model.outputs))
+        self.fixed_size = fixed_size(shapes[0])
+        self._compiled = core.compile_model(model, self.device, {"PERFORMANCE_HINT": "LATENCY"})
+
+    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """From (B, C, H, W) float32 to (B, C', s H, s W) float32."""
+        return np.array(self._compiled(batch)[0], np.float32)

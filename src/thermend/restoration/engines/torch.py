@@ -1,0 +1,39 @@
+"""Networks on torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thermend.errors import MissingDependencyError, UsageError
+
+try:
+    import torch
+except ImportError as error:
+    raise MissingDependencyError("the engine torch is not installed: pip install 'thermend[train]'") from error
+
+
+class TorchEngine:
+    """A torch module in evaluation mode; see :class:`thermend.restoration.engines.Engine`."""
+
+    name = "torch"
+    fixed_size = None
+
+    def __init__(self, module: Any, channels: int = 1, device: str = "auto") -> None:
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            self._device = torch.device(device)
+            self._module = module.to(self._device).eval()
+        except (RuntimeError, AssertionError) as error:
+            raise UsageError(f"device {device!r} is not to be had by torch here") from error
+        self.device = device
+        self.channels = channels
+
+    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """From (B, C, H, W) float32 to (B, C', s H, s W) float32."""
+        with torch.inference_mode():
+            result = self._module(torch.from_numpy(np.ascontiguousarray(batch)).to(self._device))
+        return np.asarray(result.float().cpu().numpy(), np.float32)

@@ -1,0 +1,217 @@
+"""`Restorer`: a method with its weights, ready to take a thermal image and give a better one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thermend.diagnosis import Diagnosis, diagnose_normalised
+from thermend.errors import UsageError
+from thermend.image import Depth, Metadata, ThermalImage
+from thermend.io.metadata import PROVENANCE_KEY, scale_geotiff
+from thermend.methods.classical.dead_pixels import find_dead_pixels, replace_dead_pixels
+from thermend.methods.classical.inpaint import fill_invalid
+from thermend.methods.classical.resample import lanczos
+from thermend.methods.description import MethodDescription
+from thermend.normalisation import Normalisation
+from thermend.restoration import auto, temperatures
+from thermend.restoration.bands import filter_in_bands
+from thermend.version import __version__
+
+Image = NDArray[np.float32]
+
+MODES = ("auto", "radiometric", "display")
+SCALES = (1, 2, 4)
+_TOLERANCE_KELVIN = 0.15
+_TOLERANCE_SHARE = 0.0008  # of the range, for counts
+
+
+@dataclass
+class Restorer:
+    """A method, ready to run; :func:`thermend.load` makes one.
+
+    Attributes
+    ----------
+    method : the catalogue's description
+    function : from (H, W) float32 in [0, 1] to the same (a destriper assumes stripes in columns; an upsampler takes the
+        scale as well); None for `auto`, which plans its steps for each image
+    weights : the file that the network came from
+    """
+
+    method: MethodDescription
+    function: Callable[..., Image] | None = None
+    weights: Path | None = None
+
+    def restore(self, image: ThermalImage, mode: str = "auto", scale: int = 1) -> ThermalImage:
+        """Mend one image.
+
+        Parameters
+        ----------
+        image : of any size, unit and depth; invalid pixels are inpainted
+        mode : ``radiometric`` keeps the temperatures (the result has the input's unit), ``display`` may change contrast
+            (the result is grey levels). ``auto``: display for 8-bit pictures, radiometric for everything else, or the
+            only mode that the method has.
+        scale : 1, 2 or 4 times as many pixels along each side
+
+        Raises
+        ------
+        UsageError : the method does not have the mode, or the scale is another
+        """
+        mode = self.mode_for(image, mode)
+        if scale not in SCALES:
+            raise UsageError(f"scale {scale}: expected 1, 2 or 4")
+        normalisation = Normalisation.of(image)
+        pixels = normalisation.apply(fill_invalid(image))
+        stretched = image.unit != "display" and image.depth != "uint8"
+        if stretched:
+            _drop_single_outliers(pixels)
+        diagnosis: Diagnosis | None = None
+        if self.function is None or self.method.kind == "destriper" or mode == "radiometric":
+            diagnosis = diagnose_normalised(pixels, image, normalisation)
+        evidence = self._evidence(image, pixels, normalisation, diagnosis) if mode == "radiometric" else None
+        if scale != 1 and self.method.kind != "upsampler":
+            pixels = lanczos(pixels, scale)
+        outside, excess = _cut_off(pixels) if stretched else (None, None)
+        mended, steps = self._mend(pixels, mode, scale, diagnosis)
+        if outside is not None and mended.size == pixels.size:
+            mended.reshape(-1)[outside] += excess
+        del pixels
+        if evidence is not None:
+            tolerance = _TOLERANCE_KELVIN * normalisation.gain if image.unit == "celsius" else _TOLERANCE_SHARE * 0.9
+            counted = None if image.nodata is None else ~_enlarge(image.nodata, scale)
+            temperatures.keep(mended, evidence, scale, tolerance, counted)
+        return self._result(image, mended, normalisation, mode, scale, steps)
+
+    def mode_for(self, image: ThermalImage, mode: str) -> str:
+        """The mode in which an image will be restored.
+
+        Raises
+        ------
+        UsageError : there is no such mode, or the method does not have it
+        """
+        if mode not in MODES:
+            raise UsageError(f"mode {mode!r}: expected one of {', '.join(MODES)}")
+        if mode == "auto":
+            mode = "display" if image.unit == "display" else "radiometric"
+            return mode if mode in self.method.modes else self.method.modes[0]
+        if mode not in self.method.modes:
+            raise UsageError(f"{self.method.full_name} changes contrast and has no {mode} mode; use --mode display")
+        return mode
+
+    def _evidence(
+        self, image: ThermalImage, pixels: Image, normalisation: Normalisation, diagnosis: Diagnosis | None
+    ) -> temperatures.Evidence:
+        assert diagnosis is not None
+        reference = pixels
+        if steps := auto.reference_steps(diagnosis):
+            reference = pixels.copy()
+            for step in steps:
+                step.apply(reference)
+        mean = _mean(image)
+        low, high = ((v - normalisation.offset) * normalisation.gain for v in image.extent)
+        return temperatures.collect(reference, (mean - normalisation.offset) * normalisation.gain, low, high)
+
+    def _mend(
+        self, pixels: Image, mode: str, scale: int, diagnosis: Diagnosis | None
+    ) -> tuple[Image, list[dict[str, Any]]]:
+        """The mended pixels (which may be the given array, overwritten) and what was done."""
+        if self.function is None:
+            assert diagnosis is not None
+            steps = auto.plan(diagnosis if scale == 1 else _at_scale(diagnosis, scale), mode)
+            for step in steps:
+                step.apply(pixels)
+            return pixels, [{"method": step.name, **step.facts} for step in steps]
+        if self.method.kind == "upsampler":
+            return self.function(pixels, scale), [{"method": self.method.full_name, "scale": scale}]
+        if self.method.kind == "destriper" and diagnosis is not None and diagnosis.stripe_direction == "rows":
+            turned = self.function(np.ascontiguousarray(pixels.T)).T
+            return np.ascontiguousarray(turned), [{"method": self.method.full_name, "direction": "rows"}]
+        mended = np.ascontiguousarray(self.function(pixels), np.float32)
+        return mended, [{"method": self.method.full_name}]
+
+    def _result(
+        self,
+        image: ThermalImage,
+        mended: Image,
+        normalisation: Normalisation,
+        mode: str,
+        scale: int,
+        steps: list[dict[str, Any]],
+    ) -> ThermalImage:
+        nodata = None if image.nodata is None else _enlarge(image.nodata, scale)
+        depth: Depth = image.depth
+        if mode == "display" and image.unit != "display":
+            np.clip(mended, 0, 1, out=mended)
+            mended *= np.float32(255)
+            unit, valid_range = "display", (0.0, 255.0)
+            depth = "uint16" if image.depth == "uint16" else "uint8"
+        else:
+            normalisation.undo(mended)
+            unit, valid_range = image.unit, image.valid_range  # type: ignore[assignment]
+            if image.unit == "display" or image.depth != "float32":
+                low, high = valid_range or (-np.inf, np.inf)
+                np.clip(mended, low, high, out=mended)
+        if nodata is not None:
+            mended[nodata] = np.nan
+        metadata = replace(
+            image.metadata,
+            geotiff=scale_geotiff(image.metadata.geotiff, scale),
+            provenance=self._provenance(image.metadata, mode, scale, steps),
+        )
+        mended.flags.writeable = False
+        return ThermalImage(mended, unit, depth, valid_range, metadata, nodata)  # type: ignore[arg-type]
+
+    def _provenance(self, metadata: Metadata, mode: str, scale: int, steps: list[dict[str, Any]]) -> dict[str, Any]:
+        provenance: dict[str, Any] = {
+            "software": PROVENANCE_KEY,
+            "version": __version__,
+            "method": self.method.name,
+            "variant": self.method.variant,
+            "weights_sha256": None if self.weights is None else hashlib.sha256(self.weights.read_bytes()).hexdigest(),
+            "mode": mode,
+            "scale": scale,
+            "steps": steps,
+        }
+        earlier = metadata.provenance
+        if earlier and "method" in earlier:
+            provenance["before"] = dict(earlier)
+        return provenance
+
+
+def _mean(image: ThermalImage) -> float:
+    values = image.pixels if image.valid.all() else image.pixels[image.valid]
+    return float(values.mean(dtype=np.float64))
+
+
+def _drop_single_outliers(pixels: Image) -> None:
+    """Replace isolated pixels beyond the percentiles, in place: what is carried past a method must not be a dead pixel."""
+
+    def mend(band: Image) -> Image:
+        dead = find_dead_pixels(band) & ((band < 0.05) | (band > 0.95))
+        return replace_dead_pixels(band, dead)
+
+    filter_in_bands(pixels, mend, 4)
+
+
+def _cut_off(pixels: Image) -> tuple[NDArray[np.int64], Image]:
+    """Clip to [0, 1] in place; where that changed something, and by how much."""
+    flat = pixels.reshape(-1)
+    outside = np.flatnonzero((flat < 0) | (flat > 1))
+    values = flat[outside]
+    np.clip(pixels, 0, 1, out=pixels)
+    return outside, values - flat[outside]
+
+
+def _enlarge(mask: NDArray[np.bool_], scale: int) -> NDArray[np.bool_]:
+    return mask if scale == 1 else np.asarray(mask.repeat(scale, axis=0).repeat(scale, axis=1))
+
+
+def _at_scale(diagnosis: Diagnosis, scale: int) -> Diagnosis:
+    """What is left to find after upsampling: noise and blur that spread over more pixels; stripes as before."""
+    return replace(diagnosis, blur_sigma=diagnosis.blur_sigma * scale, dead_columns=0)
