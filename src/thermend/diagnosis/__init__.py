@@ -14,7 +14,7 @@ from thermend.normalisation import Normalisation
 Direction = Literal["columns", "rows", "none"]
 
 _LEAST_STRIPES = 0.25  # grey levels; weaker ones are not told from the scene
-_LEAST_SHARE = 0.2
+_LEAST_SHARE = 0.22
 """Share of the side-to-side variation that a surface must explain to be called non-uniformity; undamaged scenes stay
 below (docs/diagnosis.md)."""
 

@@ -7,6 +7,7 @@ from scipy.linalg import solveh_banded
 
 from thermend.methods.classical.filters import Image
 
+_CLIP = 3.0
 _ROWS_AT_MOST = 1024  # medians of more rows than this gain nothing
 
 
@@ -21,15 +22,16 @@ def stripe_statistics(differences: np.ndarray) -> tuple[float, float]:
     """Standard deviations of the stripes and of the scene's own steps from column to column.
 
     Offsets s that are independent from column to column give differences d = Δs + t with variance 2 σ_s² + σ_t² and
-    neighbouring differences the covariance −σ_s²; both are taken robustly, with the largest tenth clipped.
+    neighbouring differences the covariance −σ_s²; both are taken of differences clipped at three robust deviations,
+    beyond which edges of the scene lie.
     """
     if len(differences) < 8:
         return 0.0, 1.0
     centred = differences - np.median(differences)
-    limit = np.quantile(np.abs(centred), 0.95)
+    limit = _CLIP * max(1.4826 * float(np.median(np.abs(centred))), 1e-7)
     clipped = np.clip(centred, -limit, limit)
-    variance = float(np.mean(clipped**2)) * 1.15  # what clipping takes from a normal distribution
-    covariance = float(np.mean(clipped[1:] * clipped[:-1])) * 1.15
+    variance = float(np.mean(clipped**2))
+    covariance = float(np.mean(clipped[1:] * clipped[:-1]))
     stripes = max(0.0, -covariance)
     return float(np.sqrt(stripes)), float(np.sqrt(max(variance - 2 * stripes, 1e-2 * variance, 1e-14)))
 

@@ -11,6 +11,7 @@ from thermend.methods.classical.noise_level import noise_sigma
 
 _FOOTPRINT = 0.2
 """A point source spreads: a neighbour gets more than this share of its height. What stands out alone is a defect."""
+_LEAST_COLUMN = 0.03  # of full range; what is less is a stripe
 _LEAST_GAP = 0.012  # of full range: three grey levels
 
 
@@ -49,22 +50,29 @@ def find_dead_pixels(image: Image, sigma: float | None = None, threshold: float 
     return dead
 
 
-def find_dead_columns(image: Image, threshold: float = 12.0) -> NDArray[np.bool_]:
-    """(W,) bool, True at single columns that are stuck: far off both neighbours, or without any of the scene in them."""
+def find_dead_columns(image: Image, threshold: float = 8.0) -> NDArray[np.bool_]:
+    """(W,) bool, True at single columns that are stuck: above or below both neighbours nearly all along, by more than
+    `threshold` times what columns usually differ, or without any of the scene in them.
+    """
     height, width = image.shape
-    if width < 3 or height < 8:
+    if width < 5 or height < 8:
         return np.zeros(width, np.bool_)
-    between = (image[:, :-2] + image[:, 2:]) / 2
-    residual = image[:, 1:-1] - between
-    level = np.abs(np.median(residual, axis=0))
-    level_scale = max(1.4826 * float(np.median(level)), 1e-6)
-    variation = image.std(axis=0)
-    usual = float(np.median(variation))
-    dead = np.zeros(width, np.bool_)
-    dead[1:-1] = (level > threshold * level_scale) & (level > 0.05)
-    stuck = variation < 0.02 * usual
-    dead |= stuck if usual > 1e-4 and stuck.mean() < 0.1 else False
-    return dead
+    step = max(1, height // 2048)
+    rows = image[::step]
+    left = np.pad(rows[:, 1:] - rows[:, :-1], ((0, 0), (1, 0)), mode="edge")
+    right = np.pad(rows[:, :-1] - rows[:, 1:], ((0, 0), (0, 1)), mode="edge")
+    nearer = np.where(np.abs(left) < np.abs(right), left, right)
+    nearer[np.sign(left) != np.sign(right)] = 0
+    level = np.median(nearer, axis=0)
+    usual_step = 1.4826 * float(np.median(np.abs(np.median(rows[:, 1:] - rows[:, :-1], axis=0))))
+    agreement = np.mean(np.sign(nearer) == np.sign(level), axis=0)
+    dead = (np.abs(level) > max(threshold * usual_step, _LEAST_COLUMN)) & (agreement > 0.8)
+    dead[[0, -1]] = False
+    variation = rows.std(axis=0)
+    stuck = variation < 0.02 * float(np.median(variation))
+    if 0 < stuck.mean() < 0.1:
+        dead |= stuck
+    return np.asarray(dead)
 
 
 def replace_dead_pixels(image: Image, dead: NDArray[np.bool_] | None = None) -> Image:

@@ -1,0 +1,81 @@
+"""Many files on all cores: a few at a time, in processes of their own, so that memory stays flat and a crash costs one file."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _begin(setup: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    import cv2
+
+    cv2.setNumThreads(1)  # one process a core; threads beneath would only fight
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+    with contextlib.suppress(ImportError):
+        from threadpoolctl import threadpool_limits
+
+        threadpool_limits(1)
+    setup(*arguments)
+
+
+def run(
+    items: Iterable[Item],
+    work: Callable[[Item], Any],
+    setup: Callable[..., None],
+    arguments: tuple[Any, ...],
+    workers: int,
+) -> Iterator[tuple[Item, Any]]:
+    """Yield each item with its result (or the exception that its worker died of) as they come.
+
+    Parameters
+    ----------
+    work : called with one item; a function of a module; raises nothing
+    setup : called once in each worker, with `arguments`
+    workers : processes; 1 works in this one
+    """
+    if workers <= 1:
+        setup(*arguments)
+        for item in items:
+            yield item, work(item)
+        return
+    remaining = iter(items)
+    context = multiprocessing.get_context("spawn")
+    while True:
+        crashed: list[Item] = []
+        with ProcessPoolExecutor(workers, context, _begin, (setup, arguments)) as pool:
+            pending: dict[Future[Any], Item] = {pool.submit(work, item): item for item in islice(remaining, 2 * workers)}
+            while pending:
+                finished, _ = wait(pending, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    item = pending.pop(future)
+                    try:
+                        result = future.result()
+                    except BrokenProcessPool:
+                        crashed.append(item)
+                        continue
+                    yield item, result
+                    if not crashed:
+                        pending.update({pool.submit(work, extra): extra for extra in islice(remaining, 1)})
+        if not crashed:
+            return
+        # A worker was killed (out of memory, a decoder's crash): find out by whom, one at a time.
+        for item in crashed:
+            with ProcessPoolExecutor(1, context, _begin, (setup, arguments)) as alone:
+                try:
+                    yield item, alone.submit(work, item).result()
+                except BrokenProcessPool as error:
+                    yield item, error

@@ -1,0 +1,48 @@
+"""What all commands say, and how they end."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+
+DONE, SOME_FAILED, WRONG_USE = 0, 1, 2
+
+
+def complain(message: str) -> None:
+    """One line on standard error."""
+    print("thermend: " + " ".join(str(message).split()), file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def progress(total: int, title: str) -> Iterator[Callable[[], None]]:
+    """A bar on a terminal, nothing in a pipe; call the given function once for each file done."""
+    if not sys.stderr.isatty() or total < 2:
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda: bar.advance(task)
+
+
+def exit_code(done: int, failed: int) -> int:
+    """0 where all was done, 1 where something failed, 2 where nothing could be done at all."""
+    if failed == 0:
+        return DONE
+    return SOME_FAILED if done else WRONG_USE
+
+
+def quieten_libraries() -> None:
+    """Keep decoders from writing lines of their own about files that we complain about already."""
+    import logging
+    import os
+    import warnings
+
+    for name in ("tifffile", "PIL"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
+    warnings.simplefilter("ignore")

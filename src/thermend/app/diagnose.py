@@ -1,0 +1,85 @@
+"""`thermend diagnose`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from thermend.app import batch, console
+from thermend.app.inputs import Input, collect
+from thermend.errors import ThermendError
+
+_options: dict[str, Any] = {}
+
+
+def _setup(read_options: dict[str, Any]) -> None:
+    from thermend.io import ReadOptions
+
+    console.quieten_libraries()
+    _options["read"] = ReadOptions(**read_options)
+
+
+def _work(item: Input) -> dict[str, Any]:
+    from thermend import io
+    from thermend.diagnosis import diagnose
+
+    try:
+        image = next(io.read_pages(item.path, _options["read"]))
+        return {"file": str(item.path), **diagnose(image).as_dict()}
+    except ThermendError as error:
+        return {"file": str(item.path), "error": str(error)}
+    except Exception as error:  # a fault of ours; the other files are diagnosed all the same
+        return {"file": str(item.path), "error": f"{item.path}: could not be diagnosed ({type(error).__name__}: {error})"}
+
+
+def run(
+    patterns: Sequence[str], read_options: dict[str, Any], as_json: bool, say: Callable[[str], None] = print
+) -> int:
+    """Carry out the command; returns its exit code."""
+    inputs = collect(patterns)
+    _setup(read_options)
+    rows: list[dict[str, Any]] = []
+    failed = 0
+    workers = 1 if len(inputs) <= 2 else min(batch.cores(), len(inputs))
+    with console.progress(len(inputs), "diagnosing") as advance:
+        for item, row in batch.run(inputs, _work, _setup, (read_options,), workers):
+            advance()
+            if not isinstance(row, dict):
+                row = {"error": f"{item.path}: ended the process that worked on it (out of memory?)"}
+            if "error" in row:
+                failed += 1
+                console.complain(row["error"])
+            else:
+                rows.append(row)
+    rows.sort(key=lambda row: str(row["file"]))
+    if as_json:
+        say(json.dumps(rows, indent=1))
+    elif rows:
+        _table(rows)
+    return console.exit_code(len(rows), failed)
+
+
+def _table(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(caption="noise, stripes, shading: grey levels of 255 (kelvin where there are temperatures); blur: pixels")
+    for title in ("file", "noise", "stripes", "run in", "blur", "shading", "dead", "contrast"):
+        table.add_column(title, justify="left" if title in ("file", "run in") else "right", overflow="fold")
+    for row in rows:
+        table.add_row(
+            row["file"],
+            _level(row, "noise_sigma", "noise_kelvin"),
+            _level(row, "stripe_sigma", "stripe_kelvin"),
+            row["stripe_direction"],
+            f"{row['blur_sigma']:.1f}",
+            _level(row, "nonuniformity", "nonuniformity_kelvin"),
+            f"{row['dead_pixels']} px" + (f", {row['dead_columns']} lines" if row["dead_columns"] else ""),
+            "" if row["contrast"] is None else f"{100 * row['contrast']:.0f} %",
+        )
+    Console().print(table)
+
+
+def _level(row: dict[str, Any], grey: str, kelvin: str) -> str:
+    return f"{row[grey]:.1f}" + (f" ({row[kelvin]:.3f} K)" if row[kelvin] is not None else "")

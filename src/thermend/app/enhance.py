@@ -1,0 +1,206 @@
+"""`thermend enhance`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from dataclasses import replace as replace_fields
+from pathlib import Path
+from typing import Any
+
+from thermend.app import batch, console
+from thermend.app.inputs import Input, collect
+from thermend.app.outputs import output_path, resolve_target
+from thermend.errors import InputError, ThermendError, UsageError
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is asked for, for every file alike; the fields are the command's options."""
+
+    out: Path
+    single: bool
+    method: str = "auto"
+    weights: str | None = None
+    mode: str = "auto"
+    scale: int = 1
+    unit: str | None = None
+    palette: str | None = None
+    input_palette: str | None = None
+    depth: int | None = None
+    emissivity: float | None = None
+    reflected_temperature: float | None = None
+    distance: float | None = None
+    compare: bool = False
+    engine: str = "auto"
+    device: str = "auto"
+    tile: int | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one file: its result, a reason for skipping it, or an error."""
+
+    written: str | None = None
+    skipped: str | None = None
+    error: str | None = None
+    steps: tuple[str, ...] = ()
+
+
+_state: dict[str, Any] = {}
+
+
+def _setup(job: Job) -> None:
+    """Load the method once a process."""
+    from thermend.io import ReadOptions
+    from thermend.restoration import load
+
+    console.quieten_libraries()
+    _state["job"] = job
+    _state["options"] = ReadOptions(
+        job.unit,  # type: ignore[arg-type]
+        job.input_palette,
+        job.emissivity,
+        job.reflected_temperature,
+        job.distance,
+    )
+    _state["restorer"] = load(job.method, job.weights, job.engine, job.device, job.tile)
+
+
+def _work(item: Input) -> Outcome:
+    """Mend one file; every failure becomes a line."""
+    try:
+        return _enhance_one(item, _state["job"], _state["restorer"], _state["options"])
+    except UsageError as error:
+        return Outcome(error=f"{item.path}: {error}")
+    except ThermendError as error:
+        return Outcome(error=str(error))
+    except MemoryError:
+        return Outcome(error=f"{item.path}: needs more memory than there is")
+    except Exception as error:  # a fault of ours; the batch goes on all the same
+        return Outcome(error=f"{item.path}: could not be mended ({type(error).__name__}: {error}); please report this")
+
+
+def _enhance_one(item: Input, job: Job, restorer: Any, options: Any) -> Outcome:
+    from thermend import io
+    from thermend.image import ThermalImage
+
+    pages = io.count_pages(item.path)
+    images: Iterator[ThermalImage] = io.read_pages(item.path, options)
+    first = next(images)
+    # What the result will be is known before it is made: a result that exists costs no work.
+    mode = restorer.mode_for(first, job.mode)
+    unit = "display" if mode == "display" else first.unit
+    depth = first.depth if unit == first.unit or first.depth == "uint16" else "uint8"
+    target = output_path(item, job.out, unit, depth, single=job.single)
+    colour = job.palette if unit == "display" and pages == 1 else None
+    if colour is not None and target.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        target = target.with_suffix(".png")
+    if target.resolve() == item.path.resolve():
+        raise InputError(item.path, "would be replaced by its own result; choose another output folder")
+    if target.exists() and not job.overwrite:
+        return Outcome(skipped=f"{target} exists already and is kept (--overwrite replaces it)")
+    stored = None if job.depth is None else {8: "uint8", 16: "uint16", 32: "float32"}[job.depth]
+    mended: list[ThermalImage] = []
+
+    def results() -> Iterator[ThermalImage]:
+        image: ThermalImage | None = first
+        while image is not None:
+            result = restorer.restore(image, mode, job.scale)
+            if not mended:
+                mended.append(result)
+            yield result
+            image = next(images, None)
+
+    io.write(
+        results(),
+        target,
+        depth=stored,  # type: ignore[arg-type]
+        palette=colour,
+        overwrite=job.overwrite,
+        pages=pages,
+    )
+    if job.palette is not None and colour is None:
+        io.write(_picture_of(mended[0]), _beside(target, job.palette), palette=job.palette, overwrite=job.overwrite)
+    if job.compare:
+        from thermend.app.compare import side_by_side
+
+        picture = side_by_side(first, mended[0], job.palette or "white-hot")
+        io.write(picture, _beside(target, "compare"), palette=job.palette or "white-hot", overwrite=job.overwrite)
+    provenance = mended[0].metadata.provenance or {}
+    return Outcome(written=str(target), steps=tuple(s["method"] for s in provenance.get("steps", ())))
+
+
+def _picture_of(image: Any) -> Any:
+    """An image as grey levels, without the metadata that tells where its numbers came from."""
+    from thermend.image import ThermalImage
+    from thermend.io.raster import rendered
+
+    return ThermalImage(rendered(image), "display", "uint8", metadata=replace_fields(image.metadata, geotiff={}))
+
+
+def _beside(target: Path, word: str) -> Path:
+    return target.with_name(f"{target.stem}.{word}.png")
+
+
+def run(
+    patterns: Sequence[str],
+    out: str,
+    options: dict[str, Any],
+    say: Callable[[str], None] = print,
+    as_json: bool = False,
+) -> int:
+    """Carry out the command; returns its exit code.
+
+    Raises
+    ------
+    UsageError : nothing could be started
+    """
+    from thermend.io import palettes
+    from thermend.methods import find
+
+    inputs = collect(patterns, skip=Path(out))
+    target, single = resolve_target(out, inputs)
+    job = Job(target, single, **options)
+    description = find(job.method)
+    if job.mode not in ("auto", *description.modes):
+        if job.mode not in ("radiometric", "display"):
+            raise UsageError(f"mode {job.mode!r}: expected auto, radiometric or display")
+        raise UsageError(f"{description.full_name} changes contrast and has no {job.mode} mode; use --mode display")
+    if job.scale not in (1, 2, 4):
+        raise UsageError(f"--scale {job.scale}: expected 1, 2 or 4")
+    if job.depth not in (None, 8, 16, 32):
+        raise UsageError(f"--depth {job.depth}: expected 8, 16 or 32")
+    if job.palette is not None:
+        palettes.table(job.palette)
+    _setup(job)  # wrong names, weights and engines are found before the first file
+    workers = 1 if description.kind == "network" else min(batch.cores(), len(inputs))
+    if len(inputs) <= 2:
+        workers = 1  # starting a second process costs more than it saves
+    done, failed, report = 0, 0, []
+    with console.progress(len(inputs), "mending") as advance:
+        for item, outcome in batch.run(inputs, _work, _setup, (job,), workers):
+            if not isinstance(outcome, Outcome):
+                outcome = Outcome(error=f"{item.path}: ended the process that worked on it (out of memory?)")
+            advance()
+            if outcome.error:
+                failed += 1
+                console.complain(outcome.error)
+            else:
+                done += 1
+                if outcome.skipped:
+                    console.complain(outcome.skipped)
+            report.append(
+                {"file": str(item.path), "result": outcome.written, "steps": list(outcome.steps), "error": outcome.error,
+                 "skipped": outcome.skipped}
+            )  # fmt: skip
+    if as_json:
+        import json
+
+        say(json.dumps(report, indent=1))
+    else:
+        written = [r for r in report if r["result"]]
+        if written:
+            say(f"{len(written)} of {len(inputs)} written to {target}")
+    return console.exit_code(done, failed)

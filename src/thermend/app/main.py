@@ -1,0 +1,157 @@
+"""The command `thermend`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Optional
+
+import typer
+
+from thermend.app import console
+from thermend.errors import ThermendError
+from thermend.version import __version__
+
+app = typer.Typer(
+    help="Mend thermal-infrared images: stripes, noise, blur, low contrast; temperatures are kept.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders (searched through) or globs.")]
+UnitOption = Annotated[
+    Optional[str],  # noqa: UP007, UP045 (typer reads the annotation on Python 3.10)
+    typer.Option("--unit", help="What the stored numbers are: celsius, kelvin, centikelvin (TLinear) or counts."),
+]
+PaletteOption = Annotated[
+    Optional[str],  # noqa: UP007, UP045
+    typer.Option("--input-palette", help="Palette of coloured inputs, if it is not recognised; black-hot if hot is dark."),
+]
+EmissivityOption = Annotated[
+    Optional[float],  # noqa: UP007, UP045
+    typer.Option("--emissivity", help="Instead of that in a radiometric JPEG, 0 to 1."),
+]
+ReflectedOption = Annotated[
+    Optional[float],  # noqa: UP007, UP045
+    typer.Option("--reflected-temperature", help="Instead of that in a radiometric JPEG, degrees Celsius."),
+]
+DistanceOption = Annotated[
+    Optional[float],  # noqa: UP007, UP045
+    typer.Option("--distance", help="Instead of that in a radiometric JPEG, metres."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"thermend {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def enhance(
+    inputs: Inputs,
+    out: Annotated[str, typer.Option("-o", "--out", metavar="OUT", help="Folder for the results, or a file for one.")],
+    method: Annotated[str, typer.Option(help="As `thermend methods` lists them: NAME or NAME/VARIANT.")] = "auto",
+    weights: Annotated[Optional[str], typer.Option(metavar="FILE", help="A network's weights.")] = None,  # noqa: UP007, UP045
+    mode: Annotated[
+        str, typer.Option(help="radiometric (keep temperatures), display (for the eye) or auto.")
+    ] = "auto",
+    scale: Annotated[int, typer.Option(help="1, 2 or 4 times as many pixels along each side.")] = 1,
+    unit: UnitOption = None,
+    palette: Annotated[
+        Optional[str],  # noqa: UP007, UP045
+        typer.Option(help="Colour display results; for radiometric ones write a coloured picture beside them."),
+    ] = None,
+    input_palette: PaletteOption = None,
+    depth: Annotated[
+        Optional[int],  # noqa: UP007, UP045
+        typer.Option(help="Bits a pixel of the results: 8, 16 or 32; the input's by default."),
+    ] = None,
+    emissivity: EmissivityOption = None,
+    reflected_temperature: ReflectedOption = None,
+    distance: DistanceOption = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Also write a picture of input and result side by side.")
+    ] = False,
+    engine: Annotated[str, typer.Option(help="What computes a network: openvino, onnxruntime, torch or auto.")] = "auto",
+    device: Annotated[str, typer.Option(help="cpu, or what the engine calls its devices.")] = "auto",
+    tile: Annotated[
+        Optional[int],  # noqa: UP007, UP045
+        typer.Option(help="Side of a network's tiles, pixels."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Mend thermal images.
+
+    Temperatures stay temperatures: radiometric inputs give float32 TIFF in degrees Celsius. Eight-bit pictures stay pictures.
+    """
+    from thermend.app import enhance as command
+
+    options = {
+        "method": method, "weights": weights, "mode": mode, "scale": scale, "unit": unit, "palette": palette,
+        "input_palette": input_palette, "depth": depth, "emissivity": emissivity,
+        "reflected_temperature": reflected_temperature, "distance": distance, "compare": compare, "engine": engine,
+        "device": device, "tile": tile, "overwrite": overwrite,
+    }  # fmt: skip
+    raise typer.Exit(command.run(inputs, out, options, typer.echo, as_json))
+
+
+@app.command()
+def diagnose(
+    inputs: Inputs,
+    unit: UnitOption = None,
+    input_palette: PaletteOption = None,
+    emissivity: EmissivityOption = None,
+    reflected_temperature: ReflectedOption = None,
+    distance: DistanceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what is wrong with thermal images: noise, stripes, blur, shading, dead pixels, contrast."""
+    from thermend.app import diagnose as command
+
+    options = {
+        "unit": unit, "palette": input_palette, "emissivity": emissivity,
+        "reflected_temperature": reflected_temperature, "distance": distance,
+    }  # fmt: skip
+    raise typer.Exit(command.run(inputs, options, as_json, typer.echo))
+
+
+@app.command()
+def methods(as_json: JsonOption = False) -> None:
+    """List the methods."""
+    from thermend.app import methods as command
+
+    raise typer.Exit(command.run(as_json, typer.echo))
+
+
+def run() -> None:
+    """Entry point; every expected error becomes one line and an exit code."""
+    try:
+        app()
+    except ThermendError as error:
+        console.complain(str(error))
+        sys.exit(console.WRONG_USE)
+    except KeyboardInterrupt:
+        console.complain("stopped")
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(console.SOME_FAILED)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,74 @@
+"""Where a result goes and what it is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from thermend.app.inputs import SUFFIXES, Input
+from thermend.errors import UsageError
+
+_KEPT = {".png": ".png", ".tif": ".tif", ".tiff": ".tiff", ".npy": ".npy", ".jpg": ".png", ".jpeg": ".png", ".bmp": ".png"}
+"""A picture that was stored with loss is not stored with loss again."""
+
+
+def output_path(item: Input, out: Path, unit: str, depth: str, *, single: bool) -> Path:
+    """The file that holds a result.
+
+    Parameters
+    ----------
+    item : the input
+    out : folder; or, with `single`, the file itself
+    unit, depth : of the result: temperatures go into TIFF (NPY for NPY), and so do counts that no PNG holds
+    single : `out` names the one result's file
+    """
+    if single:
+        return out
+    suffix = _KEPT.get(item.path.suffix.lower(), ".png")
+    if suffix != ".npy" and (unit == "celsius" or (unit == "counts" and depth == "float32")) and suffix == ".png":
+        suffix = ".tif"
+    if suffix in (".tif", ".tiff") and unit == "display" and depth == "uint8" and item.path.suffix.lower() not in (".tif", ".tiff"):
+        suffix = ".png"
+    return out / item.place.with_name(_stem(item) + suffix)
+
+
+def _stem(item: Input) -> str:
+    """The name without its suffix; with it, where another image in the folder has the same stem and the first claim."""
+    path = item.path
+    rivals = [
+        other
+        for suffix in SUFFIXES
+        for other in (path.with_name(path.stem + suffix), path.with_name(path.stem + suffix.upper()))
+        if other != path and other.is_file()
+    ]
+    if not rivals or _claim(path) < min(_claim(r) for r in rivals):
+        return item.place.stem
+    return item.place.name
+
+
+def _claim(path: Path) -> tuple[int, str]:
+    """PNG before TIFF before NPY before what changes its suffix: who keeps the bare name."""
+    order = (".png", ".tif", ".tiff", ".npy", ".jpg", ".jpeg", ".bmp")
+    suffix = path.suffix.lower()
+    return (order.index(suffix) if suffix in order else len(order), path.name)
+
+
+def resolve_target(out: str, inputs: list[Input]) -> tuple[Path, bool]:
+    """The output folder, or the one output file, and which of the two it is.
+
+    Raises
+    ------
+    UsageError : a file is named for several results, or results would replace the inputs
+    """
+    path = Path(out)
+    if path.suffix.lower() in SUFFIXES and not path.is_dir():
+        if len(inputs) != 1:
+            raise UsageError(f"-o {out} names one file for {len(inputs)} inputs; name a folder")
+        if path.resolve() == inputs[0].path.resolve():
+            raise UsageError(f"-o {out} is the input itself; inputs are never replaced")
+        return path, True
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"-o {out} is a file, not a folder")
+    for item in inputs:
+        if (path / item.place).resolve() == item.path.resolve():
+            raise UsageError(f"-o {out} is where {item.path} lies; inputs are never replaced, name another folder")
+    return path, False
