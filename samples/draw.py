@@ -101,9 +101,33 @@ class Scene:
              (x + 3.6 * u, bottom - 3.9 * u), (x + 7.4 * u, bottom - 3.9 * u), (x + 8.8 * u, bottom - 2.5 * u),
              (x + 10 * u, bottom - 2.2 * u), (x + 10 * u, bottom - 0.9 * u)], 14.0
         )  # fmt: skip
-        self.polygon([(x + 2.9 * u, bottom - 2.6 * u), (x + 3.8 * u, bottom - 3.6 * u), (x + 5.3 * u, bottom - 3.6 * u), (x + 5.3 * u, bottom - 2.6 * u)], 6.0)
-        self.polygon([(x + 5.6 * u, bottom - 2.6 * u), (x + 5.6 * u, bottom - 3.6 * u), (x + 7.2 * u, bottom - 3.6 * u), (x + 8.2 * u, bottom - 2.6 * u)], 6.0)
-        self.polygon([(x + 0.3 * u, bottom - 1.6 * u), (x + 0.4 * u, bottom - 2.2 * u), (x + 2.3 * u, bottom - 2.45 * u), (x + 2.5 * u, bottom - 1.5 * u)], 29.0)
+        self.polygon(
+            [
+                (x + 2.9 * u, bottom - 2.6 * u),
+                (x + 3.8 * u, bottom - 3.6 * u),
+                (x + 5.3 * u, bottom - 3.6 * u),
+                (x + 5.3 * u, bottom - 2.6 * u),
+            ],
+            6.0,
+        )
+        self.polygon(
+            [
+                (x + 5.6 * u, bottom - 2.6 * u),
+                (x + 5.6 * u, bottom - 3.6 * u),
+                (x + 7.2 * u, bottom - 3.6 * u),
+                (x + 8.2 * u, bottom - 2.6 * u),
+            ],
+            6.0,
+        )
+        self.polygon(
+            [
+                (x + 0.3 * u, bottom - 1.6 * u),
+                (x + 0.4 * u, bottom - 2.2 * u),
+                (x + 2.3 * u, bottom - 2.45 * u),
+                (x + 2.5 * u, bottom - 1.5 * u),
+            ],
+            29.0,
+        )
         for wheel in (2.1, 7.9):
             self.ellipse(x + wheel * u, bottom - 0.75 * u, 0.95 * u, 0.95 * u, 24.0)
             self.ellipse(x + wheel * u, bottom - 0.75 * u, 0.45 * u, 0.45 * u, 31.0)
@@ -125,9 +149,15 @@ def street(rng: np.random.Generator) -> np.ndarray:
         for j in range(3):
             x, w = 14 + 36 * i, 20 - 2.2 * i
             top = 60 + 14 * i + j * (58 - 8 * i)
-            scene.polygon([(x, top), (x + w, top + 0.45 * w), (x + w, top + 30 - 3 * i), (x, top + 30 - 3 * i)], rng.choice([6.5, 16.5, 18.5]))
+            scene.polygon(
+                [(x, top), (x + w, top + 0.45 * w), (x + w, top + 30 - 3 * i), (x, top + 30 - 3 * i)],
+                rng.choice([6.5, 16.5, 18.5]),
+            )
             x = 462 - 34 * i
-            scene.polygon([(x, top - 14), (x - w, top - 14 + 0.5 * w), (x - w, top + 22 - 3 * i), (x, top + 22 - 3 * i)], rng.choice([6.0, 15.5, 19.0]))
+            scene.polygon(
+                [(x, top - 14), (x - w, top - 14 + 0.5 * w), (x - w, top + 22 - 3 * i), (x, top + 22 - 3 * i)],
+                rng.choice([6.0, 15.5, 19.0]),
+            )
     scene.line([(180, 250), (180, 70), (205, 62)], 7.5, 3)
     scene.ellipse(207, 64, 5, 3, 44.0)
     scene.line([(310, 240), (310, 90), (288, 84)], 7.5, 2.4)
@@ -242,9 +272,19 @@ def main(folder: Path) -> None:
     rng = np.random.default_rng(2718)
     scenes = {
         "street.tif": (street, Camera(), celsius_file, "uint16"),
-        "facade.tif": (facade, Camera(blur=0.8, column_offset=0.12, column_gain=0.02, noise=0.07), counts_file, "uint16"),
+        "facade.tif": (
+            facade,
+            Camera(blur=0.8, column_offset=0.12, column_gain=0.02, noise=0.07),
+            counts_file,
+            "uint16",
+        ),
         "rescue.png": (rescue, Camera(column_offset=0.5, noise=0.35, dead=6), lambda t: picture_file(t, 26), None),
-        "switchyard.png": (switchyard, Camera(blur=1.9, column_offset=0.7, noise=0.3), lambda t: picture_file(t, 62), None),
+        "switchyard.png": (
+            switchyard,
+            Camera(blur=1.9, column_offset=0.7, noise=0.3),
+            lambda t: picture_file(t, 62),
+            None,
+        ),
     }
     for name, (draw, camera, store, depth) in scenes.items():
         store(camera.look(draw(rng), rng)).save(folder / name, depth=depth, overwrite=True)

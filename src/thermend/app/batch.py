@@ -1,8 +1,7 @@
-"""Many files on all cores: a few at a time, in processes of their own, so that memory stays flat and a crash costs one file."""
+"""Many files on all cores, a few at a time, in processes of their own: memory stays flat and a crash costs one file."""
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -20,15 +19,12 @@ def cores() -> int:
 
 
 def _begin(setup: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-    import cv2
-
-    cv2.setNumThreads(1)  # one process a core; threads beneath would only fight
+    # One process a core: threads beneath it would only fight. The variables are read when numpy is first imported.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
-    with contextlib.suppress(ImportError):
-        from threadpoolctl import threadpool_limits
+    import cv2
 
-        threadpool_limits(1)
+    cv2.setNumThreads(1)
     setup(*arguments)
 
 
@@ -57,7 +53,9 @@ def run(
     while True:
         crashed: list[Item] = []
         with ProcessPoolExecutor(workers, context, _begin, (setup, arguments)) as pool:
-            pending: dict[Future[Any], Item] = {pool.submit(work, item): item for item in islice(remaining, 2 * workers)}
+            pending: dict[Future[Any], Item] = {
+                pool.submit(work, item): item for item in islice(remaining, 2 * workers)
+            }
             while pending:
                 finished, _ = wait(pending, return_when=FIRST_COMPLETED)
                 for future in finished:

@@ -30,7 +30,10 @@ def _work(item: Input) -> dict[str, Any]:
     except ThermendError as error:
         return {"file": str(item.path), "error": str(error)}
     except Exception as error:  # a fault of ours; the other files are diagnosed all the same
-        return {"file": str(item.path), "error": f"{item.path}: could not be diagnosed ({type(error).__name__}: {error})"}
+        return {
+            "file": str(item.path),
+            "error": f"{item.path}: could not be diagnosed ({type(error).__name__}: {error})",
+        }
 
 
 def run(
@@ -64,7 +67,9 @@ def _table(rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(caption="noise, stripes, shading: grey levels of 255 (kelvin where there are temperatures); blur: pixels")
+    table = Table(
+        caption="noise, stripes, shading: grey levels of 255 (kelvin where there are temperatures); blur: pixels"
+    )
     for title in ("file", "noise", "stripes", "run in", "blur", "shading", "dead", "contrast"):
         table.add_column(title, justify="left" if title in ("file", "run in") else "right", overflow="fold")
     for row in rows:

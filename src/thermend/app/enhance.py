@@ -134,10 +134,14 @@ def _enhance_one(item: Input, job: Job, restorer: Any, options: Any) -> Outcome:
 
 def _picture_of(image: Any) -> Any:
     """An image as grey levels, without the metadata that tells where its numbers came from."""
+    import numpy as np
+
     from thermend.image import ThermalImage
     from thermend.io.raster import rendered
 
-    return ThermalImage(rendered(image), "display", "uint8", metadata=replace_fields(image.metadata, geotiff={}))
+    return ThermalImage(
+        rendered(image).astype(np.float32), "display", "uint8", metadata=replace_fields(image.metadata, geotiff={})
+    )
 
 
 def _beside(target: Path, word: str) -> Path:

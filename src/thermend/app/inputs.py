@@ -52,7 +52,7 @@ def collect(patterns: Sequence[str], skip: Path | None = None) -> list[Input]:
         elif path.exists():
             files = [Input(path, Path(path.name))]
         else:
-            matches = sorted(m for m in glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else []
+            matches = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else []  # noqa: PTH207
             files = [Input(Path(m), Path(Path(m).name)) for m in matches if Path(m).is_file() and _known(Path(m))]
             if not files:
                 raise UsageError(f"{pattern}: no such file or folder")
@@ -63,7 +63,9 @@ def collect(patterns: Sequence[str], skip: Path | None = None) -> list[Input]:
     for item in inputs:
         other = places.setdefault(item.place, item)
         if other is not item:
-            raise UsageError(f"{other.path} and {item.path} would both be written to {item.place}; name their folders instead")
+            raise UsageError(
+                f"{other.path} and {item.path} would both be written to {item.place}; name their folders instead"
+            )
     return inputs
 
 

@@ -23,23 +23,25 @@ app = typer.Typer(
 
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders (searched through) or globs.")]
 UnitOption = Annotated[
-    Optional[str],  # noqa: UP007, UP045 (typer reads the annotation on Python 3.10)
+    Optional[str],  # noqa: UP045 (typer reads the annotation on Python 3.10)
     typer.Option("--unit", help="What the stored numbers are: celsius, kelvin, centikelvin (TLinear) or counts."),
 ]
 PaletteOption = Annotated[
-    Optional[str],  # noqa: UP007, UP045
-    typer.Option("--input-palette", help="Palette of coloured inputs, if it is not recognised; black-hot if hot is dark."),
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--input-palette", help="Palette of coloured inputs, if it is not recognised; black-hot if hot is dark."
+    ),
 ]
 EmissivityOption = Annotated[
-    Optional[float],  # noqa: UP007, UP045
+    Optional[float],  # noqa: UP045
     typer.Option("--emissivity", help="Instead of that in a radiometric JPEG, 0 to 1."),
 ]
 ReflectedOption = Annotated[
-    Optional[float],  # noqa: UP007, UP045
+    Optional[float],  # noqa: UP045
     typer.Option("--reflected-temperature", help="Instead of that in a radiometric JPEG, degrees Celsius."),
 ]
 DistanceOption = Annotated[
-    Optional[float],  # noqa: UP007, UP045
+    Optional[float],  # noqa: UP045
     typer.Option("--distance", help="Instead of that in a radiometric JPEG, metres."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -65,19 +67,17 @@ def enhance(
     inputs: Inputs,
     out: Annotated[str, typer.Option("-o", "--out", metavar="OUT", help="Folder for the results, or a file for one.")],
     method: Annotated[str, typer.Option(help="As `thermend methods` lists them: NAME or NAME/VARIANT.")] = "auto",
-    weights: Annotated[Optional[str], typer.Option(metavar="FILE", help="A network's weights.")] = None,  # noqa: UP007, UP045
-    mode: Annotated[
-        str, typer.Option(help="radiometric (keep temperatures), display (for the eye) or auto.")
-    ] = "auto",
+    weights: Annotated[Optional[str], typer.Option(metavar="FILE", help="A network's weights.")] = None,  # noqa: UP045
+    mode: Annotated[str, typer.Option(help="radiometric (keep temperatures), display (for the eye) or auto.")] = "auto",
     scale: Annotated[int, typer.Option(help="1, 2 or 4 times as many pixels along each side.")] = 1,
     unit: UnitOption = None,
     palette: Annotated[
-        Optional[str],  # noqa: UP007, UP045
+        Optional[str],  # noqa: UP045
         typer.Option(help="Colour display results; for radiometric ones write a coloured picture beside them."),
     ] = None,
     input_palette: PaletteOption = None,
     depth: Annotated[
-        Optional[int],  # noqa: UP007, UP045
+        Optional[int],  # noqa: UP045
         typer.Option(help="Bits a pixel of the results: 8, 16 or 32; the input's by default."),
     ] = None,
     emissivity: EmissivityOption = None,
@@ -86,10 +86,12 @@ def enhance(
     compare: Annotated[
         bool, typer.Option("--compare", help="Also write a picture of input and result side by side.")
     ] = False,
-    engine: Annotated[str, typer.Option(help="What computes a network: openvino, onnxruntime, torch or auto.")] = "auto",
+    engine: Annotated[
+        str, typer.Option(help="What computes a network: openvino, onnxruntime, torch or auto.")
+    ] = "auto",
     device: Annotated[str, typer.Option(help="cpu, or what the engine calls its devices.")] = "auto",
     tile: Annotated[
-        Optional[int],  # noqa: UP007, UP045
+        Optional[int],  # noqa: UP045
         typer.Option(help="Side of a network's tiles, pixels."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
@@ -97,7 +99,7 @@ def enhance(
 ) -> None:
     """Mend thermal images.
 
-    Temperatures stay temperatures: radiometric inputs give float32 TIFF in degrees Celsius. Eight-bit pictures stay pictures.
+    Temperatures stay temperatures: radiometric inputs give float32 TIFF in degrees Celsius; pictures stay pictures.
     """
     from thermend.app import enhance as command
 

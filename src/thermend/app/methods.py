@@ -21,6 +21,8 @@ def run(as_json: bool, say: Callable[[str], None] = print) -> int:
     for title in ("method", "modes", "parameters", "what it is"):
         table.add_column(title, justify="right" if title == "parameters" else "left", overflow="fold")
     for entry in CATALOGUE:
-        table.add_row(entry.full_name, ", ".join(entry.modes), f"{entry.parameters:,}" if entry.parameters else "", entry.title)
+        table.add_row(
+            entry.full_name, ", ".join(entry.modes), f"{entry.parameters:,}" if entry.parameters else "", entry.title
+        )
     Console().print(table)
     return 0

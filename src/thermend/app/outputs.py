@@ -7,7 +7,15 @@ from pathlib import Path
 from thermend.app.inputs import SUFFIXES, Input
 from thermend.errors import UsageError
 
-_KEPT = {".png": ".png", ".tif": ".tif", ".tiff": ".tiff", ".npy": ".npy", ".jpg": ".png", ".jpeg": ".png", ".bmp": ".png"}
+_KEPT = {
+    ".png": ".png",
+    ".tif": ".tif",
+    ".tiff": ".tiff",
+    ".npy": ".npy",
+    ".jpg": ".png",
+    ".jpeg": ".png",
+    ".bmp": ".png",
+}
 """A picture that was stored with loss is not stored with loss again."""
 
 
@@ -26,7 +34,12 @@ def output_path(item: Input, out: Path, unit: str, depth: str, *, single: bool) 
     suffix = _KEPT.get(item.path.suffix.lower(), ".png")
     if suffix != ".npy" and (unit == "celsius" or (unit == "counts" and depth == "float32")) and suffix == ".png":
         suffix = ".tif"
-    if suffix in (".tif", ".tiff") and unit == "display" and depth == "uint8" and item.path.suffix.lower() not in (".tif", ".tiff"):
+    if (
+        suffix in (".tif", ".tiff")
+        and unit == "display"
+        and depth == "uint8"
+        and item.path.suffix.lower() not in (".tif", ".tiff")
+    ):
         suffix = ".png"
     return out / item.place.with_name(_stem(item) + suffix)
 

@@ -14,9 +14,9 @@ from thermend.normalisation import Normalisation
 Direction = Literal["columns", "rows", "none"]
 
 _LEAST_STRIPES = 0.25  # grey levels; weaker ones are not told from the scene
-_LEAST_SHARE = 0.22
-"""Share of the side-to-side variation that a surface must explain to be called non-uniformity; undamaged scenes stay
-below (docs/diagnosis.md)."""
+SURE_SHARE = 0.22
+"""Share of the side-to-side variation that a surface must explain to be taken for the camera's with certainty: more than
+in any of 634 undamaged images (docs/diagnosis.md)."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,9 @@ class Diagnosis:
     stripe_sigma : standard deviation of the stripes' offsets, grey levels
     stripe_direction : the way the stripes run: ``columns``, ``rows`` or ``none``
     blur_sigma : of a Gaussian point spread function, pixels
-    nonuniformity : highest less lowest value of the camera's shading, grey levels; 0 where it is not told from the scene
+    nonuniformity : highest less lowest value of the smooth side-to-side shading, grey levels; shrunk in proportion where
+        it explains so little of the image's variation that it may be the scene's
+    nonuniformity_share : the share of the side-to-side variation that it explains; `SURE_SHARE` and more is certain
     dead_pixels : number of single pixels that differ from all around them
     dead_columns : number of columns (or rows) that are stuck
     contrast : share of the range in use, 0 to 1; None where the range is not known
@@ -44,6 +46,7 @@ class Diagnosis:
     stripe_direction: Direction
     blur_sigma: float
     nonuniformity: float
+    nonuniformity_share: float
     dead_pixels: int
     dead_columns: int
     contrast: float | None
@@ -89,7 +92,7 @@ def diagnose_normalised(
     direction, stripes = _stripes(pixels, noise)
     dead_columns = int(max(find_dead_columns(pixels).sum(), find_dead_columns(pixels.T).sum()))
     surface, share = nonuniformity_surface(pixels)
-    nonuniformity = float(np.ptp(surface)) if share > _LEAST_SHARE else 0.0
+    nonuniformity = float(np.ptp(surface)) * min(1.0, share / SURE_SHARE)
     grey = {"noise": 255 * noise, "stripe": 255 * stripes, "nonuniformity": 255 * nonuniformity}
     kelvin = {f"{k}_kelvin": v * normalisation.grey_level for k, v in grey.items()} if image.unit == "celsius" else {}
     return Diagnosis(
@@ -98,6 +101,7 @@ def diagnose_normalised(
         stripe_direction=direction,
         blur_sigma=blur_sigma(pixels, noise),
         nonuniformity=grey["nonuniformity"],
+        nonuniformity_share=share,
         dead_pixels=_count_in_bands(pixels, lambda band: int(find_dead_pixels(band, noise).sum())),
         dead_columns=dead_columns,
         contrast=_contrast(image),

@@ -187,7 +187,12 @@ def write(
 
     write_all = tiff.write if kind == "tiff" else numpy_file.write
     with whole_file(path, overwrite=overwrite) as temporary:
-        write_all((_stamp(i, depth or ("float32" if i.unit == "celsius" else i.depth)) for i in images), temporary, depth, pages)
+        write_all(
+            (_stamp(i, depth or ("float32" if i.unit == "celsius" else i.depth)) for i in images),
+            temporary,
+            depth,
+            pages,
+        )
 
 
 def _stamp(image: ThermalImage, depth: Depth, unit: str | None = None) -> ThermalImage:

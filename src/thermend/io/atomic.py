@@ -22,6 +22,9 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.part{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(path, f"cannot be written: {error.strerror or error}") from error
+    try:
         yield temporary
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())

@@ -18,4 +18,6 @@ def check_size(path: Path, width: int, height: int) -> None:
     if width < 1 or height < 1:
         raise InputError(path, f"holds no pixels ({width} x {height})")
     if width * height > MAX_PIXELS:
-        raise InputError(path, f"claims {width} x {height} pixels; more than {MAX_PIXELS // 10**6} megapixels are refused")
+        raise InputError(
+            path, f"claims {width} x {height} pixels; more than {MAX_PIXELS // 10**6} megapixels are refused"
+        )

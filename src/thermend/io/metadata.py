@@ -142,8 +142,6 @@ def nodata_value(tags: Mapping[int, tuple[int, Any]]) -> float | None:
         return None
 
 
-
-
 def encode_ifd(entries: Mapping[int, Any], offset: int) -> bytes:
     """A little-endian TIFF directory that will stand at `offset` of its file."""
     directory = ImageFileDirectory_v2(ifh=b"II*\x00\x00\x00\x00\x00")

@@ -30,7 +30,9 @@ def _open(path: Path) -> np.ndarray:
     elif array.ndim == 2:
         array = array[None]
     elif array.ndim != 3:
-        raise InputError(path, f"holds an array of shape {array.shape}; expected (height, width) or (images, height, width)")
+        raise InputError(
+            path, f"holds an array of shape {array.shape}; expected (height, width) or (images, height, width)"
+        )
     if array.shape[0] < 1:
         raise InputError(path, "holds no image")
     check_size(path, array.shape[2], array.shape[1])

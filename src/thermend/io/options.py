@@ -48,4 +48,3 @@ class ReadOptions:
     def overrides_radiometry(self) -> bool:
         """Whether emissivity, reflected temperature or distance are stated."""
         return any(v is not None for v in (self.emissivity, self.reflected_temperature, self.distance))
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import cv2
 import numpy as np
@@ -35,7 +35,7 @@ _GREY = ("white-hot", "black-hot")
 _CELL = 4  # side of a cell of the RGB cube in which every colour gets the same intensity, before refinement
 
 
-@lru_cache(maxsize=None)
+@cache
 def table(name: str) -> NDArray[np.uint8]:
     """The palette's 256 colours from cold to hot, (256, 3) uint8 in RGB order.
 
@@ -85,7 +85,7 @@ def intensity(rgb: NDArray[np.uint8], name: str) -> tuple[NDArray[np.float32], f
     return np.clip(base + along, 0, 255).astype(np.float32), float(np.percentile(distance, 90))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _nearest(name: str) -> tuple[int, NDArray[np.uint8]]:
     """Cells along an edge of the RGB cube, and for each cell the nearest palette entry."""
     cells = 256 // _CELL

@@ -75,7 +75,9 @@ def _read_flir(path: Path, data: bytes, options: ReadOptions) -> ThermalImage:
         raise InputError(path, f"carries FLIR radiometric data that cannot be read ({_first_line(error)})") from error
     check_size(path, celsius.shape[1], celsius.shape[0])
     facts = thermogram.metadata
-    low, high = (float(facts.get(f"camera_temperature_range_{end}", 0)) - ZERO_CELSIUS_IN_KELVIN for end in ("min", "max"))
+    low, high = (
+        float(facts.get(f"camera_temperature_range_{end}", 0)) - ZERO_CELSIUS_IN_KELVIN for end in ("min", "max")
+    )
     return ThermalImage(
         celsius,
         "celsius",
@@ -113,7 +115,9 @@ def _read_dji(path: Path, data: bytes, options: ReadOptions) -> ThermalImage:
     celsius[celsius <= -ZERO_CELSIUS_IN_KELVIN + 0.01] = np.nan
     if not np.isfinite(celsius).any():
         raise InputError(path, "has no valid pixel")
-    return ThermalImage(celsius, "celsius", metadata=metadata_of_pillow(JpegImagePlugin.JpegImageFile(io.BytesIO(data))))
+    return ThermalImage(
+        celsius, "celsius", metadata=metadata_of_pillow(JpegImagePlugin.JpegImageFile(io.BytesIO(data)))
+    )
 
 
 def _first_line(error: Exception) -> str:

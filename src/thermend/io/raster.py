@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin
+from PIL import BmpImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin
 
 from thermend.errors import UsageError
 from thermend.image import Depth, ThermalImage
@@ -18,7 +18,7 @@ from thermend.io.metadata import PROVENANCE_KEY, metadata_of_pillow, provenance_
 from thermend.io.options import ReadOptions
 
 # The classes themselves, because Image.open has a limit of its own that ends below ours.
-_DECODERS = {
+_DECODERS: dict[str, Any] = {
     "png": PngImagePlugin.PngImageFile,
     "jpeg": JpegImagePlugin.JpegImageFile,
     "bmp": BmpImagePlugin.BmpImageFile,
@@ -44,14 +44,14 @@ def read(path: Path, kind: str, options: ReadOptions) -> Iterator[ThermalImage]:
         yield ThermalImage(**facts, metadata=metadata)
 
 
-def _pixels(path: Path, kind: str, opened: Image.Image) -> NDArray[Any]:
+def _pixels(path: Path, kind: str, opened: ImageFile.ImageFile) -> NDArray[Any]:
     """(H, W) or (H, W, C) uint8 or uint16."""
-    deep_colour = kind == "png" and getattr(opened, "tile", None) and opened.tile[0].args in _DEEP_PNG
+    deep_colour = kind == "png" and any(part.args in _DEEP_PNG for part in opened.tile)
     opened.load()  # also where another decoder follows: this one notices when the file is cut short
     if deep_colour:
         import cv2
 
-        decoded = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+        decoded = np.asarray(cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED))
         return decoded if decoded.ndim == 2 else decoded[..., [2, 1, 0, 3][: decoded.shape[2]]]
     if opened.mode in ("I", "I;16", "I;16B", "I;16L"):
         return np.asarray(opened).astype(np.uint16)
@@ -126,5 +126,3 @@ def choose_depth(kind: str, image: ThermalImage, depth: Depth | None, palette: s
     if image.unit == "counts" and image.depth == "float32":
         raise UsageError("PNG cannot hold counts with fractions; write .tif, or state a depth")
     return "uint8" if image.depth == "float32" else image.depth
-
-

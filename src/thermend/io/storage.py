@@ -114,7 +114,9 @@ def _grey_of_colour(path: Path, rgb: NDArray[Any], options: ReadOptions) -> tupl
     if options.palette not in (None, "white-hot", "black-hot"):
         grey, distance = palettes.intensity(eight_bit, options.palette)
         if distance > 60:
-            raise InputError(path, f"is not in the palette {options.palette}: its colours lie {distance:.0f} levels off")
+            raise InputError(
+                path, f"is not in the palette {options.palette}: its colours lie {distance:.0f} levels off"
+            )
         return grey, options.palette
     found = palettes.recognise(eight_bit)
     if found is None:
@@ -168,7 +170,11 @@ def decode(
     if stated in ("celsius", "kelvin", "centikelvin"):
         pixels, unit, valid_range = _to_celsius(pixels, stated), "celsius", None
     elif stated == "display" or (stated is None and (picture or depth == "uint8")):
-        pixels, unit, valid_range = pixels / np.float32(_GREY_16_OF_8 if depth == "uint16" else 1), "display", (0.0, 255.0)
+        pixels, unit, valid_range = (
+            pixels / np.float32(_GREY_16_OF_8 if depth == "uint16" else 1),
+            "display",
+            (0.0, 255.0),
+        )
     else:
         unit = "counts"
         valid_range = None if depth == "float32" else (0.0, float(np.iinfo(depth).max))

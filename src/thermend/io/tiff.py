@@ -200,10 +200,13 @@ def _tags(metadata: Metadata, ifds: tuple[int, ...]) -> dict[str, Any]:
             extra.append((number, kind, len(values), values if len(values) > 1 else values[0], True))
     if metadata.xmp:
         extra.append((meta.XMP_TAG, 1, len(metadata.xmp), metadata.xmp, True))
-    if text := meta.provenance_text(metadata):
-        extra.append((meta.IMAGE_HISTORY_TAG, 2, 0, text.encode(), True))
+    if history := meta.provenance_text(metadata):
+        extra.append((meta.IMAGE_HISTORY_TAG, 2, 0, history.encode(), True))
     extra.extend((_PLACEHOLDERS[ifd], 4, 1, 0, True) for ifd in ifds)
-    tags: dict[str, Any] = {"extratags": extra, "software": str(exif.get(305, "") or f"thermend {__version__}").encode()}
+    tags: dict[str, Any] = {
+        "extratags": extra,
+        "software": str(exif.get(305, "") or f"thermend {__version__}").encode(),
+    }
     if description := str(exif.get(270, "")).strip("\x00"):
         tags["description"] = description.encode()
     if re.fullmatch(r"\d{4}:\d\d:\d\d \d\d:\d\d:\d\d", time := str(exif.get(306, "")).strip("\x00 ")):

@@ -15,11 +15,21 @@ _BOTH = ("radiometric", "display")
 
 CATALOGUE: tuple[MethodDescription, ...] = (
     MethodDescription(
-        "auto", None, _BOTH, "thermend.restoration.auto:plan", "chain", "the classical chain that the diagnosis asks for"
+        "auto",
+        None,
+        _BOTH,
+        "thermend.restoration.auto:plan",
+        "chain",
+        "the classical chain that the diagnosis asks for",
     ),
     *classical.METHODS,
     MethodDescription(
-        "onnx", None, _BOTH, "thermend.restoration.engines:open_onnx", "network", "any one-channel network in an ONNX file (--weights)"
+        "onnx",
+        None,
+        _BOTH,
+        "thermend.restoration.engines:open_onnx",
+        "network",
+        "any one-channel network in an ONNX file (--weights)",
     ),
 )
 
@@ -34,7 +44,9 @@ def find(name: str) -> MethodDescription:
     for entry in CATALOGUE:
         if name in (entry.full_name, entry.name):
             return entry
-    near = difflib.get_close_matches(name, [e.full_name for e in CATALOGUE] + [e.name.split(".")[-1] for e in CATALOGUE], 3, 0.5)
+    near = difflib.get_close_matches(
+        name, [e.full_name for e in CATALOGUE] + [e.name.split(".")[-1] for e in CATALOGUE], 3, 0.5
+    )
     near = [n if any(n == e.full_name for e in CATALOGUE) else f"classical.{n}" for n in near]
     hint = f"; did you mean {' or '.join(dict.fromkeys(near))}?" if near else ""
     raise UsageError(f"method {name!r} is not known{hint} (thermend methods lists all)")

@@ -63,9 +63,7 @@ def load(
     return Restorer(description, None if description.kind == "chain" else description.load())
 
 
-def enhance(
-    image: ThermalImage | ArrayLike, method: str = "auto", mode: str = "auto", scale: int = 1
-) -> ThermalImage:
+def enhance(image: ThermalImage | ArrayLike, method: str = "auto", mode: str = "auto", scale: int = 1) -> ThermalImage:
     """Mend one thermal image.
 
     Parameters

@@ -77,9 +77,10 @@ class Restorer:
         evidence = self._evidence(image, pixels, normalisation, diagnosis) if mode == "radiometric" else None
         if scale != 1 and self.method.kind != "upsampler":
             pixels = lanczos(pixels, scale)
-        outside, excess = _cut_off(pixels) if stretched else (None, None)
+        cut = _cut_off(pixels) if stretched else None
         mended, steps = self._mend(pixels, mode, scale, diagnosis)
-        if outside is not None and mended.size == pixels.size:
+        if cut is not None and mended.size == pixels.size:
+            outside, excess = cut
             mended.reshape(-1)[outside] += excess
         del pixels
         if evidence is not None:

@@ -43,9 +43,7 @@ def run_tiled(
                 result = np.zeros((image.shape[0] * scale, image.shape[1] * scale), np.float32)
                 vertical = _weights(tops, heights[0], image.shape[0], overlap, scale)
                 horizontal = _weights(lefts, heights[1], image.shape[1], overlap, scale)
-            place = np.s_[
-                top * scale : (top + heights[0]) * scale, left * scale : (left + heights[1]) * scale
-            ]
+            place = np.s_[top * scale : (top + heights[0]) * scale, left * scale : (left + heights[1]) * scale]
             result[place] += mended * vertical[top][:, None] * horizontal[left]
     assert result is not None
     return result

@@ -11,7 +11,9 @@ _BOTH = ("radiometric", "display")
 _DISPLAY = ("display",)
 
 
-def _classical(variant: str, function: str, title: str, kind: Kind = "filter", modes: tuple[str, ...] = _BOTH) -> MethodDescription:
+def _classical(
+    variant: str, function: str, title: str, kind: Kind = "filter", modes: tuple[str, ...] = _BOTH
+) -> MethodDescription:
     return MethodDescription(f"classical.{variant}", None, modes, f"{__name__}.{function}", kind, title)
 
 

@@ -74,4 +74,4 @@ def _denoise_band(band: Image, transform: np.ndarray, cut: float, step: int) -> 
             place = np.s_[y : y + down * step : step, x : x + across * step : step]
             total[place] += patches[:, :, y, x]
             weights[place] += weight
-    return total / np.maximum(weights, 1e-12)
+    return total / np.maximum(weights, np.float32(1e-12))

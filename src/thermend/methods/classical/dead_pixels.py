@@ -19,7 +19,7 @@ def find_dead_pixels(image: Image, sigma: float | None = None, threshold: float 
     """(H, W) bool, True at pixels that stand out alone, or with one neighbour, from all around them.
 
     A pixel is dead where the gap to the second of its neighbours (the first may be dead too) is more than `threshold`
-    times the noise, more than twice the spread of the other neighbours, and nearly its whole height above their median:
+    times the noise, more than twice the spread of the other neighbours, and nearly its whole height above the lowest:
     a small hot target, seen through a lens, always lifts its neighbours too.
 
     Parameters
@@ -40,12 +40,11 @@ def find_dead_pixels(image: Image, sigma: float | None = None, threshold: float 
     offsets = [(y, x) for y in range(3) for x in range(3) if (y, x) != (1, 1)]
     around = np.sort(np.stack([padded[ys + y, xs + x] for y, x in offsets], 1), axis=1)
     own = image[ys, xs]
-    median = (around[:, 3] + around[:, 4]) / 2
     for sign in (1, -1):
         ordered = around if sign > 0 else -around[:, ::-1]
         gap = sign * own - ordered[:, -2]
         spread = ordered[:, -2] - ordered[:, 0]
-        alone = (gap > floor) & (gap > 2 * spread) & (gap > (1 - _FOOTPRINT) * np.abs(own - median))
+        alone = (gap > floor) & (gap > 2 * spread) & (gap > (1 - _FOOTPRINT) * (sign * own - ordered[:, 0]))
         dead[ys[alone], xs[alone]] = True
     return dead
 
@@ -101,11 +100,9 @@ def replace_dead_columns(image: Image, dead: NDArray[np.bool_] | None = None) ->
     mended = image.copy()
     alive = np.flatnonzero(~dead)
     for column in np.flatnonzero(dead):
-        right = np.searchsorted(alive, column)
+        right = int(np.searchsorted(alive, column))
         a = alive[max(right - 1, 0)]
         b = alive[min(right, len(alive) - 1)]
         share = 0.5 if a == b else (column - a) / (b - a)
         mended[:, column] = (1 - share) * image[:, a] + share * image[:, b]
     return mended
-
-

@@ -38,7 +38,9 @@ def estimate_fixed_pattern(frames: Iterable[Image]) -> Image:
     return np.asarray(pattern - pattern.mean(), np.float32)
 
 
-def correct_fixed_pattern(image: Image, pattern: Image | None = None, sigma: float | None = None, window: int = 5) -> Image:
+def correct_fixed_pattern(
+    image: Image, pattern: Image | None = None, sigma: float | None = None, window: int = 5
+) -> Image:
     """Subtract a known pattern; without one, shrink each pixel towards its neighbourhood's mean where it is flat.
 
     From a single frame the pattern cannot be told from noise, so that the second form is the local Wiener filter [1]_:

@@ -9,7 +9,9 @@ from thermend.methods.classical.filters import Image
 from thermend.methods.classical.noise_level import noise_sigma
 
 
-def denoise_nlm(image: Image, sigma: float | None = None, strength: float = 1.0, patch: int = 5, search: int = 15) -> Image:
+def denoise_nlm(
+    image: Image, sigma: float | None = None, strength: float = 1.0, patch: int = 5, search: int = 15
+) -> Image:
     """Non-local means (NLM), by OpenCV at 16 bits.
 
     Parameters
@@ -29,6 +31,10 @@ def denoise_nlm(image: Image, sigma: float | None = None, strength: float = 1.0,
     scale = min(40_000 / (high - low), 200 / sigma)  # OpenCV's weights are tables over integer distances
     levels = np.rint((image - low) * scale).astype(np.uint16)
     smooth = cv2.fastNlMeansDenoising(
-        levels, h=[float(strength * sigma * scale)], templateWindowSize=patch, searchWindowSize=search, normType=cv2.NORM_L1
+        levels,
+        h=[float(strength * sigma * scale)],
+        templateWindowSize=patch,
+        searchWindowSize=search,
+        normType=cv2.NORM_L1,
     )
     return smooth.astype(np.float32) / np.float32(scale) + np.float32(low)

@@ -12,7 +12,7 @@ def _resize(image: Image, scale: int, kernel: Pillow.Resampling) -> Image:
     if scale == 1:
         return image.copy()
     height, width = image.shape
-    return np.asarray(Pillow.fromarray(image).resize((width * scale, height * scale), kernel), np.float32)
+    return np.array(Pillow.fromarray(image).resize((width * scale, height * scale), kernel), np.float32)
 
 
 def bicubic(image: Image, scale: int = 2) -> Image:

@@ -12,7 +12,9 @@ from thermend.methods.classical.nonlocal_means import denoise_nlm
 _SLOW = 12.0  # columns; slower changes are the scene's
 
 
-def destripe_and_denoise(image: Image, sigma: float | None = None, iterations: int = 4, keep_noise: bool = False) -> Image:
+def destripe_and_denoise(
+    image: Image, sigma: float | None = None, iterations: int = 4, keep_noise: bool = False
+) -> Image:
     """Alternate between the conditional expectation of the scene, by non-local means, and the stripes, as the column
     means of what is left.
 

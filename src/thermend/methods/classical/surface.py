@@ -70,7 +70,7 @@ def _evaluate(height: int, width: int, coefficients: np.ndarray, order: int) -> 
 
 
 def _fit_slopes(small: np.ndarray, order: int) -> np.ndarray:
-    basis = _basis(*small.shape, order)
+    basis = _basis(small.shape[0], small.shape[1], order)
     design = np.concatenate([np.diff(basis, axis=a).reshape(-1, basis.shape[-1]) for a in (0, 1)])
     target = np.concatenate([np.diff(small, axis=a).ravel() for a in (0, 1)])
     floor = max(1e-6, 0.05 * float(np.median(np.abs(target))))

@@ -52,7 +52,9 @@ def open_onnx(path: str | os.PathLike[str], engine: str = "auto", device: str = 
     if engine not in ("auto", *ENGINES):
         raise UsageError(f"engine {engine!r}: expected one of auto, {', '.join(ENGINES)}")
     if engine == "torch":
-        raise UsageError("the torch engine runs methods that come as torch modules; an ONNX file needs openvino or onnxruntime")
+        raise UsageError(
+            "the torch engine runs methods that come as torch modules; an ONNX file needs openvino or onnxruntime"
+        )
     opened: Any = None
     problem: Exception | None = None
     for name in ("openvino", "onnxruntime") if engine == "auto" else (engine,):

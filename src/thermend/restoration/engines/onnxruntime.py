@@ -25,7 +25,9 @@ class ONNXRuntimeEngine:
             device = "cuda" if _PROVIDERS["cuda"] in available else "cpu"
         provider = _PROVIDERS.get(device.split(":")[0])
         if provider not in available:
-            raise UsageError(f"device {device!r}: ONNX Runtime has {', '.join(d for d, p in _PROVIDERS.items() if p in available)} here")
+            raise UsageError(
+                f"device {device!r}: ONNX Runtime has {', '.join(d for d, p in _PROVIDERS.items() if p in available)} here"
+            )
         self.device = device
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3

@@ -1,0 +1,38 @@
+# `make demo` and `make test` need Python 3.10 or newer, git and make; everything else goes into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test lint samples pictures clean
+
+demo: $(VENV)/.core
+	$(BIN)/thermend enhance samples --out demo --compare --overwrite
+	@echo "Before/after pictures: $(CURDIR)/demo/*.compare.png"
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check src tests samples benchmarks docs
+	$(BIN)/ruff format --check src tests samples benchmarks docs
+	$(BIN)/mypy
+
+samples: $(VENV)/.core ## draw the sample images again
+	$(BIN)/python samples/draw.py
+
+pictures: $(VENV)/.core ## draw the pictures of README and docs again
+	$(BIN)/python docs/pictures.py
+
+$(VENV)/.core: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("thermend needs Python 3.10 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 10) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.core
+	$(PIP) --editable '.[dev,train]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo
