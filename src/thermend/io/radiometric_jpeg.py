@@ -19,6 +19,7 @@ from thermend.io.metadata import metadata_of_pillow
 from thermend.io.options import ReadOptions
 
 _APP1, _APP3 = 0xE1, 0xE3
+_FLIR_RECORDS_AT_MOST = 1024
 _DJI_RAW_MINIMUM = 65536  # bytes of APP3 that no other use of that marker fills
 
 
@@ -61,6 +62,7 @@ def _read_flir(path: Path, data: bytes, options: ReadOptions) -> ThermalImage:
     import flyr
 
     try:
+        _check_flir_directory(data)
         thermogram = flyr.unpack(io.BytesIO(data))
         stated = {
             "emissivity": options.emissivity,
@@ -89,6 +91,18 @@ def _read_flir(path: Path, data: bytes, options: ReadOptions) -> ThermalImage:
             distance=round(float(facts["object_distance"]), 3),
         ),
     )
+
+
+def _check_flir_directory(data: bytes) -> None:
+    """Refuse a record directory that cannot be: flyr would walk through billions of entries."""
+    pieces = [content for marker, content in segments(data) if marker == _APP1 and content.startswith(b"FLIR\0")]
+    first = next((p[8:] for p in pieces if len(p) > 8 and p[6] == 0), b"")
+    total = sum(len(p) - 8 for p in pieces)
+    if not first.startswith((b"FFF\0", b"AFF\0")) or len(first) < 64:
+        raise ValueError("no FLIR record directory")
+    offset, entries = struct.unpack_from(">II", first, 24)
+    if entries > _FLIR_RECORDS_AT_MOST or offset + 32 * entries > total:
+        raise ValueError(f"a record directory of {entries} entries at {offset} in {total} bytes")
 
 
 def _read_dji(path: Path, data: bytes, options: ReadOptions) -> ThermalImage:
