@@ -23,7 +23,9 @@ def test_an_undamaged_scene_is_found_healthy(scene):
 
 @pytest.mark.parametrize("sigma", [4, 15])
 def test_noise_is_found_in_grey_levels(scene, rng, sigma):
-    assert thermend.diagnose(_grey(scene + rng.normal(0, sigma / 255, scene.shape))).noise_sigma == pytest.approx(sigma, rel=0.12)
+    assert thermend.diagnose(_grey(scene + rng.normal(0, sigma / 255, scene.shape))).noise_sigma == pytest.approx(
+        sigma, rel=0.12
+    )
 
 
 @pytest.mark.parametrize("direction", ["columns", "rows"])
@@ -74,7 +76,9 @@ def test_dead_pixels_and_columns_are_counted(scene):
 
 
 def test_temperatures_are_diagnosed_in_kelvin_too(rng):
-    image = thermend.ThermalImage.from_array(np.linspace(10, 40, 240)[None] + rng.normal(0, 0.2, (192, 240)), unit="celsius")
+    image = thermend.ThermalImage.from_array(
+        np.linspace(10, 40, 240)[None] + rng.normal(0, 0.2, (192, 240)), unit="celsius"
+    )
     found = thermend.diagnose(image)
     assert found.noise_kelvin == pytest.approx(0.2, rel=0.1)
     assert found.contrast is None
@@ -85,6 +89,8 @@ def test_contrast_is_the_share_of_the_range_in_use():
     assert thermend.diagnose(ramp).contrast == pytest.approx(127 / 255, abs=0.01)
 
 
-@pytest.mark.parametrize("array", [np.zeros((1, 1)), np.zeros((1, 50)), np.full((40, 3), 7, np.uint8), np.array([[np.nan, 1.0]])])
+@pytest.mark.parametrize(
+    "array", [np.zeros((1, 1)), np.zeros((1, 50)), np.full((40, 3), 7, np.uint8), np.array([[np.nan, 1.0]])]
+)
 def test_odd_images_are_diagnosed_without_complaint(array):
     assert thermend.diagnose(array).noise_sigma >= 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +22,12 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 def _bomb(side: int) -> bytes:
     header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(b"\0" * 999)) + _chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + _chunk(b"IHDR", header)
+        + _chunk(b"IDAT", zlib.compress(b"\0" * 999))
+        + _chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize(
@@ -99,14 +105,17 @@ def test_an_existing_file_is_not_replaced_unasked(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".npy"])
 def test_a_full_disk_leaves_nothing_behind(tmp_path, suffix):
-    if not os.path.exists("/dev/full"):  # noqa: PTH110
+    if not Path("/dev/full").exists():
         pytest.skip("needs /dev/full")
     from thermend.io.atomic import whole_file
 
-    with pytest.raises(InputError, match="No space left"), whole_file(tmp_path / f"a{suffix}") as temporary:
-        temporary.write_bytes(b"half a fi")
-        with open("/dev/full", "wb") as full:  # noqa: PTH123
-            full.write(b"x")
+    def fill() -> None:
+        with whole_file(tmp_path / f"a{suffix}") as temporary:
+            temporary.write_bytes(b"half a fi")
+            Path("/dev/full").write_bytes(b"x")
+
+    with pytest.raises(InputError, match="No space left"):
+        fill()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -11,7 +11,14 @@ from thermend import InputError, ThermalImage, UsageError, io
 
 @pytest.mark.parametrize(
     ("dtype", "suffix"),
-    [("uint8", ".png"), ("uint16", ".png"), ("uint8", ".tif"), ("uint16", ".tif"), ("float32", ".tif"), ("uint16", ".npy")],
+    [
+        ("uint8", ".png"),
+        ("uint16", ".png"),
+        ("uint8", ".tif"),
+        ("uint16", ".tif"),
+        ("float32", ".tif"),
+        ("uint16", ".npy"),
+    ],
 )
 def test_numbers_survive_writing_and_reading(tmp_path, rng, dtype, suffix):
     top = 255 if dtype == "uint8" else 65535
@@ -38,7 +45,9 @@ def test_temperatures_are_float32_celsius_in_tiff_and_centikelvin_in_png(tmp_pat
     np.testing.assert_allclose(back.pixels[0], [-40.0, 21.37], atol=0.005)
 
 
-@pytest.mark.parametrize(("unit", "stored", "celsius"), [("centikelvin", 29815, 25.0), ("kelvin", 300, 26.85), ("celsius", 31, 31.0)])
+@pytest.mark.parametrize(
+    ("unit", "stored", "celsius"), [("centikelvin", 29815, 25.0), ("kelvin", 300, 26.85), ("celsius", 31, 31.0)]
+)
 def test_a_stated_unit_turns_numbers_into_temperatures(tmp_path, unit, stored, celsius):
     tifffile.imwrite(tmp_path / "k.tif", np.full((4, 5), stored, np.uint16))
     image = thermend.read(tmp_path / "k.tif", unit=unit)

@@ -14,7 +14,12 @@ import thermend
 from thermend.io.metadata import scale_geotiff
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF/></x:xmpmeta>'
-GPS = {1: "N", 2: (IFDRational(47), IFDRational(22), IFDRational(12, 10)), 3: "E", 4: (IFDRational(8), IFDRational(32), IFDRational(30))}
+GPS = {
+    1: "N",
+    2: (IFDRational(47), IFDRational(22), IFDRational(12, 10)),
+    3: "E",
+    4: (IFDRational(8), IFDRational(32), IFDRational(30)),
+}
 
 
 def _exif() -> Image.Exif:
@@ -33,7 +38,10 @@ def _check(exif: Image.Exif) -> None:
     assert float(exif.get_ifd(34665)[37386]) == pytest.approx(13.5)
 
 
-@pytest.mark.parametrize(("source", "target"), [("a.png", "b.png"), ("a.jpg", "b.png"), ("a.jpg", "b.tif"), ("a.tif", "b.tif"), ("a.png", "b.jpg")])
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [("a.png", "b.png"), ("a.jpg", "b.png"), ("a.jpg", "b.tif"), ("a.tif", "b.tif"), ("a.png", "b.jpg")],
+)
 def test_exif_gps_and_xmp_survive(tmp_path, source, target):
     picture = Image.fromarray(np.full((24, 32), 90, np.uint8))
     if source.endswith("tif"):
@@ -54,7 +62,9 @@ def test_exif_gps_and_xmp_survive(tmp_path, source, target):
     thermend.enhance(image).save(tmp_path / target)
     with Image.open(tmp_path / target) as result:
         _check(result.getexif())
-        found = result.tag_v2[700] if target.endswith("tif") else result.info.get("xmp") or result.info["XML:com.adobe.xmp"]
+        found = (
+            result.tag_v2[700] if target.endswith("tif") else result.info.get("xmp") or result.info["XML:com.adobe.xmp"]
+        )
         assert (found.encode() if isinstance(found, str) else found) == XMP
 
 
@@ -78,7 +88,11 @@ def test_geotiff_tags_survive_and_follow_the_scale(tmp_path):
 
 
 def test_a_pixel_keeps_its_place_on_earth_when_pixels_are_points():
-    tags = {33550: (12, (1.0, 1.0, 0.0)), 33922: (12, (0, 0, 0, 100.0, 200.0, 0)), 34735: (3, (1, 1, 0, 1, 1025, 0, 1, 2))}
+    tags = {
+        33550: (12, (1.0, 1.0, 0.0)),
+        33922: (12, (0, 0, 0, 100.0, 200.0, 0)),
+        34735: (3, (1, 1, 0, 1, 1025, 0, 1, 2)),
+    }
     scaled = scale_geotiff(tags, 2)
     # Old pixel 0 becomes new pixels 0 and 1: its centre is at 0.5 of the new grid.
     assert scaled[33922][1][:2] == (0.5, 0.5)
@@ -89,7 +103,11 @@ def test_every_output_says_how_it_was_made(tmp_path, suffix):
     result = thermend.enhance(np.full((20, 30), 80, np.uint8), method="classical.he")
     result.save(tmp_path / f"r{suffix}")
     with Image.open(tmp_path / f"r{suffix}") as picture:
-        text = {".png": lambda: picture.info["thermend"], ".jpg": lambda: picture.info["comment"], ".tif": lambda: picture.tag_v2[37395]}[suffix]()
+        text = {
+            ".png": lambda: picture.info["thermend"],
+            ".jpg": lambda: picture.info["comment"],
+            ".tif": lambda: picture.tag_v2[37395],
+        }[suffix]()
     said = json.loads(text)
     assert (said["software"], said["method"], said["mode"]) == ("thermend", "classical.he", "display")
     assert said["version"] == thermend.__version__

@@ -14,7 +14,9 @@ def grey(scene) -> np.ndarray:
     return np.rint(scene * 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize("name", [p for p in palettes.PALETTES if p not in ("white-hot", "black-hot", "hot", "red-hot")])
+@pytest.mark.parametrize(
+    "name", [p for p in palettes.PALETTES if p not in ("white-hot", "black-hot", "hot", "red-hot")]
+)
 def test_intensity_comes_back_out_of_a_coloured_jpeg(tmp_path, grey, name):
     ThermalImage.from_array(grey).save(tmp_path / "c.jpg", palette=name)
     image = thermend.read(tmp_path / "c.jpg")

@@ -31,7 +31,9 @@ def test_emissivity_reflection_and_distance_can_be_overridden(cases, bird):
     assert abs(thermend.read(path, distance=200).pixels.mean() - bird.pixels.mean()) > 0.05
 
 
-@pytest.mark.parametrize("wrong", [{"emissivity": 0}, {"emissivity": 1.2}, {"distance": -1}, {"reflected_temperature": -300}])
+@pytest.mark.parametrize(
+    "wrong", [{"emissivity": 0}, {"emissivity": 1.2}, {"distance": -1}, {"reflected_temperature": -300}]
+)
 def test_impossible_physics_is_refused(wrong):
     with pytest.raises(UsageError):
         thermend.read("nothing.jpg", **wrong)

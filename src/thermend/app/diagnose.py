@@ -83,7 +83,8 @@ def _table(rows: list[dict[str, Any]]) -> None:
             f"{row['dead_pixels']} px" + (f", {row['dead_columns']} lines" if row["dead_columns"] else ""),
             "" if row["contrast"] is None else f"{100 * row['contrast']:.0f} %",
         )
-    Console().print(table)
+    console_ = Console()
+    (console_ if console_.is_terminal else Console(width=200)).print(table)
 
 
 def _level(row: dict[str, Any], grey: str, kelvin: str) -> str:

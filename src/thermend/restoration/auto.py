@@ -52,7 +52,8 @@ def plan(diagnosis: Diagnosis, mode: str) -> list[Step]:
 
     Parameters
     ----------
-    mode : ``radiometric`` leaves contrast alone
+    mode : ``radiometric`` leaves contrast alone, and smooth shading too: in one image it cannot be told for certain from
+        the scene's own temperatures
     """
     steps: list[Step] = []
     noise = diagnosis.noise_sigma / 255
@@ -60,7 +61,7 @@ def plan(diagnosis: Diagnosis, mode: str) -> list[Step]:
         steps.append(Step("classical.dead-columns", {"columns": diagnosis.dead_columns}, _mend_dead_columns, True))
     if diagnosis.dead_pixels:
         steps.append(Step("classical.dead-pixels", {"pixels": diagnosis.dead_pixels}, _dead_pixel_mender(noise), True))
-    if diagnosis.nonuniformity_share >= SURE_SHARE:
+    if mode == "display" and diagnosis.nonuniformity_share >= SURE_SHARE:
         amplitude = round(diagnosis.nonuniformity, 2)
         steps.append(Step("classical.surface", {"amplitude": amplitude}, _subtract_surface, True))
     if diagnosis.stripe_direction != "none" and diagnosis.stripe_sigma > LEAST_STRIPES:
@@ -72,7 +73,7 @@ def plan(diagnosis: Diagnosis, mode: str) -> list[Step]:
     if diagnosis.blur_sigma > LEAST_BLUR and diagnosis.noise_sigma < MOST_NOISE_FOR_DEBLURRING:
         facts = {"sigma": round(diagnosis.blur_sigma, 3)}
         steps.append(Step("classical.wiener", facts, _deblurrer(diagnosis.blur_sigma, noise)))
-    if mode == "display" and diagnosis.contrast is not None and diagnosis.contrast < LEAST_CONTRAST:
+    if mode == "display" and diagnosis.contrast is not None and 0.01 < diagnosis.contrast < LEAST_CONTRAST:
         steps.append(Step("classical.stretch", {"contrast": round(diagnosis.contrast, 3)}, _stretch))
     return steps
 

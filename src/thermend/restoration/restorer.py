@@ -17,6 +17,7 @@ from thermend.image import Depth, Metadata, ThermalImage
 from thermend.io.metadata import PROVENANCE_KEY, scale_geotiff
 from thermend.methods.classical.dead_pixels import find_dead_pixels, replace_dead_pixels
 from thermend.methods.classical.inpaint import fill_invalid
+from thermend.methods.classical.noise_level import noise_sigma
 from thermend.methods.classical.resample import lanczos
 from thermend.methods.description import MethodDescription
 from thermend.normalisation import Normalisation
@@ -69,24 +70,28 @@ class Restorer:
         normalisation = Normalisation.of(image)
         pixels = normalisation.apply(fill_invalid(image))
         stretched = image.unit != "display" and image.depth != "uint8"
-        if stretched:
-            _drop_single_outliers(pixels)
+        defects = _replace_defects(pixels) if stretched else 0
         diagnosis: Diagnosis | None = None
         if self.function is None or self.method.kind == "destriper" or mode == "radiometric":
             diagnosis = diagnose_normalised(pixels, image, normalisation)
-        evidence = self._evidence(image, pixels, normalisation, diagnosis) if mode == "radiometric" else None
+        tolerance = _TOLERANCE_KELVIN * normalisation.gain if image.unit == "celsius" else _TOLERANCE_SHARE * 0.9
+        evidence = None
+        if mode == "radiometric":
+            assert diagnosis is not None
+            evidence = _evidence(image, pixels, normalisation, diagnosis, tolerance)
         if scale != 1 and self.method.kind != "upsampler":
             pixels = lanczos(pixels, scale)
         cut = _cut_off(pixels) if stretched else None
         mended, steps = self._mend(pixels, mode, scale, diagnosis)
+        if defects:
+            steps.insert(0, {"method": "classical.dead-pixels", "pixels": defects})
         if cut is not None and mended.size == pixels.size:
             outside, excess = cut
             mended.reshape(-1)[outside] += excess
         del pixels
         if evidence is not None:
-            tolerance = _TOLERANCE_KELVIN * normalisation.gain if image.unit == "celsius" else _TOLERANCE_SHARE * 0.9
             counted = None if image.nodata is None else ~_enlarge(image.nodata, scale)
-            temperatures.keep(mended, evidence, scale, tolerance, counted)
+            temperatures.keep(mended, evidence, scale, counted)
         return self._result(image, mended, normalisation, mode, scale, steps)
 
     def mode_for(self, image: ThermalImage, mode: str) -> str:
@@ -104,19 +109,6 @@ class Restorer:
         if mode not in self.method.modes:
             raise UsageError(f"{self.method.full_name} changes contrast and has no {mode} mode; use --mode display")
         return mode
-
-    def _evidence(
-        self, image: ThermalImage, pixels: Image, normalisation: Normalisation, diagnosis: Diagnosis | None
-    ) -> temperatures.Evidence:
-        assert diagnosis is not None
-        reference = pixels
-        if steps := auto.reference_steps(diagnosis):
-            reference = pixels.copy()
-            for step in steps:
-                step.apply(reference)
-        mean = _mean(image)
-        low, high = ((v - normalisation.offset) * normalisation.gain for v in image.extent)
-        return temperatures.collect(reference, (mean - normalisation.offset) * normalisation.gain, low, high)
 
     def _mend(
         self, pixels: Image, mode: str, scale: int, diagnosis: Diagnosis | None
@@ -190,14 +182,33 @@ def _mean(image: ThermalImage) -> float:
     return float(values.mean(dtype=np.float64))
 
 
-def _drop_single_outliers(pixels: Image) -> None:
-    """Replace isolated pixels beyond the percentiles, in place: what is carried past a method must not be a dead pixel."""
+def _evidence(
+    image: ThermalImage, pixels: Image, normalisation: Normalisation, diagnosis: Diagnosis, tolerance: float
+) -> temperatures.Evidence:
+    """What the result will be held against: the input without what the sensor added."""
+    reference = pixels
+    if steps := auto.reference_steps(diagnosis):
+        reference = pixels.copy()
+        for step in steps:
+            step.apply(reference)
+    mean, low, high = ((v - normalisation.offset) * normalisation.gain for v in (_mean(image), *image.extent))
+    return temperatures.collect(reference, mean, low, high, tolerance)
+
+
+def _replace_defects(pixels: Image) -> int:
+    """Replace single dead pixels in place, and count them: like invalid pixels they are none of the scene, whatever the
+    method, and must not be carried past it as hot spots."""
+    noise = noise_sigma(pixels)
+    count = 0
 
     def mend(band: Image) -> Image:
-        dead = find_dead_pixels(band) & ((band < 0.05) | (band > 0.95))
+        nonlocal count
+        dead = find_dead_pixels(band, noise)
+        count += int(dead.sum())
         return replace_dead_pixels(band, dead)
 
     filter_in_bands(pixels, mend, 4)
+    return count
 
 
 def _cut_off(pixels: Image) -> tuple[NDArray[np.int64], Image]:

@@ -19,6 +19,7 @@ Image = NDArray[np.float32]
 
 SMOOTH_SIGMA = 16.0  # px of the input
 _REDUCTION = 8
+_EQUAL = 1e-3  # of full range: a saturated plateau is the percentile itself
 
 
 @dataclass(frozen=True)
@@ -29,17 +30,18 @@ class Evidence:
     ----------
     mean : of the input's valid pixels, as measured
     reduced : the input without stripes and shading, reduced 8 times
-    spots : flat indices of the pixels beyond the 0.1th and 99.9th percentile that are no single outliers
-    spot_values : their 3 x 3 medians
+    spots : flat indices of the pixels whose 3 x 3 median reaches the 0.1th or 99.9th percentile
+    lowest, highest : what they may be
     """
 
     mean: float
     reduced: Image
     spots: NDArray[np.int64]
-    spot_values: Image
+    lowest: Image
+    highest: Image
 
 
-def collect(reference: Image, mean: float, low: float, high: float) -> Evidence:
+def collect(reference: Image, mean: float, low: float, high: float, tolerance: float) -> Evidence:
     """Remember what the result will be held against.
 
     Parameters
@@ -47,27 +49,30 @@ def collect(reference: Image, mean: float, low: float, high: float) -> Evidence:
     reference : (H, W), the input without stripes, shading and dead pixels
     mean : of the input as measured
     low, high : the 0.1th and 99.9th percentile
+    tolerance : how far a spot may end from its 3 x 3 median. A peak that stands out of its median by more than twice
+        that is one which the lens drew (single defects are gone by now) and may keep its height.
     """
-    spots, values = [], []
+    spots, lowest, highest = [], [], []
     width = reference.shape[1]
     rows = max(1, PIXELS_AT_ONCE // width)
     for top in range(0, reference.shape[0], rows):
         above = min(top, 1)
         middle = median3(reference[top - above : top + rows + 1])[above : above + rows]
-        found = np.flatnonzero((middle > high) | (middle < low))
+        found = np.flatnonzero((middle > high - _EQUAL) | (middle < low + _EQUAL))
         spots.append(found + top * width)
-        values.append(middle.ravel()[found])
-    return Evidence(mean, _reduce(reference, 1), np.concatenate(spots), np.concatenate(values))
+        median, measured = middle.ravel()[found], reference.ravel()[found + top * width]
+        lowest.append(np.where(measured < median - 2 * tolerance, measured, median - tolerance))
+        highest.append(np.where(measured > median + 2 * tolerance, measured, median + tolerance))
+    return Evidence(mean, _reduce(reference, 1), *(np.concatenate(parts) for parts in (spots, lowest, highest)))
 
 
-def keep(result: Image, evidence: Evidence, scale: int, tolerance: float, counted: NDArray[np.bool_] | None) -> None:
+def keep(result: Image, evidence: Evidence, scale: int, counted: NDArray[np.bool_] | None) -> None:
     """Bring a result back to the measurement, in place.
 
     Parameters
     ----------
     result : (H · scale, W · scale)
     scale : how many times larger than the input the result is
-    tolerance : how far a spot may stay from its 3 x 3 median, in the result's unit
     counted : where the mean is taken; None: everywhere
     """
     difference = evidence.reduced - _reduce(result, scale)
@@ -76,9 +81,7 @@ def keep(result: Image, evidence: Evidence, scale: int, tolerance: float, counte
     _add_enlarged(result, smooth)
     if scale == 1 and len(evidence.spots):
         flat = result.reshape(-1)
-        flat[evidence.spots] = np.clip(
-            flat[evidence.spots], evidence.spot_values - tolerance, evidence.spot_values + tolerance
-        )
+        flat[evidence.spots] = np.clip(flat[evidence.spots], evidence.lowest, evidence.highest)
     now = float(result.mean(dtype=np.float64) if counted is None else result[counted].mean(dtype=np.float64))
     result += np.float32(evidence.mean - now)
 

@@ -9,7 +9,6 @@ from scipy import fft
 from thermend.methods.classical.filters import Image, gaussian
 from thermend.methods.classical.noise_level import noise_sigma
 
-
 _ROUNDING = 1.3e-6  # variance of rounding to 8 bits, full range 1: no image has less noise
 
 
@@ -53,7 +52,9 @@ def wiener(image: Image, blur_sigma: float = 1.5, noise: float | None = None, re
     transfer = np.exp(np.float32(-2 * np.pi**2 * blur_sigma**2) * squared)
     # Noise power over that of a 1/f² scene with the image's variance: N/S = noise² f² log-normaliser / variance.
     variance = max(float(image.var()) - noise**2, 1e-8)
-    ratio = np.float32(regularity * (noise**2 + _ROUNDING) / variance * 2 * np.pi * np.log(max(rows, columns))) * squared
+    ratio = (
+        np.float32(regularity * (noise**2 + _ROUNDING) / variance * 2 * np.pi * np.log(max(rows, columns))) * squared
+    )
     spectrum = fft.rfft2(padded, workers=-1)
     spectrum *= transfer / (transfer**2 + ratio)
     sharp = fft.irfft2(spectrum, s=(rows, columns), workers=-1)

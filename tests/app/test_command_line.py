@@ -1,0 +1,175 @@
+"""The command line as a user meets it: through the installed command, judged by files, lines and exit codes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+COMMAND = shutil.which("thermend", path=str(Path(sys.executable).parent)) or "thermend"
+
+
+def thermend(*words: object) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([COMMAND, *map(str, words)], capture_output=True, text=True, timeout=120)
+    assert "Traceback" not in done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture
+def folder(tmp_path, scene, rng) -> Path:
+    """A folder with a tree: a.png, a.jpg, deep/b.tif (16 bits), and files that are no images."""
+    root = tmp_path / "in"
+    (root / "deep").mkdir(parents=True)
+    grey = np.clip(scene * 255 + rng.normal(0, 8, scene.shape), 0, 255).astype(np.uint8)
+    Image.fromarray(grey).save(root / "a.png")
+    Image.fromarray(grey[:50, :70]).save(root / "a.jpg")
+    tifffile.imwrite(root / "deep" / "b.tif", (grey * 40.0 + 20000).astype(np.uint16))
+    (root / "notes.txt").write_text("not an image")
+    return root
+
+
+def test_a_folder_keeps_its_tree_and_its_names(folder, tmp_path):
+    done = thermend("enhance", folder, "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    found = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*") if p.is_file())
+    assert found == ["a.jpg.png", "a.png", "deep/b.tif"]
+    assert tifffile.imread(tmp_path / "out/deep/b.tif").dtype == np.uint16
+    assert np.asarray(Image.open(tmp_path / "out/a.jpg.png")).shape == (50, 70)
+
+
+def test_a_second_run_keeps_what_is_there(folder, tmp_path):
+    thermend("enhance", folder / "a.png", "-o", tmp_path / "out")
+    result = tmp_path / "out" / "a.png"
+    result.write_bytes(b"mine")
+    again = thermend("enhance", folder / "a.png", "-o", tmp_path / "out")
+    assert (again.returncode, result.read_bytes()) == (0, b"mine")
+    assert again.stderr.count("\n") == 1
+    assert "kept" in again.stderr
+    assert thermend("enhance", folder / "a.png", "-o", tmp_path / "out", "--overwrite").returncode == 0
+    assert Image.open(result).size == (240, 192)
+
+
+def test_bad_files_cost_one_line_each_and_the_rest_goes_on(folder, tmp_path):
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "text.tif").write_bytes(b"hello")
+    (folder / "cut.png").write_bytes((folder / "a.png").read_bytes()[:3000])
+    done = thermend("enhance", folder, "-o", tmp_path / "out")
+    assert done.returncode == 1
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 3
+    for name in ("empty.png", "text.tif", "cut.png"):
+        assert sum(name in line for line in lines) == 1
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.jpg.png", "a.png", "deep"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["enhance", "nowhere.png", "-o", "out"],
+        ["enhance", "a.png", "-o", "out", "--method", "nonsense"],
+        ["enhance", "a.png", "-o", "out", "--mode", "nonsense"],
+        ["enhance", "a.png", "-o", "out", "--method", "classical.he", "--mode", "radiometric"],
+        ["enhance", "a.png", "-o", "out", "--scale", "3"],
+        ["enhance", "a.png", "-o", "out", "--palette", "nonsense"],
+        ["enhance", "a.png", "-o", "out", "--unit", "rankine"],
+        ["enhance", "a.png", "-o", "."],
+        ["enhance", "a.png", "a.jpg", "-o", "one.png"],
+        ["enhance", "a.png"],
+        ["enhance", "notes.txt", "-o", "out"],
+        ["diagnose", "nowhere.png"],
+        ["nonsense"],
+    ],
+)
+def test_wrong_use_ends_with_2_and_writes_nothing(folder, monkeypatch, words):
+    monkeypatch.chdir(folder)
+    before = sorted(folder.rglob("*"))
+    done = thermend(*words)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.strip()
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_the_input_is_never_replaced(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    before = (folder / "a.png").read_bytes()
+    assert thermend("enhance", "a.png", "-o", "a.png", "--overwrite").returncode == 2
+    assert thermend("enhance", ".", "-o", ".", "--overwrite").returncode == 2
+    assert (folder / "a.png").read_bytes() == before
+
+
+def test_results_inside_the_searched_folder_are_not_mended_again(folder):
+    for _ in range(2):
+        assert thermend("enhance", folder, "-o", folder / "out").returncode == 0
+    assert sorted(p.name for p in (folder / "out").iterdir()) == ["a.jpg.png", "a.png", "deep"]
+
+
+def test_a_glob_is_expanded(folder, tmp_path):
+    assert thermend("enhance", folder / "*.png", "-o", tmp_path / "out").returncode == 0
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["a.png"]
+
+
+def test_a_multi_page_tiff_stays_one(tmp_path, scene):
+    pages = np.stack([scene, scene[::-1]]).astype(np.float32)
+    tifffile.imwrite(tmp_path / "m.tif", pages, photometric="minisblack")
+    assert thermend("enhance", tmp_path / "m.tif", "-o", tmp_path / "out").returncode == 0
+    assert tifffile.imread(tmp_path / "out/m.tif").shape == pages.shape
+
+
+def test_compare_and_palette_write_pictures_beside_the_numbers(folder, tmp_path):
+    done = thermend("enhance", folder / "deep", "-o", tmp_path / "out", "--compare", "--palette", "iron")
+    assert done.returncode == 0, done.stderr
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["b.compare.png", "b.iron.png", "b.tif"]
+    assert Image.open(tmp_path / "out/b.compare.png").size == (2 * 240 + 8, 192)
+    assert Image.open(tmp_path / "out/b.iron.png").mode == "RGB"
+
+
+def test_centikelvin_comes_out_as_celsius(tmp_path, scene):
+    tifffile.imwrite(tmp_path / "t.tif", (29315 + 1000 * scene).astype(np.uint16))
+    assert thermend("enhance", tmp_path / "t.tif", "-o", tmp_path / "out", "--unit", "centikelvin").returncode == 0
+    result = tifffile.imread(tmp_path / "out/t.tif")
+    assert result.dtype == np.float32
+    assert result.mean() == pytest.approx(20 + 10 * scene.mean(), abs=0.06)
+
+
+def test_depth_is_as_stated(folder, tmp_path):
+    assert thermend("enhance", folder / "deep", "-o", tmp_path / "out", "--depth", "32").returncode == 0
+    assert tifffile.imread(tmp_path / "out/b.tif").dtype == np.float32
+
+
+def test_json_tells_what_became_of_every_file(folder, tmp_path):
+    (folder / "empty.png").write_bytes(b"")
+    report = json.loads(thermend("enhance", folder, "-o", tmp_path / "out", "--json").stdout)
+    assert len(report) == 4
+    assert sum(row["error"] is not None for row in report) == 1
+    assert all(row["result"] for row in report if row["error"] is None)
+
+
+def test_diagnose_prints_a_table_and_json(folder):
+    assert "a.png" in thermend("diagnose", folder).stdout.replace("\n", "")
+    rows = json.loads(thermend("diagnose", folder, "--json").stdout)
+    assert [Path(row["file"]).name for row in rows] == ["a.jpg", "a.png", "b.tif"]
+    assert {"noise_sigma", "stripe_sigma", "stripe_direction", "blur_sigma", "nonuniformity", "contrast"} <= set(
+        rows[0]
+    )
+
+
+def test_methods_are_listed_without_loading_any():
+    rows = json.loads(thermend("methods", "--json").stdout)
+    assert {"auto", "classical.he", "classical.seid", "classical.column-median"} <= {row["name"] for row in rows}
+    heavy = "[m for m in ('cv2', 'numpy', 'torch') if m in sys.modules]"
+    code = f"import sys; from thermend.app.methods import run; run(True, str); print({heavy})"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_the_samples_are_mended(tmp_path):
+    samples = Path(__file__).parents[2] / "samples"
+    done = thermend("enhance", samples, "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "out").iterdir())) == 4

@@ -1,0 +1,135 @@
+"""Engines and tiles on a small local network whose weights are drawn here."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import thermend
+from thermend import InputError, UsageError
+from thermend.restoration.engines import open_onnx
+from thermend.restoration.network import NetworkFunction
+from thermend.restoration.tiling import run_tiled
+
+onnx = pytest.importorskip("onnx", reason="needs the train extra")
+
+
+def _weights() -> list[np.ndarray]:
+    rng = np.random.default_rng(3)
+    return [
+        rng.normal(0, 0.12, (8, 1, 5, 5)).astype(np.float32), rng.normal(0, 0.02, 8).astype(np.float32),
+        rng.normal(0, 0.05, (8, 8, 5, 5)).astype(np.float32), rng.normal(0, 0.02, 8).astype(np.float32),
+        rng.normal(0, 0.05, (1, 8, 5, 5)).astype(np.float32), np.zeros(1, np.float32),
+    ]  # fmt: skip
+
+
+def _network(path, size=(None, None), channels=1):
+    from onnx import TensorProto, helper, numpy_helper
+
+    names = ["w1", "b1", "w2", "b2", "w3", "b3"]
+    weights = _weights()
+    if channels == 3:
+        weights[0] = np.repeat(weights[0], 3, axis=1) / 3
+    nodes = [
+        helper.make_node("Conv", ["x", "w1", "b1"], ["c1"], pads=[2] * 4), helper.make_node("Relu", ["c1"], ["r1"]),
+        helper.make_node("Conv", ["r1", "w2", "b2"], ["c2"], pads=[2] * 4), helper.make_node("Relu", ["c2"], ["r2"]),
+        helper.make_node("Conv", ["r2", "w3", "b3"], ["c3"], pads=[2] * 4), helper.make_node("Add", ["x", "c3"], ["y"]),
+    ]  # fmt: skip
+    info = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes, "small",
+        [info("x", TensorProto.FLOAT, [1, channels, *size])], [info("y", TensorProto.FLOAT, [1, channels, *size])],
+        [numpy_helper.from_array(w, n) for w, n in zip(weights, names)],
+    )  # fmt: skip
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    return _network(tmp_path_factory.mktemp("network") / "small.onnx")
+
+
+@pytest.fixture
+def image(scene):
+    return np.tile(scene, (2, 2))[:296, :400]
+
+
+def _by_hand(image):
+    from scipy.signal import correlate
+
+    w1, b1, w2, b2, w3, b3 = (w.astype(np.float64) for w in _weights())
+    first = [np.maximum(correlate(image, w1[i, 0], "same") + b1[i], 0) for i in range(8)]
+    second = [np.maximum(sum(correlate(f, w2[i, j], "same") for j, f in enumerate(first)) + b2[i], 0) for i in range(8)]
+    return image + sum(correlate(f, w3[0, j], "same") for j, f in enumerate(second)) + b3[0]
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino", "torch"])
+def test_every_engine_computes_the_network(engine, network, image):
+    if engine == "torch":
+        torch = pytest.importorskip("torch", reason="needs the train extra")
+        from thermend.restoration.engines.torch import TorchEngine
+
+        class Small(torch.nn.Module):
+            def forward(self, x):
+                w1, b1, w2, b2, w3, b3 = map(torch.from_numpy, _weights())
+                conv = torch.nn.functional.conv2d
+                return x + conv(conv(conv(x, w1, b1, padding=2).relu(), w2, b2, padding=2).relu(), w3, b3, padding=2)
+
+        opened = TorchEngine(Small())
+    else:
+        opened = open_onnx(network, engine)
+    result = opened.run(image[None, None])[0, 0]
+    tolerance = 6e-3 if engine == "openvino" else 2e-5  # OpenVINO computes in bfloat16 where the processor can
+    np.testing.assert_allclose(result, _by_hand(image), atol=tolerance)
+    assert opened.name == engine
+
+
+@pytest.mark.parametrize(("tile", "overlap"), [(96, 32), (128, 48), (400, 48)])
+def test_tiles_leave_no_seam(network, image, tile, overlap):
+    function = NetworkFunction(open_onnx(network, "onnxruntime"), tile, overlap)
+    whole = NetworkFunction(open_onnx(network, "onnxruntime"), tile=400, multiple=1)(image)
+    assert np.abs(function(image) - whole).max() < 1 / 255
+
+
+def test_tiles_of_the_identity_give_the_image_back(rng):
+    image = rng.random((77, 131)).astype(np.float32)
+    np.testing.assert_allclose(run_tiled(image, lambda x: x, 40, 16), image, atol=1e-6)
+    doubled = run_tiled(image, lambda x: np.kron(x, np.ones((2, 2), np.float32)), 40, 16)
+    np.testing.assert_allclose(doubled, np.kron(image, np.ones((2, 2))), atol=1e-6)
+
+
+def test_a_network_of_fixed_size_runs_in_tiles_of_that_size(tmp_path, network, image):
+    fixed = NetworkFunction(open_onnx(_network(tmp_path / "f.onnx", (96, 128)), "onnxruntime"))
+    free = NetworkFunction(open_onnx(network, "onnxruntime"), multiple=1)
+    assert np.abs(fixed(image) - free(image)).max() < 1 / 255
+    assert fixed(image[:20, :30]).shape == (20, 30)
+
+
+def test_a_three_channel_network_gets_the_grey_image_three_times(tmp_path, network, image):
+    three = NetworkFunction(open_onnx(_network(tmp_path / "3.onnx", channels=3), "onnxruntime"), multiple=1)
+    one = NetworkFunction(open_onnx(network, "onnxruntime"), multiple=1)
+    assert three(image).shape == one(image).shape
+
+
+def test_a_network_from_a_file_is_a_method_like_any_other(network, bird):
+    small = bird.with_pixels(bird.pixels[:120, :160])
+    result = thermend.load("onnx", weights=network).restore(small)
+    assert result.unit == "celsius"
+    assert abs(result.pixels.mean() - small.pixels.mean()) < 0.05
+    assert len(result.metadata.provenance["weights_sha256"]) == 64
+
+
+def test_what_cannot_be_run_is_refused_in_words(tmp_path, network):
+    (tmp_path / "no.onnx").write_bytes(b"no network")
+    for engine in ("onnxruntime", "openvino"):
+        with pytest.raises(InputError, match="not an ONNX network"):
+            thermend.load("onnx", tmp_path / "no.onnx", engine)
+    with pytest.raises(UsageError, match="needs --weights"):
+        thermend.load("onnx")
+    with pytest.raises(UsageError, match="has no weights"):
+        thermend.load("classical.he", network)
+    with pytest.raises(UsageError, match="expected one of auto"):
+        thermend.load("onnx", network, engine="abacus")
+    with pytest.raises(UsageError, match="device"):
+        thermend.load("onnx", network, engine="onnxruntime", device="tpu")

@@ -1,0 +1,123 @@
+"""The promise of the radiometric mode, on a real radiometric JPEG and on scenes with known spots."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+import thermend
+from thermend import ThermalImage, UsageError
+from thermend.methods import CATALOGUE
+from thermend.methods.classical.noise_level import noise_sigma
+
+RADIOMETRIC = [e for e in CATALOGUE if "radiometric" in e.modes and e.kind in ("filter", "destriper", "chain")]
+
+
+def _smooth(pixels: np.ndarray) -> np.ndarray:
+    return gaussian_filter(pixels.astype(np.float64), 16, mode="reflect")
+
+
+@pytest.fixture(scope="module")
+def mended(bird):
+    return thermend.enhance(bird)
+
+
+def test_the_result_is_in_celsius_with_its_mean_kept(bird, mended):
+    assert mended.unit == "celsius"
+    assert abs(mended.pixels.mean(dtype=np.float64) - bird.pixels.mean(dtype=np.float64)) < 0.05
+
+
+def test_the_smooth_component_is_kept(bird, mended):
+    assert np.abs(_smooth(mended.pixels) - _smooth(bird.pixels)).max() < 0.2
+
+
+def test_the_noise_goes_down_by_a_third(bird, mended):
+    assert noise_sigma(mended.pixels) < 2 / 3 * noise_sigma(bird.pixels)
+
+
+def test_the_hottest_and_coldest_spots_are_kept(bird, mended):
+    middle = cv2.medianBlur(bird.pixels, 3)
+    for extreme in (np.argmax, np.argmin):
+        place = np.unravel_index(extreme(middle), middle.shape)
+        assert abs(mended.pixels[place] - middle[place]) < 0.2
+    assert abs(mended.pixels.max() - middle.max()) < 0.2
+
+
+def test_detail_is_kept(bird, mended):
+    edges = np.hypot(*np.gradient(gaussian_filter(bird.pixels, 1.0)))
+    strong = edges > np.quantile(edges, 0.99)
+    after = np.hypot(*np.gradient(gaussian_filter(mended.pixels, 1.0)))
+    assert after[strong].mean() > 0.95 * edges[strong].mean()
+
+
+@pytest.mark.parametrize("entry", RADIOMETRIC, ids=lambda e: e.full_name)
+def test_every_radiometric_method_keeps_mean_and_smooth_component(entry, bird):
+    small = bird.with_pixels(bird.pixels[100:356, 200:520])
+    result = thermend.enhance(small, entry.full_name, "radiometric")
+    assert abs(result.pixels.mean(dtype=np.float64) - small.pixels.mean(dtype=np.float64)) < 0.05
+    assert np.abs(_smooth(result.pixels) - _smooth(small.pixels)).max() < 0.2
+
+
+@pytest.fixture
+def spots(rng) -> np.ndarray:
+    """20 degrees with noise, a single defective pixel, a point seen through a lens, a block that saturates."""
+    pixels = 20 + np.linspace(0, 4, 200)[None] + rng.normal(0, 0.05, (160, 200))
+    y, x = np.mgrid[0:160, 0:200]
+    pixels += 30 * np.exp(-((y - 40) ** 2 + (x - 60) ** 2) / (2 * 1.0**2))
+    pixels[100:106, 120:127] = 150.0
+    pixels[80, 150] = 90.0
+    return pixels.astype(np.float32)
+
+
+@pytest.mark.parametrize("method", ["auto", "classical.dct", "classical.column-median", "classical.wiener"])
+def test_hot_spots_stay_within_a_fifth_of_a_kelvin_of_their_median(spots, method):
+    result = thermend.enhance(ThermalImage.from_array(spots, "celsius"), method).pixels
+    middle = cv2.medianBlur(spots, 3)
+    for place in ((103, 123), (80, 150)):
+        assert abs(result[place] - middle[place]) < 0.2, place
+    # What the lens drew is no defect: it keeps its peak, and is not blurred down to its median.
+    assert abs(result[40, 60] - spots[40, 60]) < 0.5
+    assert abs(result.max() - 150) < 0.2
+
+
+def test_counts_keep_their_mean_and_depth(rng):
+    counts = (21_000 + 900 * np.sin(np.arange(300) / 40)[None] + rng.normal(0, 25, (200, 300))).astype(np.uint16)
+    result = thermend.enhance(counts)
+    assert (result.unit, result.depth) == ("counts", "uint16")
+    assert abs(result.pixels.mean() - counts.mean()) < 0.001 * ThermalImage.from_array(counts).range
+    assert noise_sigma(result.pixels) < 0.5 * noise_sigma(counts.astype(np.float32))
+
+
+def test_stripes_are_no_temperatures(rng):
+    truth = 20 + 5 * np.sin((np.arange(240)[None] + np.arange(180)[:, None]) / 30)
+    truth[60:120, 80:140] += 6
+    striped = truth + rng.normal(0, 0.4, 240)[None] + rng.normal(0, 0.05, truth.shape)
+    result = thermend.enhance(ThermalImage.from_array(striped, "celsius"))
+    assert np.sqrt(np.mean((result.pixels - truth) ** 2)) < 0.35 * np.sqrt(np.mean((striped - truth) ** 2))
+
+
+def test_the_right_unit_and_depth_come_out_of_each_mode(bird):
+    small = bird.with_pixels(bird.pixels[:64, :80])
+    display = thermend.enhance(small, mode="display")
+    assert (display.unit, display.depth) == ("display", "uint8")
+    assert 0 <= display.pixels.min() < display.pixels.max() <= 255
+    sixteen = thermend.enhance(np.tile(np.arange(64, dtype=np.uint16) * 50, (64, 1)), mode="display")
+    assert (sixteen.unit, sixteen.depth) == ("display", "uint16")
+
+
+def test_a_method_that_changes_contrast_has_no_radiometric_mode(bird):
+    with pytest.raises(UsageError, match="--mode display"):
+        thermend.enhance(bird, "classical.he", "radiometric")
+    assert thermend.enhance(bird.with_pixels(bird.pixels[:50, :60]), "classical.he").unit == "display"
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_upsampling_keeps_the_temperatures(bird, scale):
+    small = bird.with_pixels(bird.pixels[100:228, 200:360])
+    result = thermend.enhance(small, scale=scale)
+    assert result.shape == (128 * scale, 160 * scale)
+    assert abs(result.pixels.mean(dtype=np.float64) - small.pixels.mean(dtype=np.float64)) < 0.05
+    reduced = cv2.resize(result.pixels, (160, 128), interpolation=cv2.INTER_AREA)
+    assert np.abs(_smooth(reduced) - _smooth(small.pixels)).max() < 0.2
