@@ -41,7 +41,7 @@ def test_a_folder_keeps_its_tree_and_its_names(folder, tmp_path):
     found = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*") if p.is_file())
     assert found == ["a.jpg.png", "a.png", "deep/b.tif"]
     assert tifffile.imread(tmp_path / "out/deep/b.tif").dtype == np.uint16
-    assert np.asarray(Image.open(tmp_path / "out/a.jpg.png")).shape == (50, 70)
+    assert thermend.read(tmp_path / "out/a.jpg.png").shape == (50, 70)
 
 
 def test_a_second_run_keeps_what_is_there(folder, tmp_path):
@@ -53,7 +53,8 @@ def test_a_second_run_keeps_what_is_there(folder, tmp_path):
     assert again.stderr.count("\n") == 1
     assert "kept" in again.stderr
     assert thermend("enhance", folder / "a.png", "-o", tmp_path / "out", "--overwrite").returncode == 0
-    assert Image.open(result).size == (240, 192)
+    with Image.open(result) as picture:
+        assert picture.size == (240, 192)
 
 
 def test_bad_files_cost_one_line_each_and_the_rest_goes_on(folder, tmp_path):
@@ -126,8 +127,10 @@ def test_compare_and_palette_write_pictures_beside_the_numbers(folder, tmp_path)
     done = thermend("enhance", folder / "deep", "-o", tmp_path / "out", "--compare", "--palette", "iron")
     assert done.returncode == 0, done.stderr
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["b.compare.png", "b.iron.png", "b.tif"]
-    assert Image.open(tmp_path / "out/b.compare.png").size == (2 * 240 + 8, 192)
-    assert Image.open(tmp_path / "out/b.iron.png").mode == "RGB"
+    with Image.open(tmp_path / "out/b.compare.png") as picture:
+        assert picture.size == (2 * 240 + 8, 192)
+    with Image.open(tmp_path / "out/b.iron.png") as picture:
+        assert picture.mode == "RGB"
 
 
 def test_centikelvin_comes_out_as_celsius(tmp_path, scene):

@@ -12,7 +12,9 @@ from thermend import ThermalImage, UsageError
 from thermend.methods import CATALOGUE
 from thermend.methods.classical.noise_level import noise_sigma
 
-RADIOMETRIC = [e for e in CATALOGUE if "radiometric" in e.modes and e.kind in ("filter", "destriper", "chain")]
+RADIOMETRIC = [
+    e for e in CATALOGUE if "radiometric" in e.modes and e.kind in ("filter", "destriper", "sharpener", "chain")
+]
 
 
 def _smooth(pixels: np.ndarray) -> np.ndarray:

@@ -49,31 +49,45 @@ def run(
             yield item, work(item)
         return
     remaining = iter(items)
-    context = multiprocessing.get_context("spawn")
-    while True:
-        crashed: list[Item] = []
-        with ProcessPoolExecutor(workers, context, _begin, (setup, arguments)) as pool:
-            pending: dict[Future[Any], Item] = {
-                pool.submit(work, item): item for item in islice(remaining, 2 * workers)
-            }
-            while pending:
-                finished, _ = wait(pending, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    item = pending.pop(future)
-                    try:
-                        result = future.result()
-                    except BrokenProcessPool:
-                        crashed.append(item)
-                        continue
-                    yield item, result
-                    if not crashed:
-                        pending.update({pool.submit(work, extra): extra for extra in islice(remaining, 1)})
-        if not crashed:
-            return
+    crashed: list[Item] = []
+    yield from _share(remaining, work, setup, arguments, workers, crashed)
+    while crashed:
         # A worker was killed (out of memory, a decoder's crash): find out by whom, one at a time.
         for item in crashed:
-            with ProcessPoolExecutor(1, context, _begin, (setup, arguments)) as alone:
+            alone: list[Item] = []
+            yield from _share(iter([item]), work, setup, arguments, 1, alone)
+            if alone:
+                yield item, BrokenProcessPool("its process ended without an answer")
+        crashed = []
+        yield from _share(remaining, work, setup, arguments, workers, crashed)
+
+
+def _share(
+    remaining: Iterator[Item],
+    work: Callable[[Item], Any],
+    setup: Callable[..., None],
+    arguments: tuple[Any, ...],
+    workers: int,
+    crashed: list[Item],
+) -> Iterator[tuple[Item, Any]]:
+    """One pool of processes: it takes items until they run out or one of its workers dies; what it had taken and not
+    finished by then goes to `crashed`."""
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin, (setup, arguments)) as pool:
+        pending: dict[Future[Any], Item] = {}
+        while True:
+            while not crashed and len(pending) < 2 * workers and (taken := list(islice(remaining, 1))):
                 try:
-                    yield item, alone.submit(work, item).result()
-                except BrokenProcessPool as error:
-                    yield item, error
+                    pending[pool.submit(work, taken[0])] = taken[0]
+                except BrokenProcessPool:
+                    crashed += taken
+            if not pending:
+                return
+            finished, _ = wait(pending, return_when=FIRST_COMPLETED)
+            for future in finished:
+                item = pending.pop(future)
+                try:
+                    result = future.result()
+                except BrokenProcessPool:
+                    crashed.append(item)
+                else:
+                    yield item, result

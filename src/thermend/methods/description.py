@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
 
-Kind = Literal["filter", "destriper", "upsampler", "network", "chain"]
+Kind = Literal["filter", "destriper", "sharpener", "upsampler", "network", "chain"]
 Mode = Literal["radiometric", "display"]
 
 
@@ -21,7 +21,8 @@ class MethodDescription:
     modes : what its results are for; a method that changes contrast has ``display`` alone
     loader : ``module:attribute``, imported when the method is used
     kind : ``filter``: array to array. ``destriper``: a filter against stripes in columns; the restorer turns the image for
-        stripes in rows. ``upsampler``: takes the scale. ``network``: runs on an engine, in tiles. ``chain``: made of others.
+        stripes in rows. ``sharpener``: a filter that overshoots; the restorer bounds it where temperatures count.
+        ``upsampler``: takes the scale. ``network``: runs on an engine, in tiles. ``chain``: made of others.
     title : one line for a list
     parameters : of the network; 0 for a classical method
     macs : multiply-accumulates at 640 x 512; None where they are not counted

@@ -72,7 +72,7 @@ def plan(diagnosis: Diagnosis, mode: str) -> list[Step]:
         steps.append(Step("classical.dct", {"sigma": round(diagnosis.noise_sigma, 3)}, _denoiser(noise)))
     if diagnosis.blur_sigma > LEAST_BLUR and diagnosis.noise_sigma < MOST_NOISE_FOR_DEBLURRING:
         facts = {"sigma": round(diagnosis.blur_sigma, 3)}
-        steps.append(Step("classical.wiener", facts, _deblurrer(diagnosis.blur_sigma, noise)))
+        steps.append(Step("classical.wiener", facts, _deblurrer(diagnosis.blur_sigma, noise, mode)))
     if mode == "display" and diagnosis.contrast is not None and 0.01 < diagnosis.contrast < LEAST_CONTRAST:
         steps.append(Step("classical.stretch", {"contrast": round(diagnosis.contrast, 3)}, _stretch))
     return steps
@@ -117,9 +117,14 @@ def _denoiser(noise: float) -> Callable[[Image], None]:
     return lambda pixels: filter_in_bands(pixels, lambda band: dct_denoise.denoise_dct(band, noise), 16)
 
 
-def _deblurrer(sigma: float, noise: float) -> Callable[[Image], None]:
+def _deblurrer(sigma: float, noise: float, mode: str) -> Callable[[Image], None]:
     regularity = 6.0 if 255 * noise > LEAST_NOISE else 16.0  # denoised before, or only rounded
-    return lambda pixels: filter_in_bands(pixels, lambda band: deblur.wiener(band, sigma, noise, regularity), 32)
+
+    def sharpen(band: Image) -> Image:
+        sharp = deblur.wiener(band, sigma, noise, regularity)
+        return deblur.within_measured(sharp, band) if mode == "radiometric" else sharp
+
+    return lambda pixels: filter_in_bands(pixels, sharpen, 32)
 
 
 def _stretch(pixels: Image) -> None:

@@ -16,6 +16,7 @@ from thermend.errors import UsageError
 from thermend.image import Depth, Metadata, ThermalImage
 from thermend.io.metadata import PROVENANCE_KEY, scale_geotiff
 from thermend.methods.classical.dead_pixels import find_dead_pixels, replace_dead_pixels
+from thermend.methods.classical.deblur import within_measured
 from thermend.methods.classical.inpaint import fill_invalid
 from thermend.methods.classical.noise_level import noise_sigma
 from thermend.methods.classical.resample import lanczos
@@ -126,6 +127,8 @@ class Restorer:
             turned = self.function(np.ascontiguousarray(pixels.T)).T
             return np.ascontiguousarray(turned), [{"method": self.method.full_name, "direction": "rows"}]
         mended = np.ascontiguousarray(self.function(pixels), np.float32)
+        if self.method.kind == "sharpener" and mode == "radiometric":
+            mended = within_measured(mended, pixels)
         return mended, [{"method": self.method.full_name}]
 
     def _result(

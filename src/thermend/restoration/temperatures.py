@@ -32,6 +32,8 @@ class Evidence:
     reduced : the input without stripes and shading, reduced 8 times
     spots : flat indices of the pixels whose 3 x 3 median reaches the 0.1th or 99.9th percentile
     lowest, highest : what they may be
+    floor, ceiling : what any pixel may be. The extreme of many noisy pixels lies outside the scene's; where it does so by
+        little, the extreme of the 3 x 3 medians is the better witness
     """
 
     mean: float
@@ -39,6 +41,8 @@ class Evidence:
     spots: NDArray[np.int64]
     lowest: Image
     highest: Image
+    floor: float
+    ceiling: float
 
 
 def collect(reference: Image, mean: float, low: float, high: float, tolerance: float) -> Evidence:
@@ -49,21 +53,33 @@ def collect(reference: Image, mean: float, low: float, high: float, tolerance: f
     reference : (H, W), the input without stripes, shading and dead pixels
     mean : of the input as measured
     low, high : the 0.1th and 99.9th percentile
-    tolerance : how far a spot may end from its 3 x 3 median. A peak that stands out of its median by more than twice
+    tolerance : how far a spot may end from its 3 x 3 median. A peak that stands out of its median by more than thrice
         that is one which the lens drew (single defects are gone by now) and may keep its height.
     """
     spots, lowest, highest = [], [], []
+    coldest, hottest = np.inf, -np.inf
     width = reference.shape[1]
     rows = max(1, PIXELS_AT_ONCE // width)
     for top in range(0, reference.shape[0], rows):
         above = min(top, 1)
         middle = median3(reference[top - above : top + rows + 1])[above : above + rows]
+        coldest, hottest = min(coldest, float(middle.min())), max(hottest, float(middle.max()))
         found = np.flatnonzero((middle > high - _EQUAL) | (middle < low + _EQUAL))
         spots.append(found + top * width)
         median, measured = middle.ravel()[found], reference.ravel()[found + top * width]
-        lowest.append(np.where(measured < median - 2 * tolerance, measured, median - tolerance))
-        highest.append(np.where(measured > median + 2 * tolerance, measured, median + tolerance))
-    return Evidence(mean, _reduce(reference, 1), *(np.concatenate(parts) for parts in (spots, lowest, highest)))
+        lowest.append(np.where(measured < median - 3 * tolerance, measured, median - tolerance))
+        highest.append(np.where(measured > median + 3 * tolerance, measured, median + tolerance))
+    floor = coldest - tolerance if float(reference.min()) > coldest - 3 * tolerance else -np.inf
+    ceiling = hottest + tolerance if float(reference.max()) < hottest + 3 * tolerance else np.inf
+    return Evidence(
+        mean,
+        _reduce(reference, 1),
+        np.concatenate(spots),
+        np.concatenate(lowest),
+        np.concatenate(highest),
+        floor,
+        ceiling,
+    )
 
 
 def keep(result: Image, evidence: Evidence, scale: int, counted: NDArray[np.bool_] | None) -> None:
@@ -82,6 +98,7 @@ def keep(result: Image, evidence: Evidence, scale: int, counted: NDArray[np.bool
     if scale == 1 and len(evidence.spots):
         flat = result.reshape(-1)
         flat[evidence.spots] = np.clip(flat[evidence.spots], evidence.lowest, evidence.highest)
+        np.clip(result, evidence.floor, evidence.ceiling, out=result)
     now = float(result.mean(dtype=np.float64) if counted is None else result[counted].mean(dtype=np.float64))
     result += np.float32(evidence.mean - now)
 

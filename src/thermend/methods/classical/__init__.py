@@ -38,8 +38,8 @@ METHODS: tuple[MethodDescription, ...] = (
     _classical("surface", "surface:remove_surface", "low-order non-uniformity removed"),
     _classical("nlm", "nonlocal_means:denoise_nlm", "non-local means (NLM)"),
     _classical("dct", "dct_denoise:denoise_dct", "sliding-window DCT denoising"),
-    _classical("unsharp", "deblur:unsharp", "unsharp masking"),
-    _classical("wiener", "deblur:wiener", "Wiener deconvolution"),
+    _classical("unsharp", "deblur:unsharp", "unsharp masking", "sharpener"),
+    _classical("wiener", "deblur:wiener", "Wiener deconvolution", "sharpener"),
     _classical("bicubic", "resample:bicubic", "bicubic upsampling", "upsampler"),
     _classical("lanczos", "resample:lanczos", "Lanczos upsampling", "upsampler"),
 )

@@ -12,6 +12,21 @@ from thermend.methods.classical.noise_level import noise_sigma
 _ROUNDING = 1.3e-6  # variance of rounding to 8 bits, full range 1: no image has less noise
 
 
+def within_measured(sharp: Image, image: Image, radius: int = 3) -> Image:
+    """Bound a sharpened image by the least and the greatest value that was measured nearby.
+
+    Deconvolution draws halos, and takes small hot objects higher than anything the camera saw; where pixels are
+    temperatures that would be an invention. The price is 1.5 to 2.5 dB on strongly blurred images.
+
+    Parameters
+    ----------
+    sharp, image : (H, W), after and before the sharpening
+    radius : of the square neighbourhood, pixels
+    """
+    nearby = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+    return np.clip(sharp, cv2.erode(image, nearby), cv2.dilate(image, nearby))
+
+
 def unsharp(image: Image, sigma: float = 1.5, amount: float = 1.0) -> Image:
     """Unsharp masking: I + amount (I − G_sigma * I).
 
