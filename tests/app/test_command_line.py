@@ -13,6 +13,8 @@ import pytest
 import tifffile
 from PIL import Image
 
+from thermend import read
+
 COMMAND = shutil.which("thermend", path=str(Path(sys.executable).parent)) or "thermend"
 
 
@@ -41,7 +43,7 @@ def test_a_folder_keeps_its_tree_and_its_names(folder, tmp_path):
     found = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*") if p.is_file())
     assert found == ["a.jpg.png", "a.png", "deep/b.tif"]
     assert tifffile.imread(tmp_path / "out/deep/b.tif").dtype == np.uint16
-    assert thermend.read(tmp_path / "out/a.jpg.png").shape == (50, 70)
+    assert read(tmp_path / "out/a.jpg.png").shape == (50, 70)
 
 
 def test_a_second_run_keeps_what_is_there(folder, tmp_path):

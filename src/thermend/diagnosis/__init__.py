@@ -91,7 +91,7 @@ def diagnose_normalised(
     noise = noise_sigma(pixels)
     direction, stripes = _stripes(pixels, noise)
     dead_columns = int(max(find_dead_columns(pixels).sum(), find_dead_columns(pixels.T).sum()))
-    surface, share = nonuniformity_surface(pixels)
+    surface, share = nonuniformity_surface(_overview(pixels))
     nonuniformity = float(np.ptp(surface)) * min(1.0, share / SURE_SHARE)
     grey = {"noise": 255 * noise, "stripe": 255 * stripes, "nonuniformity": 255 * nonuniformity}
     kelvin = {f"{k}_kelvin": v * normalisation.grey_level for k, v in grey.items()} if image.unit == "celsius" else {}
@@ -133,6 +133,17 @@ def _contrast(image: ThermalImage) -> float | None:
     values = image.pixels if image.valid.all() else image.pixels[image.valid]
     low, high = np.percentile(values, (0.5, 99.5))
     return float((high - low) / (image.valid_range[1] - image.valid_range[0]))
+
+
+def _overview(pixels: np.ndarray[Any, Any], side: int = 1024) -> np.ndarray[Any, Any]:
+    """A large image reduced, for what is smooth anyway."""
+    import cv2
+
+    share = side / max(pixels.shape)
+    if share >= 1:
+        return pixels
+    height, width = (max(1, round(n * share)) for n in pixels.shape)
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA))
 
 
 def _count_in_bands(pixels: np.ndarray[Any, Any], count: Any, at_once: int = 2**22) -> int:

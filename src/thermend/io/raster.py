@@ -41,7 +41,8 @@ def read(path: Path, kind: str, options: ReadOptions) -> Iterator[ThermalImage]:
             stored_as=array.dtype,
             picture=palette is not None,
         )
-        yield ThermalImage(**facts, metadata=metadata)
+    del array, grey, opened
+    yield ThermalImage(**facts, metadata=metadata)
 
 
 def _pixels(path: Path, kind: str, opened: ImageFile.ImageFile) -> NDArray[Any]:

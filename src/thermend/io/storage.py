@@ -180,6 +180,7 @@ def decode(
         valid_range = None if depth == "float32" else (0.0, float(np.iinfo(depth).max))
     if not np.isfinite(pixels).any():
         raise InputError(path, "has no valid pixel (all are NaN, infinite or no-data)")
+    pixels.flags.writeable = False  # ours alone: `ThermalImage` need not copy it
     return {"pixels": pixels, "unit": unit, "depth": depth, "valid_range": valid_range, "nodata": missing}
 
 

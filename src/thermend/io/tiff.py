@@ -47,6 +47,7 @@ def read(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
                 stored_as=array.dtype,
                 picture=palette is not None,
             )
+            del array, grey  # they would wait here while the image is mended
             yield ThermalImage(**facts, metadata=_with_palette(metadata, palette))
 
 

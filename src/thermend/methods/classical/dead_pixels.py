@@ -12,6 +12,7 @@ from thermend.methods.classical.noise_level import noise_sigma
 _FOOTPRINT = 0.2
 """A point source spreads: a neighbour gets more than this share of its height. What stands out alone is a defect."""
 _LEAST_COLUMN = 0.03  # of full range; what is less is a stripe
+_ROWS_AT_MOST = 1024  # to look for dead columns in
 _LEAST_GAP = 0.012  # of full range: three grey levels
 
 
@@ -56,8 +57,7 @@ def find_dead_columns(image: Image, threshold: float = 8.0) -> NDArray[np.bool_]
     height, width = image.shape
     if width < 5 or height < 8:
         return np.zeros(width, np.bool_)
-    step = max(1, height // 2048)
-    rows = image[::step]
+    rows = image[:: -(-height // _ROWS_AT_MOST)]
     left = np.pad(rows[:, 1:] - rows[:, :-1], ((0, 0), (1, 0)), mode="edge")
     right = np.pad(rows[:, :-1] - rows[:, 1:], ((0, 0), (0, 1)), mode="edge")
     nearer = np.where(np.abs(left) < np.abs(right), left, right)

@@ -34,7 +34,8 @@ def fit_surface(image: Image, order: int = 4) -> Image:
         return np.zeros_like(image)
     coefficients = _fit_slopes(small.astype(np.float64), order)
     surface = _evaluate(height, width, coefficients, order)
-    return surface - surface.mean()
+    surface -= surface.mean()
+    return surface
 
 
 def surface_amplitude(image: Image, order: int = 4) -> float:
@@ -66,7 +67,8 @@ def _evaluate(height: int, width: int, coefficients: np.ndarray, order: int) -> 
     for (i, j), value in zip(_powers(order), coefficients):
         matrix[i, j] = value
     vertical = np.vander(y, order + 1, increasing=True) @ matrix
-    return np.asarray(vertical @ np.vander(x, order + 1, increasing=True).T, np.float32)
+    horizontal = np.vander(x, order + 1, increasing=True).T
+    return np.asarray(vertical.astype(np.float32) @ horizontal.astype(np.float32))
 
 
 def _fit_slopes(small: np.ndarray, order: int) -> np.ndarray:

@@ -1,0 +1,151 @@
+"""Time and memory of the command line, against the budgets that thermend sets itself.
+
+    python benchmarks/budgets.py [--out docs/measured/budgets.md]
+
+Every time is the best of a few runs, in processes of their own; the images are drawn here. Run it on an idle machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+import tifffile
+from PIL import Image
+
+COMMAND = shutil.which("thermend", path=str(Path(sys.executable).parent)) or "thermend"
+WARM = """
+import sys, time, thermend
+image = thermend.read(sys.argv[1])
+restorer = thermend.load("auto")
+times = []
+for _ in range(6):
+    begin = time.perf_counter()
+    restorer.restore(image)
+    times.append(time.perf_counter() - begin)
+print(min(times[1:]))
+"""
+
+
+@dataclass
+class Run:
+    """One process tree: wall time and CPU time in seconds, memory of all processes together in MiB, sampled."""
+
+    wall: float
+    cpu: float
+    memory: list[float]
+
+
+def scene(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """Grey levels of 255: shapes with edges, striped, noisy and slightly blurred."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    pixels = 90 + 30 * np.sin(x / 97) * np.cos(y / 61)
+    for _ in range(12):
+        top, left = rng.integers(0, height), rng.integers(0, width)
+        pixels[top : top + height // 5, left : left + width // 7] += rng.uniform(-50, 70)
+    pixels += rng.normal(0, 4, width).astype(np.float32) + rng.normal(0, 5, (height, width)).astype(np.float32)
+    return np.clip(pixels, 0, 255)
+
+
+def run(*words: object) -> Run:
+    begin = time.perf_counter()
+    process = psutil.Popen([str(w) for w in words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    memory: list[float] = []
+    cpu: dict[int, float] = {}
+    while process.poll() is None:
+        total = 0.0
+        for part in [process, *process.children(recursive=True)]:
+            try:
+                total += part.memory_info().rss / 2**20
+                cpu[part.pid] = sum(part.cpu_times()[:2])
+            except psutil.Error:
+                continue
+        memory.append(total)
+        time.sleep(0.01)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(map(str, words))} failed with exit code {process.returncode}")
+    return Run(time.perf_counter() - begin, sum(cpu.values()), memory)
+
+
+def best(*words: object, times: int = 4) -> Run:
+    return min((run(*words) for _ in range(times)), key=lambda r: r.wall)
+
+
+def measure(folder: Path, images: int) -> list[tuple[str, str, str]]:
+    """Rows of (what, measured, budget)."""
+    rows: list[tuple[str, str, str]] = []
+    small, counts = folder / "small.png", folder / "counts.tif"
+    grey = scene(512, 640)
+    Image.fromarray(grey.astype(np.uint8)).save(small)
+    tifffile.imwrite(counts, (20_000 + 20 * grey).astype(np.uint16))
+
+    rows.append(("`thermend --help`", f"{best(COMMAND, '--help').wall:.2f} s", "0.5 s"))
+    for path, kind in ((small, "8-bit picture"), (counts, "16-bit counts")):
+        cold = best(COMMAND, "enhance", path, "-o", folder / "cold", "--overwrite").wall
+        warm = min(
+            float(subprocess.run([sys.executable, "-c", WARM, path], capture_output=True, text=True, check=True).stdout)
+            for _ in range(3)
+        )
+        rows.append((f"one {kind}, 640 × 512, cold", f"{cold:.2f} s", "2 s"))
+        rows.append((f"one {kind}, 640 × 512, warm", f"{warm:.2f} s", "0.25 s"))
+
+    peaks: dict[int, float] = {}
+    for side in (4096, 8192):
+        large = folder / f"{side}.tif"
+        tifffile.imwrite(large, (20_000 + 20 * scene(side, side)).astype(np.uint16))
+        peaks[side] = max(run(COMMAND, "enhance", large, "-o", folder / "large", "--overwrite").memory)
+    rows.append(("peak memory, 16.8 megapixels", f"{peaks[4096]:.0f} MiB", "1024 MiB"))
+    further = (peaks[8192] - peaks[4096]) * 2**20 / (8192**2 - 4096**2)
+    rows.append(("memory of a further pixel", f"{further:.0f} bytes", "16 bytes"))
+
+    many = folder / "many"
+    many.mkdir()
+    for i in range(images):
+        Image.fromarray(scene(512, 640, i).astype(np.uint8)).save(many / f"{i:03}.png")
+    done = run(COMMAND, "enhance", many, "-o", folder / "out")
+    middle = np.array_split(np.array(done.memory), 4)
+    cores = len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else os.cpu_count() or 1
+    rows.append((f"folder of {images}, 640 × 512", f"{done.wall:.1f} s, {done.wall / images:.2f} s an image", ""))
+    rows.append((f"cores busy, of {cores}", f"{done.cpu / done.wall:.2f}", "all"))
+    second, last = middle[1].max(), middle[3].max()
+    rows.append(("memory in the second and the last quarter", f"{second:.0f} and {last:.0f} MiB", "flat"))
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, help="write the table to this Markdown file")
+    parser.add_argument("--images", type=int, default=100, help="in the folder")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = measure(Path(folder), chosen.images)
+    lines = ["| what | measured | budget |", "| --- | --- | --- |", *(f"| {' | '.join(row)} |" for row in rows)]
+    text = "\n".join(
+        [
+            "# Time and memory",
+            "",
+            f"`python benchmarks/budgets.py --out docs/measured/budgets.md` on {os.cpu_count()} cores,"
+            f" Python {platform.python_version()}. Times move by a third from run to run on a shared machine.",
+            "",
+            *lines,
+            "",
+        ]
+    )
+    if chosen.out:
+        chosen.out.write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
