@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 DONE, SOME_FAILED, WRONG_USE = 0, 1, 2
 
@@ -27,6 +28,14 @@ def progress(total: int, title: str) -> Iterator[Callable[[], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=total)
         yield lambda: bar.advance(task)
+
+
+def show(table: Any) -> None:
+    """Print a rich table, as wide as it needs to be where there is no terminal to fit it into."""
+    from rich.console import Console
+
+    terminal = Console()
+    (terminal if terminal.is_terminal else Console(width=200)).print(table)
 
 
 def exit_code(done: int, failed: int) -> int:

@@ -64,11 +64,12 @@ def run(
 
 
 def _table(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
+    from rich import box
     from rich.table import Table
 
     table = Table(
-        caption="noise, stripes, shading: grey levels of 255 (kelvin where there are temperatures); blur: pixels"
+        box=box.SIMPLE_HEAD,
+        caption="noise, stripes, shading: grey levels of 255 (kelvin where there are temperatures); blur: pixels",
     )
     for title in ("file", "noise", "stripes", "run in", "blur", "shading", "dead", "contrast"):
         table.add_column(title, justify="left" if title in ("file", "run in") else "right", overflow="fold")
@@ -83,8 +84,7 @@ def _table(rows: list[dict[str, Any]]) -> None:
             f"{row['dead_pixels']} px" + (f", {row['dead_columns']} lines" if row["dead_columns"] else ""),
             "" if row["contrast"] is None else f"{100 * row['contrast']:.0f} %",
         )
-    console_ = Console()
-    (console_ if console_.is_terminal else Console(width=200)).print(table)
+    console.show(table)
 
 
 def _level(row: dict[str, Any], grey: str, kelvin: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from thermend.app import console
 from thermend.methods import CATALOGUE
 
 
@@ -14,15 +15,18 @@ def run(as_json: bool, say: Callable[[str], None] = print) -> int:
         keys = ("name", "variant", "parameters", "macs", "weights", "modes")
         say(json.dumps([{key: getattr(entry, key) for key in keys} for entry in CATALOGUE], indent=1))
         return 0
-    from rich.console import Console
+    from rich import box
     from rich.table import Table
 
-    table = Table()
-    for title in ("method", "modes", "parameters", "what it is"):
-        table.add_column(title, justify="right" if title == "parameters" else "left", overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("method", no_wrap=True)
+    table.add_column("what it is")
+    table.add_column("modes")
+    if counted := any(entry.parameters for entry in CATALOGUE):
+        table.add_column("parameters", justify="right")
     for entry in CATALOGUE:
-        table.add_row(
-            entry.full_name, ", ".join(entry.modes), f"{entry.parameters:,}" if entry.parameters else "", entry.title
-        )
-    Console().print(table)
+        modes = "both" if len(entry.modes) > 1 else entry.modes[0]
+        parameters = [f"{entry.parameters:,}" if entry.parameters else ""] if counted else []
+        table.add_row(entry.full_name, entry.title, modes, *parameters)
+    console.show(table)
     return 0

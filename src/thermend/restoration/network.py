@@ -45,7 +45,6 @@ class NetworkFunction:
         return result[: image.shape[0] * scale, : image.shape[1] * scale]
 
     def _run(self, piece: Image) -> Image:
-        channels = getattr(self.engine, "channels", 1)
-        batch = np.repeat(piece[None, None], channels, axis=1)
+        batch = np.repeat(piece[None, None], self.engine.channels, axis=1)
         result = self.engine.run(np.ascontiguousarray(batch, np.float32))
         return np.asarray(result[0].mean(axis=0), np.float32)

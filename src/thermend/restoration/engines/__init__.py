@@ -22,11 +22,13 @@ class Engine(Protocol):
     name : of the engine
     device : that it runs on
     fixed_size : height and width, where the network takes no other
+    channels : of the input: 1, or 3 that all get the same
     """
 
     name: str
     device: str
     fixed_size: tuple[int, int] | None
+    channels: int
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """From (B, C, H, W) float32 to (B, C', s H, s W) float32."""
