@@ -27,6 +27,7 @@ DAMAGES: dict[str, dict[str, float]] = {
     "noise 20": {"noise": 20},
     "column stripes 10": {"columns": 10},
     "row stripes 10": {"rows": 10},
+    "stripes 8, both ways": {"columns": 8, "rows": 8},
     "stripes 10, noise 10": {"columns": 10, "noise": 10},
     "blur 2": {"blur": 2, "noise": 1},
     "blur 3": {"blur": 3, "noise": 1},

@@ -49,6 +49,18 @@ class Normalisation:
             result[top : top + rows] = (pixels[top : top + rows].astype(np.float64) - self.offset) * self.gain
         return result
 
+    def low_and_high(self, image: ThermalImage) -> tuple[float, float]:
+        """Where the 0.1th and the 99.9th percentile of the image lie, normalised."""
+        if image.unit == "display" or image.depth == "uint8":
+            low, high = ((value - self.offset) * self.gain for value in image.extent)
+            return low, high
+        return _LOW, _LOW + _SPAN
+
+    def is_worn(self, normalised: NDArray[np.float32]) -> bool:
+        """Whether pixels have changed so much that their percentiles lie elsewhere by a tenth of the range."""
+        low, high = np.percentile(normalised, (0.1, 99.9))
+        return bool(max(abs(low - _LOW), abs(high - _LOW - _SPAN)) > 0.1 * _SPAN)
+
     def undo(self, normalised: NDArray[np.float32]) -> NDArray[np.float32]:
         """The inverse of :meth:`apply`, in place."""
         rows = max(1, 2**20 // normalised.shape[1])

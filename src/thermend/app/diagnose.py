@@ -78,7 +78,7 @@ def _table(rows: list[dict[str, Any]]) -> None:
             row["file"],
             _level(row, "noise_sigma", "noise_kelvin"),
             _level(row, "stripe_sigma", "stripe_kelvin"),
-            row["stripe_direction"],
+            row["stripe_direction"] + (" and across" if row["crossing_stripe_sigma"] else ""),
             f"{row['blur_sigma']:.1f}",
             _level(row, "nonuniformity", "nonuniformity_kelvin"),
             f"{row['dead_pixels']} px" + (f", {row['dead_columns']} lines" if row["dead_columns"] else ""),

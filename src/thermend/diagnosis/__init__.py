@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from thermend.diagnosis.preparation import Prepared, prepare
 from thermend.image import ThermalImage
-from thermend.normalisation import Normalisation
 
 Direction = Literal["columns", "rows", "none"]
 
@@ -31,6 +31,7 @@ class Diagnosis:
     noise_sigma : standard deviation of the noise, grey levels
     stripe_sigma : standard deviation of the stripes' offsets, grey levels
     stripe_direction : the way the stripes run: ``columns``, ``rows`` or ``none``
+    crossing_stripe_sigma : the same of weaker stripes at right angles to those, grey levels
     blur_sigma : of a Gaussian point spread function, pixels
     nonuniformity : highest less lowest value of the smooth side-to-side shading, grey levels; shrunk in proportion where
         it explains so little of the image's variation that it may be the scene's
@@ -44,6 +45,7 @@ class Diagnosis:
     noise_sigma: float
     stripe_sigma: float
     stripe_direction: Direction
+    crossing_stripe_sigma: float
     blur_sigma: float
     nonuniformity: float
     nonuniformity_share: float
@@ -67,20 +69,14 @@ def diagnose(image: ThermalImage | ArrayLike) -> Diagnosis:
     image : a `ThermalImage`, or an (H, W) array as for :meth:`ThermalImage.from_array`
     """
     image = image if isinstance(image, ThermalImage) else ThermalImage.from_array(image)
-    from thermend.methods.classical.inpaint import fill_invalid
-
-    normalisation = Normalisation.of(image)
-    return diagnose_normalised(normalisation.apply(fill_invalid(image)), image, normalisation)
+    return diagnose_prepared(prepare(image), image)
 
 
-def diagnose_normalised(
-    pixels: np.ndarray[Any, np.dtype[np.float32]], image: ThermalImage, normalisation: Normalisation
-) -> Diagnosis:
-    """As :func:`diagnose`, for pixels that are normalised already.
+def diagnose_prepared(prepared: Prepared, image: ThermalImage) -> Diagnosis:
+    """As :func:`diagnose`, for an image that is prepared already.
 
     Parameters
     ----------
-    pixels : (H, W) float32, finite
     image : what the pixels were; for its unit and range
     """
     from thermend.diagnosis.blur import blur_sigma
@@ -88,28 +84,34 @@ def diagnose_normalised(
     from thermend.methods.classical.dead_pixels import find_dead_columns, find_dead_pixels
     from thermend.methods.classical.noise_level import noise_sigma
 
+    pixels, normalisation = prepared.pixels, prepared.normalisation
     noise = noise_sigma(pixels)
-    direction, stripes = _stripes(pixels, noise)
+    direction, stripes, crossing = _stripes(pixels, noise)
     dead_columns = int(max(find_dead_columns(pixels).sum(), find_dead_columns(pixels.T).sum()))
     surface, share = nonuniformity_surface(_overview(pixels))
     nonuniformity = float(np.ptp(surface)) * min(1.0, share / SURE_SHARE)
+    dead_pixels = prepared.defects
+    if not prepared.stretched:
+        dead_pixels = _count_in_bands(pixels, lambda band: int(find_dead_pixels(band, noise).sum()))
     grey = {"noise": 255 * noise, "stripe": 255 * stripes, "nonuniformity": 255 * nonuniformity}
     kelvin = {f"{k}_kelvin": v * normalisation.grey_level for k, v in grey.items()} if image.unit == "celsius" else {}
     return Diagnosis(
         noise_sigma=grey["noise"],
         stripe_sigma=grey["stripe"],
         stripe_direction=direction,
+        crossing_stripe_sigma=255 * crossing,
         blur_sigma=blur_sigma(pixels, noise),
         nonuniformity=grey["nonuniformity"],
         nonuniformity_share=share,
-        dead_pixels=_count_in_bands(pixels, lambda band: int(find_dead_pixels(band, noise).sum())),
+        dead_pixels=dead_pixels,
         dead_columns=dead_columns,
         contrast=_contrast(image),
         **kelvin,
     )
 
 
-def _stripes(pixels: np.ndarray[Any, Any], noise: float) -> tuple[Direction, float]:
+def _stripes(pixels: np.ndarray[Any, Any], noise: float) -> tuple[Direction, float, float]:
+    """The direction of the stronger stripes, their standard deviation, and that of the others."""
     from thermend.methods.classical.column_median import neighbour_differences, stripe_statistics
 
     found: dict[Direction, float] = {}
@@ -123,8 +125,9 @@ def _stripes(pixels: np.ndarray[Any, Any], noise: float) -> tuple[Direction, flo
             found[direction] = sigma if sigma > 0.25 * steps else 0.0
     best = max(found, key=lambda d: found[d], default=None)
     if best is None or 255 * found[best] < _LEAST_STRIPES:
-        return "none", 0.0
-    return best, found[best]
+        return "none", 0.0, 0.0
+    weaker = min(found.values()) if len(found) > 1 else 0.0
+    return best, found[best], weaker if 255 * weaker >= _LEAST_STRIPES else 0.0
 
 
 def _contrast(image: ThermalImage) -> float | None:
@@ -151,4 +154,4 @@ def _count_in_bands(pixels: np.ndarray[Any, Any], count: Any, at_once: int = 2**
     return sum(count(np.ascontiguousarray(pixels[top : top + rows])) for top in range(0, pixels.shape[0], rows))
 
 
-__all__ = ["Diagnosis", "Direction", "diagnose", "diagnose_normalised"]
+__all__ = ["Diagnosis", "Direction", "diagnose", "diagnose_prepared"]

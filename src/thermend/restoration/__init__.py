@@ -6,7 +6,6 @@
 | `auto` | the chain that the diagnosis calls for |
 | `temperatures` | what a radiometric result owes to the measurement |
 | `network`, `tiling`, `engines` | networks on images of any size |
-| `bands` | local filters on large images |
 """
 
 from __future__ import annotations
@@ -80,7 +79,6 @@ def enhance(image: ThermalImage | ArrayLike, method: str = "auto", mode: str = "
     >>> result.unit, result.shape
     ('counts', (48, 64))
     """
-    image = image if isinstance(image, ThermalImage) else ThermalImage.from_array(image)
     return load(method).restore(image, mode, scale)
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thermend.bands import filter_in_bands
 from thermend.diagnosis import SURE_SHARE, Diagnosis
 from thermend.methods.classical import column_median, dct_denoise, dead_pixels, deblur
-from thermend.restoration.bands import filter_in_bands
 
 Image = NDArray[np.float32]
 
@@ -65,9 +65,15 @@ def plan(diagnosis: Diagnosis, mode: str) -> list[Step]:
         amplitude = round(diagnosis.nonuniformity, 2)
         steps.append(Step("classical.surface", {"amplitude": amplitude}, _subtract_surface, True))
     if diagnosis.stripe_direction != "none" and diagnosis.stripe_sigma > LEAST_STRIPES:
-        facts = {"direction": diagnosis.stripe_direction, "sigma": round(diagnosis.stripe_sigma, 3)}
-        rows = diagnosis.stripe_direction == "rows"
-        steps.append(Step("classical.column-median", facts, _subtract_rows if rows else _subtract_columns, True))
+        facts: dict[str, Any] = {"direction": diagnosis.stripe_direction, "sigma": round(diagnosis.stripe_sigma, 3)}
+        across, along = (_subtract_columns, _subtract_rows)
+        if diagnosis.stripe_direction == "rows":
+            across, along = along, across
+        steps.append(Step("classical.column-median", facts, across, True))
+        if diagnosis.crossing_stripe_sigma > LEAST_STRIPES:
+            other = "columns" if diagnosis.stripe_direction == "rows" else "rows"
+            facts = {"direction": other, "sigma": round(diagnosis.crossing_stripe_sigma, 3)}
+            steps.append(Step("classical.column-median", facts, along, True))
     if diagnosis.noise_sigma > LEAST_NOISE:
         steps.append(Step("classical.dct", {"sigma": round(diagnosis.noise_sigma, 3)}, _denoiser(noise)))
     if diagnosis.blur_sigma > LEAST_BLUR and diagnosis.noise_sigma < MOST_NOISE_FOR_DEBLURRING:

@@ -9,21 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from thermend.diagnosis import Diagnosis, diagnose_normalised
+from thermend.diagnosis import Diagnosis, diagnose_prepared
+from thermend.diagnosis.preparation import Prepared, prepare
 from thermend.errors import UsageError
-from thermend.image import Depth, Metadata, ThermalImage
+from thermend.image import MAX_PIXELS, Depth, Metadata, ThermalImage
 from thermend.io.metadata import PROVENANCE_KEY, scale_geotiff
-from thermend.methods.classical.dead_pixels import find_dead_pixels, replace_dead_pixels
 from thermend.methods.classical.deblur import within_measured
-from thermend.methods.classical.inpaint import fill_invalid
-from thermend.methods.classical.noise_level import noise_sigma
-from thermend.methods.classical.resample import lanczos
+from thermend.methods.classical.resample import lanczos, limit_overshoot
 from thermend.methods.description import MethodDescription
 from thermend.normalisation import Normalisation
 from thermend.restoration import auto, temperatures
-from thermend.restoration.bands import filter_in_bands
 from thermend.version import __version__
 
 Image = NDArray[np.float32]
@@ -50,12 +47,13 @@ class Restorer:
     function: Callable[..., Image] | None = None
     weights: Path | None = None
 
-    def restore(self, image: ThermalImage, mode: str = "auto", scale: int = 1) -> ThermalImage:
+    def restore(self, image: ThermalImage | ArrayLike, mode: str = "auto", scale: int = 1) -> ThermalImage:
         """Mend one image.
 
         Parameters
         ----------
-        image : of any size, unit and depth; invalid pixels are inpainted
+        image : of any size, unit and depth, or an array as for :meth:`ThermalImage.from_array`; invalid pixels are
+            inpainted
         mode : ``radiometric`` keeps the temperatures (the result has the input's unit), ``display`` may change contrast
             (the result is grey levels). ``auto``: display for 8-bit pictures, radiometric for everything else, or the
             only mode that the method has.
@@ -63,26 +61,26 @@ class Restorer:
 
         Raises
         ------
-        UsageError : the method does not have the mode, or the scale is another
+        UsageError : the method does not have the mode, the scale is another, or the result would be too large
         """
+        image = image if isinstance(image, ThermalImage) else ThermalImage.from_array(image)
         mode = self.mode_for(image, mode)
-        if scale not in SCALES:
-            raise UsageError(f"scale {scale}: expected 1, 2 or 4")
-        normalisation = Normalisation.of(image)
-        pixels = normalisation.apply(fill_invalid(image))
-        stretched = image.unit != "display" and image.depth != "uint8"
-        defects = _replace_defects(pixels) if stretched else 0
+        _check_scale(image, scale)
+        prepared = prepare(image)
+        pixels, normalisation, defects = prepared.pixels, prepared.normalisation, prepared.defects
         diagnosis: Diagnosis | None = None
         if self.function is None or self.method.kind == "destriper" or mode == "radiometric":
-            diagnosis = diagnose_normalised(pixels, image, normalisation)
-        tolerance = _TOLERANCE_KELVIN * normalisation.gain if image.unit == "celsius" else _TOLERANCE_SHARE * 0.9
+            diagnosis = diagnose_prepared(prepared, image)
+            if prepared.stretched:
+                diagnosis = replace(diagnosis, dead_pixels=0)  # they are replaced already
         evidence = None
         if mode == "radiometric":
             assert diagnosis is not None
-            evidence = _evidence(image, pixels, normalisation, diagnosis, tolerance)
+            evidence = _evidence(image, prepared, diagnosis)
         if scale != 1 and self.method.kind != "upsampler":
-            pixels = lanczos(pixels, scale)
-        cut = _cut_off(pixels) if stretched else None
+            pixels = _enlarged(pixels, scale, lanczos, mode)
+        cut = _cut_off(pixels) if prepared.stretched else None
+        del prepared
         mended, steps = self._mend(pixels, mode, scale, diagnosis)
         if defects:
             steps.insert(0, {"method": "classical.dead-pixels", "pixels": defects})
@@ -122,7 +120,7 @@ class Restorer:
                 step.apply(pixels)
             return pixels, [{"method": step.name, **step.facts} for step in steps]
         if self.method.kind == "upsampler":
-            return self.function(pixels, scale), [{"method": self.method.full_name, "scale": scale}]
+            return _enlarged(pixels, scale, self.function, mode), [{"method": self.method.full_name, "scale": scale}]
         if self.method.kind == "destriper" and diagnosis is not None and diagnosis.stripe_direction == "rows":
             turned = self.function(np.ascontiguousarray(pixels.T)).T
             return np.ascontiguousarray(turned), [{"method": self.method.full_name, "direction": "rows"}]
@@ -180,38 +178,35 @@ class Restorer:
         return provenance
 
 
-def _mean(image: ThermalImage) -> float:
-    values = image.pixels if image.valid.all() else image.pixels[image.valid]
-    return float(values.mean(dtype=np.float64))
+def _check_scale(image: ThermalImage, scale: int) -> None:
+    if not isinstance(scale, int) or scale not in SCALES:
+        raise UsageError(f"scale {scale}: expected 1, 2 or 4")
+    height, width = image.shape
+    if height * width * scale**2 > MAX_PIXELS:
+        raise UsageError(
+            f"{scale} times {width} x {height} pixels are more than the {MAX_PIXELS // 10**6} megapixels that thermend reads"
+        )
 
 
-def _evidence(
-    image: ThermalImage, pixels: Image, normalisation: Normalisation, diagnosis: Diagnosis, tolerance: float
-) -> temperatures.Evidence:
+def _enlarged(pixels: Image, scale: int, upsample: Callable[[Image, int], Image], mode: str) -> Image:
+    """Upsampled; where pixels are temperatures, without the overshoot beside edges, which nobody measured."""
+    large = upsample(pixels, scale)
+    if mode == "radiometric":
+        limit_overshoot(large, pixels, scale)
+    return large
+
+
+def _evidence(image: ThermalImage, prepared: Prepared, diagnosis: Diagnosis) -> temperatures.Evidence:
     """What the result will be held against: the input without what the sensor added."""
-    reference = pixels
+    reference, normalisation = prepared.pixels, prepared.normalisation
     if steps := auto.reference_steps(diagnosis):
-        reference = pixels.copy()
+        reference = reference.copy()
         for step in steps:
             step.apply(reference)
-    mean, low, high = ((v - normalisation.offset) * normalisation.gain for v in (_mean(image), *image.extent))
-    return temperatures.collect(reference, mean, low, high, tolerance)
-
-
-def _replace_defects(pixels: Image) -> int:
-    """Replace single dead pixels in place, and count them: like invalid pixels they are none of the scene, whatever the
-    method, and must not be carried past it as hot spots."""
-    noise = noise_sigma(pixels)
-    count = 0
-
-    def mend(band: Image) -> Image:
-        nonlocal count
-        dead = find_dead_pixels(band, noise)
-        count += int(dead.sum())
-        return replace_dead_pixels(band, dead)
-
-    filter_in_bands(pixels, mend, 4)
-    return count
+    tolerance = _TOLERANCE_KELVIN * normalisation.gain if image.unit == "celsius" else _TOLERANCE_SHARE * 0.9
+    low, high = normalisation.low_and_high(image)
+    counted = None if image.nodata is None else ~image.nodata
+    return temperatures.collect(reference, low, high, tolerance, counted)
 
 
 def _cut_off(pixels: Image) -> tuple[NDArray[np.int64], Image]:

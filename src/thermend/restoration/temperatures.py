@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from thermend.bands import PIXELS_AT_ONCE
 from thermend.methods.classical.filters import median3
-from thermend.restoration.bands import PIXELS_AT_ONCE
 
 Image = NDArray[np.float32]
 
@@ -28,8 +28,8 @@ class Evidence:
 
     Attributes
     ----------
-    mean : of the input's valid pixels, as measured
-    reduced : the input without stripes and shading, reduced 8 times
+    mean : of the input without stripes, shading and dead pixels
+    reduced : the same, reduced 8 times
     spots : flat indices of the pixels whose 3 x 3 median reaches the 0.1th or 99.9th percentile
     lowest, highest : what they may be
     floor, ceiling : what any pixel may be. The extreme of many noisy pixels lies outside the scene's; where it does so by
@@ -45,16 +45,16 @@ class Evidence:
     ceiling: float
 
 
-def collect(reference: Image, mean: float, low: float, high: float, tolerance: float) -> Evidence:
+def collect(reference: Image, low: float, high: float, tolerance: float, counted: NDArray[np.bool_] | None) -> Evidence:
     """Remember what the result will be held against.
 
     Parameters
     ----------
     reference : (H, W), the input without stripes, shading and dead pixels
-    mean : of the input as measured
     low, high : the 0.1th and 99.9th percentile
     tolerance : how far a spot may end from its 3 x 3 median. A peak that stands out of its median by more than thrice
         that is one which the lens drew (single defects are gone by now) and may keep its height.
+    counted : where the mean is taken; None: everywhere
     """
     spots, lowest, highest = [], [], []
     coldest, hottest = np.inf, -np.inf
@@ -72,7 +72,7 @@ def collect(reference: Image, mean: float, low: float, high: float, tolerance: f
     floor = coldest - tolerance if float(reference.min()) > coldest - 3 * tolerance else -np.inf
     ceiling = hottest + tolerance if float(reference.max()) < hottest + 3 * tolerance else np.inf
     return Evidence(
-        mean,
+        _mean(reference, counted),
         _reduce(reference, 1),
         np.concatenate(spots),
         np.concatenate(lowest),
@@ -99,8 +99,11 @@ def keep(result: Image, evidence: Evidence, scale: int, counted: NDArray[np.bool
         flat = result.reshape(-1)
         flat[evidence.spots] = np.clip(flat[evidence.spots], evidence.lowest, evidence.highest)
         np.clip(result, evidence.floor, evidence.ceiling, out=result)
-    now = float(result.mean(dtype=np.float64) if counted is None else result[counted].mean(dtype=np.float64))
-    result += np.float32(evidence.mean - now)
+    result += np.float32(evidence.mean - _mean(result, counted))
+
+
+def _mean(pixels: Image, counted: NDArray[np.bool_] | None) -> float:
+    return float(pixels.mean(dtype=np.float64) if counted is None else pixels[counted].mean(dtype=np.float64))
 
 
 def _reduce(pixels: Image, scale: int) -> Image:

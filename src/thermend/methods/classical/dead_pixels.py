@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import cv2
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from thermend.methods.classical.filters import Image, median3
+from thermend.methods.classical.inpaint import inpaint
 from thermend.methods.classical.noise_level import noise_sigma
 
 _FOOTPRINT = 0.2
@@ -17,37 +19,59 @@ _LEAST_GAP = 0.012  # of full range: three grey levels
 
 
 def find_dead_pixels(image: Image, sigma: float | None = None, threshold: float = 6.0) -> NDArray[np.bool_]:
-    """(H, W) bool, True at pixels that stand out alone, or with one neighbour, from all around them.
+    """(H, W) bool, True at pixels that stand out alone from all around them, or beside another such pixel of another height.
 
-    A pixel is dead where the gap to the second of its neighbours (the first may be dead too) is more than `threshold`
-    times the noise, more than twice the spread of the other neighbours, and nearly its whole height above the lowest:
-    a small hot target, seen through a lens, always lifts its neighbours too.
+    A pixel stands out where the gap to the highest of its neighbours is more than `threshold` times the noise, more than
+    twice the spread of the neighbours, and nearly its whole height above the lowest: a small hot target, seen through a
+    lens, always lifts its neighbours too. Two alike side by side are left alone: they may be a target.
 
     Parameters
     ----------
     sigma : standard deviation of the noise, in the image's unit; estimated if None
     """
     height, width = image.shape
+    dead = np.zeros(image.shape, np.bool_)
     if min(height, width) < 3:
-        return np.zeros(image.shape, np.bool_)
+        return dead
     sigma = noise_sigma(image) if sigma is None else sigma
     floor = np.float32(max(threshold * sigma, _LEAST_GAP))
-    departure = np.abs(image - median3(image)) > floor
-    ys, xs = np.nonzero(departure)
-    dead = np.zeros(image.shape, np.bool_)
+    ys, xs = np.nonzero(np.abs(image - median3(image)) > floor)
     if not len(ys):
         return dead
-    padded = np.pad(image, 1, mode="reflect")
-    offsets = [(y, x) for y in range(3) for x in range(3) if (y, x) != (1, 1)]
-    around = np.sort(np.stack([padded[ys + y, xs + x] for y, x in offsets], 1), axis=1)
-    own = image[ys, xs]
+    own, around = image[ys, xs], _neighbours(image, ys, xs)
     for sign in (1, -1):
-        ordered = around if sign > 0 else -around[:, ::-1]
-        gap = sign * own - ordered[:, -2]
-        spread = ordered[:, -2] - ordered[:, 0]
-        alone = (gap > floor) & (gap > 2 * spread) & (gap > (1 - _FOOTPRINT) * (sign * own - ordered[:, 0]))
-        dead[ys[alone], xs[alone]] = True
+        ordered = np.sort(sign * around, axis=1)
+        single = _stands_out(sign * own, ordered[:, 0], ordered[:, -1], floor)
+        dead[ys[single], xs[single]] = True
+        # The highest neighbour may be dead itself: then it stands out as well, this one disregarded, and by another height.
+        paired = _stands_out(sign * own, ordered[:, 0], ordered[:, -2], floor)
+        beside = np.zeros(image.shape, np.bool_)
+        beside[ys[paired], xs[paired]] = True
+        highest = _neighbours(beside, ys, xs)[np.arange(len(ys)), np.argmax(sign * around, axis=1)]
+        height_own, height_other = sign * own - ordered[:, 0], ordered[:, -1] - ordered[:, 0]
+        unlike = np.abs(height_own - height_other) > _FOOTPRINT * np.maximum(height_own, height_other)
+        second = paired & highest & unlike
+        dead[ys[second], xs[second]] = True
     return dead
+
+
+def _stands_out(
+    own: NDArray[np.float32], lowest: NDArray[np.float32], highest: NDArray[np.float32], floor: np.float32
+) -> NDArray[np.bool_]:
+    gap = own - highest
+    return np.asarray((gap > floor) & (gap > 2 * (highest - lowest)) & (gap > (1 - _FOOTPRINT) * (own - lowest)))
+
+
+def _neighbours(image: NDArray[Any], ys: NDArray[np.intp], xs: NDArray[np.intp]) -> NDArray[Any]:
+    """(N, 8) values around each of N places; mirrored at the border."""
+    height, width = image.shape
+    columns = []
+    for y, x in ((y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)):
+        rows, across = np.abs(ys + y), np.abs(xs + x)
+        rows = np.where(rows >= height, 2 * height - 2 - rows, rows)
+        across = np.where(across >= width, 2 * width - 2 - across, across)
+        columns.append(image[rows, across])
+    return np.stack(columns, 1)
 
 
 def find_dead_columns(image: Image, threshold: float = 8.0) -> NDArray[np.bool_]:
@@ -75,20 +99,23 @@ def find_dead_columns(image: Image, threshold: float = 8.0) -> NDArray[np.bool_]
 
 
 def replace_dead_pixels(image: Image, dead: NDArray[np.bool_] | None = None) -> Image:
-    """Replace dead pixels by the median of their living neighbours (5 x 5, or inpainting where none lives)."""
+    """Replace dead pixels by the median of their living neighbours (3 x 3, or inpainting where none lives)."""
     dead = find_dead_pixels(image) if dead is None else dead
     if not dead.any():
         return image.copy()
     mended = image.copy()
     ys, xs = np.nonzero(dead)
-    padded = np.pad(np.where(dead, np.float32(np.nan), image), 1, mode="edge")
-    neighbours = np.stack([padded[ys + y, xs + x] for y in range(3) for x in range(3)], 1)
-    alive = ~np.isnan(neighbours).all(1)
-    mended[ys[alive], xs[alive]] = np.nanmedian(neighbours[alive], axis=1)
+    if min(image.shape) > 1:
+        neighbours = _neighbours(image, ys, xs).astype(np.float32)
+        neighbours[_neighbours(dead, ys, xs)] = np.nan
+        alive = ~np.isnan(neighbours).all(1)
+        mended[ys[alive], xs[alive]] = np.nanmedian(neighbours[alive], axis=1)
+    else:
+        alive = np.zeros(len(ys), np.bool_)
     if not alive.all():
-        left = np.zeros(image.shape, np.uint8)
-        left[ys[~alive], xs[~alive]] = 1
-        mended = cv2.inpaint(mended, left, 3, cv2.INPAINT_TELEA)
+        hole = np.zeros(image.shape, np.bool_)
+        hole[ys[~alive], xs[~alive]] = True
+        mended = inpaint(mended, hole)
     return mended
 
 

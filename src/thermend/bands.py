@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,15 @@ from numpy.typing import NDArray
 Image = NDArray[np.float32]
 
 PIXELS_AT_ONCE = 2**22
+
+
+def bands(shape: tuple[int, ...], halo: int) -> Iterator[tuple[slice, slice]]:
+    """Bands of rows that cover an image: where each lies with `halo` rows on both sides, and which of its rows are its own."""
+    height = shape[0]
+    rows = max(4 * halo, PIXELS_AT_ONCE // shape[1], 1)
+    for top in range(0, height, rows):
+        first, bottom = max(0, top - halo), min(top + rows, height)
+        yield slice(first, min(bottom + halo, height)), slice(top - first, bottom - first)
 
 
 def filter_in_bands(pixels: Image, function: Callable[[Image], Image], halo: int) -> None:

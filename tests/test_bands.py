@@ -3,8 +3,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from thermend import bands
 from thermend.methods.classical.dct_denoise import denoise_dct
-from thermend.restoration import bands
 
 
 def test_a_local_filter_in_bands_equals_the_filter_at_once(monkeypatch, rng):
