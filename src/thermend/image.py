@@ -86,14 +86,17 @@ class ThermalImage:
         pixels = np.asarray(self.pixels)
         if pixels.ndim != 2 or pixels.size == 0:
             raise UsageError(f"a thermal image is a non-empty (height, width) array, not one of shape {pixels.shape}")
-        pixels = pixels.astype(np.float32, copy=pixels.flags.writeable)
+        pixels = pixels.astype(np.float32, copy=not _is_frozen(pixels))
         pixels.flags.writeable = False
         object.__setattr__(self, "pixels", pixels)
 
     @classmethod
     def from_array(cls, array: ArrayLike, unit: Unit | None = None) -> ThermalImage:
         """Wrap an (H, W) array: uint8 as ``display``, everything else as ``counts`` unless `unit` says otherwise."""
-        array = np.asarray(array)
+        try:
+            array = np.ma.filled(array.astype(np.float32), np.nan) if np.ma.isMaskedArray(array) else np.asarray(array)
+        except ValueError as error:
+            raise UsageError(f"this is no (height, width) array ({error})") from error
         if array.dtype == np.bool_ or not (np.issubdtype(array.dtype, np.number) and np.isrealobj(array)):
             raise UsageError(f"an array of {array.dtype} is not an image; expected integers or real numbers")
         depth: Depth = {"uint8": "uint8", "uint16": "uint16"}.get(array.dtype.name, "float32")  # type: ignore[assignment]
@@ -140,3 +143,12 @@ class ThermalImage:
         from thermend import io  # io stands on this floor; only this convenience reaches up to it
 
         io.write(self, path, depth=depth, palette=palette, overwrite=overwrite)
+
+
+def _is_frozen(array: Any) -> bool:
+    """Whether nobody can write to an array, nor to one that it is a view of."""
+    while isinstance(array, np.ndarray):
+        if array.flags.writeable:
+            return False
+        array = array.base
+    return array is None

@@ -178,3 +178,63 @@ def test_the_samples_are_mended(tmp_path):
     done = thermend("enhance", samples, "-o", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert len(list((tmp_path / "out").iterdir())) == 4
+
+
+def test_no_two_results_meet(tmp_path, rng):
+    grey = rng.integers(0, 255, (20, 24)).astype(np.uint8)
+    for place in ("a/img.jpg", "b/img.png", "c/x.jpg", "c/x.png", "c/x.jpg.png"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        Image.fromarray(grey).save(tmp_path / place)
+    done = thermend("enhance", tmp_path / "a/img.jpg", tmp_path / "b/img.png", "-o", tmp_path / "one", "--json")
+    assert {Path(r["result"]).name for r in json.loads(done.stdout)} == {"img.png", "img.jpg.png"}
+    done = thermend("enhance", tmp_path / "c", "-o", tmp_path / "two", "--json", "--overwrite")
+    assert {Path(r["result"]).name for r in json.loads(done.stdout)} == {"x.png", "x.jpg.png", "x.jpg.png.png"}
+
+
+def test_brackets_in_a_name_are_shown(tmp_path):
+    Image.fromarray(np.full((20, 24), 9, np.uint8)).save(tmp_path / "scene[red][-b].png")
+    assert "scene[red][-b].png" in thermend("diagnose", tmp_path).stdout
+
+
+def test_a_name_of_greatest_length_is_mended(tmp_path):
+    name = "n" * 251 + ".png"
+    Image.fromarray(np.full((20, 24), 9, np.uint8)).save(tmp_path / name)
+    assert thermend("enhance", tmp_path / name, "-o", tmp_path / "out").returncode == 0
+    assert (tmp_path / "out" / name).is_file()
+
+
+def test_an_empty_input_is_not_the_current_folder(tmp_path):
+    done = thermend("enhance", "", "-o", tmp_path / "out")
+    assert done.returncode == 2
+    assert "empty" in done.stderr
+
+
+def test_a_named_file_keeps_its_name_beside_its_colours(folder, tmp_path):
+    assert thermend("enhance", folder / "a.png", "-o", tmp_path / "r.tif", "--palette", "iron").returncode == 0
+    assert tifffile.imread(tmp_path / "r.tif").dtype == np.uint8
+    with Image.open(tmp_path / "r.iron.png") as picture:
+        assert picture.mode == "RGB"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_a_batch_that_is_ended_leaves_no_process_and_no_part(tmp_path, rng):
+    import signal
+    import time
+
+    import psutil
+
+    for i in range(40):
+        Image.fromarray(rng.integers(0, 255, (700, 900)).astype(np.uint8)).save(tmp_path / f"{i}.png")
+    process = psutil.Popen(
+        [COMMAND, "enhance", str(tmp_path), "-o", str(tmp_path / "out")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while process.poll() is None and not list((tmp_path / "out").glob("*.png")):
+        time.sleep(0.01)
+    family = process.children(recursive=True)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 128 + signal.SIGTERM
+    assert not psutil.wait_procs(family, timeout=5)[1]
+    assert not [p.name for p in (tmp_path / "out").iterdir() if ".part" in p.name]
+    assert len(list((tmp_path / "out").iterdir())) < 40

@@ -13,7 +13,7 @@ import tifffile
 from PIL import Image
 
 import thermend
-from thermend import InputError, ThermalImage
+from thermend import InputError, ThermalImage, UsageError
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
@@ -123,3 +123,37 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(InputError, match="cannot be written"):
         ThermalImage.from_array(np.zeros((4, 4), np.uint8)).save(tmp_path / "file" / "a.png")
+
+
+def _stack(path: Path, pages: int) -> bytes:
+    tifffile.imwrite(path, np.zeros((pages, 8, 9), np.uint16), photometric="minisblack")
+    return path.read_bytes()
+
+
+def test_a_list_of_pages_that_runs_in_a_circle_is_refused(tmp_path):
+    data = bytearray(_stack(tmp_path / "t.tif", 2))
+    with tifffile.TiffFile(tmp_path / "t.tif") as tiff:
+        first, second = (page.offset for page in tiff.pages)
+    entries = struct.unpack_from("<H", data, second)[0]
+    struct.pack_into("<I", data, second + 2 + 12 * entries, first)
+    (tmp_path / "t.tif").write_bytes(data)
+    for use in (thermend.read, lambda path: next(thermend.io.read_pages(path))):
+        with pytest.raises(InputError, match="circle"):
+            use(tmp_path / "t.tif")
+
+
+def test_a_stack_that_is_cut_short_does_not_pass_as_its_first_page(tmp_path):
+    data = _stack(tmp_path / "t.tif", 5)
+    (tmp_path / "t.tif").write_bytes(data[: len(data) * 9 // 10])
+    with pytest.raises(InputError, match="cut short"):
+        thermend.read(tmp_path / "t.tif")
+
+
+def test_xmp_too_long_for_a_jpeg_is_said(tmp_path):
+    from dataclasses import replace
+
+    image = ThermalImage.from_array(np.zeros((8, 8), np.uint8))
+    image = replace(image, metadata=replace(image.metadata, xmp=b"x" * 70_000))
+    with pytest.raises(UsageError, match="XMP"):
+        image.save(tmp_path / "x.jpg")
+    assert not list(tmp_path.iterdir())

@@ -35,11 +35,15 @@ def test_numbers_survive_writing_and_reading(tmp_path, rng, dtype, suffix):
 def test_temperatures_are_float32_celsius_in_tiff_and_centikelvin_in_png(tmp_path):
     image = ThermalImage.from_array(np.array([[-40.0, 21.37], [36.6, 500.0]]), unit="celsius")
     image.save(tmp_path / "t.tif")
-    image.save(tmp_path / "t.png")
+    with pytest.raises(UsageError, match="500"):
+        image.save(tmp_path / "t.png")
+    cooler = image.with_pixels(np.minimum(image.pixels, 300))
+    cooler.save(tmp_path / "t.png")
     stored = tifffile.imread(tmp_path / "t.tif")
     assert stored.dtype == np.float32
     np.testing.assert_array_equal(stored, image.pixels)
-    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "t.png")), [[23315, 29452], [30975, 65535]])
+    with Image.open(tmp_path / "t.png") as picture:
+        np.testing.assert_array_equal(np.asarray(picture), [[23315, 29452], [30975, 57315]])
     back = thermend.read(tmp_path / "t.png")
     assert back.unit == "celsius"
     np.testing.assert_allclose(back.pixels[0], [-40.0, 21.37], atol=0.005)
@@ -141,3 +145,47 @@ def test_nodata_of_a_map_stays_nodata(tmp_path):
     thermend.enhance(image).save(tmp_path / "out.tif")
     assert (tifffile.imread(tmp_path / "out.tif")[:5] == -9999).all()
     np.testing.assert_allclose(tifffile.imread(tmp_path / "out.tif")[5:], 15.0, atol=1e-3)
+
+
+@pytest.mark.parametrize(("depth", "values"), [("uint8", [29_000, 29_500]), ("uint16", [0.41, 0.52])])
+def test_counts_that_a_depth_would_destroy_are_refused(tmp_path, depth, values):
+    image = ThermalImage.from_array(np.array([values] * 4))
+    with pytest.raises(UsageError, match="float32 TIFF"):
+        image.save(tmp_path / "c.tif", depth=depth)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_depth_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="uint12"):
+        ThermalImage.from_array(np.zeros((4, 4))).save(tmp_path / "c.tif", depth="uint12")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "nodata", "values", "missing"),
+    [
+        (np.uint16, "-9999", [55537, 100], [False, False]),
+        (np.uint8, "256", [0, 255], [False, False]),
+        (np.uint16, "0", [0, 100], [True, False]),
+        (np.int32, "2147483647", [2147483647, 100], [True, False]),
+        (np.float32, "-1.7976931348623157e+308", [np.finfo(np.float32).min, 100], [True, False]),
+        (np.float32, "nan", [np.nan, 100], [True, False]),
+    ],
+)
+def test_no_data_is_what_the_file_can_express(tmp_path, dtype, nodata, values, missing):
+    tifffile.imwrite(tmp_path / "n.tif", np.array([values] * 3, dtype), extratags=[(42113, "s", 0, nodata, True)])
+    image = thermend.read(tmp_path / "n.tif")
+    np.testing.assert_array_equal(~image.valid, [missing] * 3)
+
+
+def test_a_masked_array_has_invalid_pixels():
+    image = ThermalImage.from_array(np.ma.masked_equal(np.array([[1, 2], [3, 4]]), 3))
+    np.testing.assert_array_equal(image.valid, [[True, True], [False, True]])
+
+
+def test_an_image_does_not_change_with_the_array_that_it_came_from():
+    array = np.ones((4, 5), np.float32)
+    view = array[:]
+    view.flags.writeable = False
+    image = ThermalImage(view)
+    array[:] = 2
+    assert (image.pixels == 1).all()

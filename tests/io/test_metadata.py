@@ -11,7 +11,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
 import thermend
-from thermend.io.metadata import scale_geotiff
+from thermend.io.metadata import current_gdal_metadata, scale_geotiff
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF/></x:xmpmeta>'
 GPS = {
@@ -117,3 +117,58 @@ def test_a_result_remembers_what_was_done_before(tmp_path):
     first = thermend.enhance(np.full((20, 30), 80, np.uint8), method="classical.he")
     second = thermend.enhance(first, method="classical.nlm")
     assert second.metadata.provenance["before"]["method"] == "classical.he"
+
+
+@pytest.mark.parametrize("kind", ["shaped", "imagej", "ome"])
+def test_descriptions_of_another_files_layout_are_not_copied(tmp_path, kind):
+    options = {"shaped": {}, "imagej": {"imagej": True}, "ome": {"ome": True}}[kind]
+    tifffile.imwrite(tmp_path / "in.tif", np.full((20, 30), 700, np.uint16), **options)
+    thermend.enhance(thermend.read(tmp_path / "in.tif"), scale=2).save(tmp_path / "out.tif")
+    assert tifffile.imread(tmp_path / "out.tif").shape == (40, 60)
+    with tifffile.TiffFile(tmp_path / "out.tif") as tiff:
+        assert "ImageDescription" not in tiff.pages[0].tags
+
+
+GDAL = """<GDALMetadata>
+  <Item name="STATISTICS_MEAN" sample="0">294.6</Item>
+  <Item name="OFFSET" sample="0" role="offset">-273.15</Item>
+  <Item name="SCALE" sample="0" role="scale">0.01</Item>
+  <Item name="UNITTYPE" sample="0" role="unittype">K</Item>
+  <Item name="SENSOR">north</Item>
+</GDALMetadata>"""
+
+
+@pytest.mark.parametrize(
+    ("unit", "says", "no_longer"),
+    [
+        ("counts", ["SCALE", "OFFSET", ">K<", "SENSOR"], ["STATISTICS"]),
+        ("celsius", [">degC<", "SENSOR"], ["STATISTICS", "SCALE", "OFFSET", ">K<"]),
+        ("centikelvin", ["SENSOR"], ["STATISTICS", "SCALE", "OFFSET", "UNITTYPE"]),
+        ("display", ["SENSOR"], ["STATISTICS", "SCALE", "OFFSET", "UNITTYPE"]),
+    ],
+)
+def test_gdals_words_about_the_numbers_stay_true(unit, says, no_longer):
+    text = current_gdal_metadata(GDAL, unit)
+    assert all(word in text for word in says)
+    assert not any(word in text for word in no_longer)
+
+
+def test_a_kelvin_map_becomes_a_celsius_map(tmp_path):
+    xml = (42112, "s", 0, '<GDALMetadata><Item name="U" sample="0" role="unittype">K</Item></GDALMetadata>', True)
+    tifffile.imwrite(tmp_path / "k.tif", np.full((20, 30), 300, np.float32), extratags=[xml])
+    thermend.enhance(thermend.read(tmp_path / "k.tif")).save(tmp_path / "c.tif")
+    again = thermend.read(tmp_path / "c.tif")
+    assert again.unit == "celsius"
+    np.testing.assert_allclose(again.pixels, 26.85, atol=1e-3)
+    with tifffile.TiffFile(tmp_path / "c.tif") as tiff:
+        assert "degC" in tiff.pages[0].tags[42112].value
+
+
+def test_the_size_that_exif_states_follows_the_scale(tmp_path):
+    exif = Image.Exif()
+    exif[34665] = {40962: 30, 40963: 20}
+    Image.fromarray(np.full((20, 30), 80, np.uint8)).save(tmp_path / "e.png", exif=exif)
+    thermend.enhance(thermend.read(tmp_path / "e.png"), scale=2).save(tmp_path / "big.png")
+    with Image.open(tmp_path / "big.png") as picture:
+        details = picture.getexif().get_ifd(34665)
+    assert (details[40962], details[40963]) == (60, 40)

@@ -74,7 +74,7 @@ def test_the_same_input_gives_the_same_bytes(scene, rng):
 def test_a_healthy_diagnosis_needs_nothing():
     from thermend import Diagnosis
 
-    healthy = Diagnosis(0.1, 0.0, "none", 0.5, 3.0, 0.02, 0, 0, 0.8)
+    healthy = Diagnosis(0.1, 0.0, "none", 0.0, 0.5, 3.0, 0.02, 0, 0, 0.8)
     assert plan(healthy, "display") == []
 
 

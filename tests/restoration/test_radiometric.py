@@ -123,3 +123,63 @@ def test_upsampling_keeps_the_temperatures(bird, scale):
     assert abs(result.pixels.mean(dtype=np.float64) - small.pixels.mean(dtype=np.float64)) < 0.05
     reduced = cv2.resize(result.pixels, (160, 128), interpolation=cv2.INTER_AREA)
     assert np.abs(_smooth(reduced) - _smooth(small.pixels)).max() < 0.2
+
+
+def _ramp() -> np.ndarray:
+    y, x = np.mgrid[0:160, 0:200].astype(np.float32)
+    return 10 + 0.1 * x + 0.02 * y
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_invalid_pixels_do_not_move_the_valid_ones(rng, share):
+    truth = _ramp()
+    broken = truth + rng.normal(0, 0.05, truth.shape)
+    hole = np.zeros(truth.shape, bool)
+    hole[:, : int(200 * share)] = True
+    broken[hole] = np.nan
+    result = thermend.enhance(ThermalImage.from_array(broken, "celsius")).pixels
+    assert abs((result - truth)[~hole].mean()) < 0.01
+
+
+@pytest.mark.parametrize(("value", "number"), [(150, 100), (-273, 60), (1e5, 1), (-9999, 40)])
+def test_dead_pixels_do_not_move_the_good_ones(rng, value, number):
+    truth = _ramp()
+    broken = truth + rng.normal(0, 0.05, truth.shape)
+    dead = np.zeros(truth.shape, bool)
+    dead.flat[rng.choice(truth.size, number, replace=False)] = True
+    broken[dead] = value
+    result = thermend.enhance(ThermalImage.from_array(broken, "celsius")).pixels
+    assert abs((result - truth)[~dead].mean()) < 0.01
+    assert (result - truth).std() < 0.03
+
+
+def test_a_missing_row_is_bridged(rng):
+    truth = _ramp()
+    broken = truth.copy()
+    broken[70] = np.nan
+    broken[:, 33] = np.inf
+    result = thermend.enhance(ThermalImage.from_array(broken, "celsius"), "classical.dead-pixels").pixels
+    assert np.abs(result - truth).max() < 0.1  # the slope is 0.1 K a pixel
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+@pytest.mark.parametrize("method", ["auto", "classical.bicubic", "classical.lanczos"])
+def test_upsampling_invents_no_temperature(scale, method):
+    block = np.full((80, 90), 20.0, np.float32)
+    block[30:50, 30:60] = 60
+    result = thermend.enhance(ThermalImage.from_array(block, "celsius"), method, scale=scale).pixels
+    assert result.min() > 19.8
+    assert result.max() < 60.2
+
+
+def test_a_result_larger_than_what_is_read_is_refused():
+    with pytest.raises(UsageError, match="megapixels"):
+        thermend.enhance(np.zeros((4000, 4000), np.uint16), scale=4)
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (1, 3), (2, 2), (1, 12)])
+def test_small_hot_objects_are_no_defects(rng, shape):
+    pixels = (20 + rng.normal(0, 0.05, (80, 90))).astype(np.float32)
+    pixels[40 : 40 + shape[0], 30 : 30 + shape[1]] += 20
+    result = thermend.enhance(ThermalImage.from_array(pixels, "celsius"), "classical.column-median").pixels
+    assert result[40 : 40 + shape[0], 30 : 30 + shape[1]].min() > 39

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import Any, TypeVar
+
+from thermend.app.console import stop
 
 Item = TypeVar("Item")
 
@@ -25,7 +29,17 @@ def _begin(setup: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     import cv2
 
     cv2.setNumThreads(1)
+    signal.signal(signal.SIGTERM, stop)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     setup(*arguments)
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed has nobody to work for."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def run(
@@ -34,7 +48,7 @@ def run(
     setup: Callable[..., None],
     arguments: tuple[Any, ...],
     workers: int,
-) -> Iterator[tuple[Item, Any]]:
+) -> Generator[tuple[Item, Any], None, None]:
     """Yield each item with its result (or the exception that its worker died of) as they come.
 
     Parameters
@@ -69,25 +83,42 @@ def _share(
     arguments: tuple[Any, ...],
     workers: int,
     crashed: list[Item],
-) -> Iterator[tuple[Item, Any]]:
+) -> Generator[tuple[Item, Any], None, None]:
     """One pool of processes: it takes items until they run out or one of its workers dies; what it had taken and not
     finished by then goes to `crashed`."""
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin, (setup, arguments)) as pool:
         pending: dict[Future[Any], Item] = {}
-        while True:
-            while not crashed and len(pending) < 2 * workers and (taken := list(islice(remaining, 1))):
-                try:
-                    pending[pool.submit(work, taken[0])] = taken[0]
-                except BrokenProcessPool:
-                    crashed += taken
-            if not pending:
-                return
-            finished, _ = wait(pending, return_when=FIRST_COMPLETED)
-            for future in finished:
-                item = pending.pop(future)
-                try:
-                    result = future.result()
-                except BrokenProcessPool:
-                    crashed.append(item)
-                else:
-                    yield item, result
+        try:
+            yield from _feed(pool, pending, remaining, work, workers, crashed)
+        except BaseException:  # stopped from outside: what is being worked on is given up, and leaves nothing behind
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in multiprocessing.active_children():
+                worker.terminate()
+            raise
+
+
+def _feed(
+    pool: ProcessPoolExecutor,
+    pending: dict[Future[Any], Item],
+    remaining: Iterator[Item],
+    work: Callable[[Item], Any],
+    workers: int,
+    crashed: list[Item],
+) -> Generator[tuple[Item, Any], None, None]:
+    while True:
+        while not crashed and len(pending) < 2 * workers and (taken := list(islice(remaining, 1))):
+            try:
+                pending[pool.submit(work, taken[0])] = taken[0]
+            except BrokenProcessPool:
+                crashed += taken
+        if not pending:
+            return
+        finished, _ = wait(pending, return_when=FIRST_COMPLETED)
+        for future in finished:
+            item = pending.pop(future)
+            try:
+                result = future.result()
+            except BrokenProcessPool:
+                crashed.append(item)
+            else:
+                yield item, result

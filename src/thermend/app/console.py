@@ -45,6 +45,11 @@ def exit_code(done: int, failed: int) -> int:
     return SOME_FAILED if done else WRONG_USE
 
 
+def stop(number: int, _: Any) -> None:
+    """Handle a signal that asks to end: leave by way of every clean-up."""
+    raise SystemExit(128 + number)
+
+
 def quieten_libraries() -> None:
     """Keep decoders from writing lines of their own about files that we complain about already."""
     import logging

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any
 
 from thermend.app import batch, console
 from thermend.app.inputs import Input, collect
-from thermend.errors import ThermendError
+from thermend.errors import ThermendError, UsageError
 
 _options: dict[str, Any] = {}
 
@@ -24,9 +25,13 @@ def _work(item: Input) -> dict[str, Any]:
     from thermend import io
     from thermend.diagnosis import diagnose
 
+    if item.problem:
+        return {"file": str(item.path), "error": f"{item.path}: {item.problem}"}
     try:
         image = next(io.read_pages(item.path, _options["read"]))
         return {"file": str(item.path), **diagnose(image).as_dict()}
+    except UsageError as error:
+        return {"file": str(item.path), "error": f"{item.path}: {error}"}
     except ThermendError as error:
         return {"file": str(item.path), "error": str(error)}
     except Exception as error:  # a fault of ours; the other files are diagnosed all the same
@@ -45,8 +50,9 @@ def run(
     rows: list[dict[str, Any]] = []
     failed = 0
     workers = 1 if len(inputs) <= 2 else min(batch.cores(), len(inputs))
-    with console.progress(len(inputs), "diagnosing") as advance:
-        for item, row in batch.run(inputs, _work, _setup, (read_options,), workers):
+    running = batch.run(inputs, _work, _setup, (read_options,), workers)
+    with closing(running), console.progress(len(inputs), "diagnosing") as advance:
+        for item, row in running:
             advance()
             if not isinstance(row, dict):
                 row = {"error": f"{item.path}: ended the process that worked on it (out of memory?)"}
@@ -66,6 +72,7 @@ def run(
 def _table(rows: list[dict[str, Any]]) -> None:
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(
         box=box.SIMPLE_HEAD,
@@ -75,7 +82,7 @@ def _table(rows: list[dict[str, Any]]) -> None:
         table.add_column(title, justify="left" if title in ("file", "run in") else "right", overflow="fold")
     for row in rows:
         table.add_row(
-            row["file"],
+            Text(row["file"]),  # brackets in a name are no markup
             _level(row, "noise_sigma", "noise_kelvin"),
             _level(row, "stripe_sigma", "stripe_kelvin"),
             row["stripe_direction"] + (" and across" if row["crossing_stripe_sigma"] else ""),

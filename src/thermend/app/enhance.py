@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
 from pathlib import Path
@@ -70,6 +72,8 @@ def _setup(job: Job) -> None:
 
 def _work(item: Input) -> Outcome:
     """Mend one file; every failure becomes a line."""
+    if item.problem:
+        return Outcome(error=f"{item.path}: {item.problem}")
     try:
         return _enhance_one(item, _state["job"], _state["restorer"], _state["options"])
     except UsageError as error:
@@ -96,10 +100,13 @@ def _enhance_one(item: Input, job: Job, restorer: Any, options: Any) -> Outcome:
     target = output_path(item, job.out, unit, depth, single=job.single)
     colour = job.palette if unit == "display" and pages == 1 else None
     if colour is not None and target.suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        target = target.with_suffix(".png")
+        # A folder's result may become a PNG; a name that the user gave is kept, and the colours lie beside it.
+        target, colour = (target, None) if job.single else (target.with_suffix(".png"), colour)
+    if job.palette is not None and target.suffix.lower() in (".jpg", ".jpeg"):
+        colour = job.palette  # whatever the unit: a JPEG holds nothing but a picture
     if target.resolve() == item.path.resolve():
         raise InputError(item.path, "would be replaced by its own result; choose another output folder")
-    if target.exists() and not job.overwrite:
+    if os.path.exists(target) and not job.overwrite:  # noqa: PTH110 (False, not an error, for a name too long)
         return Outcome(skipped=f"{target} exists already and is kept (--overwrite replaces it)")
     stored = None if job.depth is None else {8: "uint8", 16: "uint16", 32: "float32"}[job.depth]
     mended: list[ThermalImage] = []
@@ -183,8 +190,9 @@ def run(
     if len(inputs) <= 2:
         workers = 1  # starting a second process costs more than it saves
     done, failed, report = 0, 0, []
-    with console.progress(len(inputs), "mending") as advance:
-        for item, outcome in batch.run(inputs, _work, _setup, (job,), workers):
+    running = batch.run(inputs, _work, _setup, (job,), workers)
+    with closing(running), console.progress(len(inputs), "mending") as advance:
+        for item, outcome in running:
             if not isinstance(outcome, Outcome):
                 outcome = Outcome(error=f"{item.path}: ended the process that worked on it (out of memory?)")
             advance()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from thermend.errors import UsageError
@@ -20,11 +20,15 @@ class Input:
     Attributes
     ----------
     path : of the file
-    place : path of its result, without regard to the suffix, relative to the output folder
+    place : where it lies below the folder that was named
+    stem : name of its result without the suffix
+    problem : why it cannot be worked on, where that is known already
     """
 
     path: Path
     place: Path
+    stem: str = ""
+    problem: str | None = None
 
 
 def collect(patterns: Sequence[str], skip: Path | None = None) -> list[Input]:
@@ -43,13 +47,17 @@ def collect(patterns: Sequence[str], skip: Path | None = None) -> list[Input]:
     found: dict[Path, Input] = {}
     for pattern in patterns:
         path = Path(pattern)
+        if not pattern:
+            raise UsageError("an input is empty text; name a file, a folder or a glob")
         if path.is_dir():
             # Of several folders each keeps its own name, so that their files do not meet.
             root = Path(path.resolve().name) if len(folders) > 1 else Path()
-            files = [Input(f, root / f.relative_to(path)) for f in _walk(path, skip)]
+            files = [Input(f, root / f.relative_to(path), problem=problem) for f, problem in _walk(path, skip)]
             if not files:
                 raise UsageError(f"{pattern}: no image in this folder ({', '.join(SUFFIXES)})")
         elif path.exists():
+            if not path.is_file():
+                raise UsageError(f"{pattern}: is neither a file nor a folder")
             files = [Input(path, Path(path.name))]
         else:
             matches = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else []  # noqa: PTH207
@@ -66,16 +74,52 @@ def collect(patterns: Sequence[str], skip: Path | None = None) -> list[Input]:
             raise UsageError(
                 f"{other.path} and {item.path} would both be written to {item.place}; name their folders instead"
             )
-    return inputs
+    return _named(inputs)
+
+
+def _named(inputs: list[Input]) -> list[Input]:
+    """Give each input the name of its result: its own without the suffix, or with it where another file has the better
+    claim to the bare name (`a.jpg` beside `a.png` becomes `a.jpg.png`), so that no two results meet."""
+    whole = {item.place for item in inputs if _has_better_rival(item.path)}
+    while True:
+        claimants: dict[Path, list[Input]] = {}
+        for item in inputs:
+            name = item.place.name if item.place in whole else item.place.stem
+            claimants.setdefault(item.place.with_name(name), []).append(item)
+        losers = set()
+        for contenders in claimants.values():
+            bare = sorted((i for i in contenders if i.place not in whole), key=lambda i: _claim(i.path))
+            losers |= {item.place for item in bare[len(bare) == len(contenders) :]}
+        if not losers:
+            break
+        whole |= losers
+    return [replace(i, stem=i.place.name if i.place in whole else i.place.stem) for i in inputs]
+
+
+def _has_better_rival(path: Path) -> bool:
+    """Whether another image in the folder has the same stem and claims the bare name first."""
+    names = (path.stem + ending for suffix in SUFFIXES for ending in (suffix, suffix.upper()))
+    rivals = [path.with_name(name) for name in names if name != path.name]
+    return any(_claim(other) < _claim(path) for other in rivals if os.path.isfile(other))  # noqa: PTH113
+
+
+def _claim(path: Path) -> tuple[int, str]:
+    """PNG before TIFF before NPY before what changes its suffix: who keeps the bare name."""
+    order = (".png", ".tif", ".tiff", ".npy", ".jpg", ".jpeg", ".bmp")
+    suffix = path.suffix.lower()
+    return (order.index(suffix) if suffix in order else len(order), str(path))
 
 
 def _known(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
-def _walk(folder: Path, skip: Path | None) -> Iterator[Path]:
+def _walk(folder: Path, skip: Path | None) -> Iterator[tuple[Path, str | None]]:
+    """The image files of a folder, and the folders below it that cannot be searched, with the reason."""
+    closed: list[OSError] = []
     avoid = None if skip is None else skip.resolve()
-    for root, folders, names in os.walk(folder):
+    for root, folders, names in os.walk(folder, onerror=closed.append):
         here = Path(root)
         folders[:] = sorted(f for f in folders if not f.startswith(".") and (here / f).resolve() != avoid)
-        yield from (here / name for name in sorted(names) if _known(here / name))
+        yield from ((here / name, None) for name in sorted(names) if _known(here / name) and (here / name).is_file())
+    yield from ((Path(error.filename), f"cannot be searched: {error.strerror}") for error in closed)

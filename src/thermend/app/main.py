@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Annotated, Optional
 
@@ -142,16 +143,20 @@ def methods(as_json: JsonOption = False) -> None:
 
 def run() -> None:
     """Entry point; every expected error becomes one line and an exit code."""
+    signal.signal(signal.SIGTERM, console.stop)
     try:
         app()
+        sys.stdout.flush()
     except ThermendError as error:
         console.complain(str(error))
         sys.exit(console.WRONG_USE)
     except KeyboardInterrupt:
         console.complain("stopped")
         sys.exit(130)
-    except BrokenPipeError:
+    except OSError as error:  # the reader of a pipe went away, or the disk that the answer went to is full
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            console.complain(f"the answer cannot be written: {error.strerror or error}")
         sys.exit(console.SOME_FAILED)
 
 

@@ -41,28 +41,7 @@ def output_path(item: Input, out: Path, unit: str, depth: str, *, single: bool) 
         and item.path.suffix.lower() not in (".tif", ".tiff")
     ):
         suffix = ".png"
-    return out / item.place.with_name(_stem(item) + suffix)
-
-
-def _stem(item: Input) -> str:
-    """The name without its suffix; with it, where another image in the folder has the same stem and the first claim."""
-    path = item.path
-    rivals = [
-        other
-        for suffix in SUFFIXES
-        for other in (path.with_name(path.stem + suffix), path.with_name(path.stem + suffix.upper()))
-        if other != path and other.is_file()
-    ]
-    if not rivals or _claim(path) < min(_claim(r) for r in rivals):
-        return item.place.stem
-    return item.place.name
-
-
-def _claim(path: Path) -> tuple[int, str]:
-    """PNG before TIFF before NPY before what changes its suffix: who keeps the bare name."""
-    order = (".png", ".tif", ".tiff", ".npy", ".jpg", ".jpeg", ".bmp")
-    suffix = path.suffix.lower()
-    return (order.index(suffix) if suffix in order else len(order), path.name)
+    return out / item.place.with_name(item.stem + suffix)
 
 
 def resolve_target(out: str, inputs: list[Input]) -> tuple[Path, bool]:

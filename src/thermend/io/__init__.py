@@ -17,7 +17,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from thermend.errors import InputError, ThermendError, UsageError
 from thermend.image import Depth, ThermalImage
@@ -164,6 +164,8 @@ def write(
     from thermend.io.atomic import whole_file
 
     path = Path(path)
+    if depth not in (None, *get_args(Depth)):
+        raise UsageError(f"depth {depth!r}: expected one of {', '.join(get_args(Depth))}")
     kind = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".tif": "tiff", ".tiff": "tiff", ".npy": "npy"}.get(
         path.suffix.lower()
     )

@@ -35,10 +35,16 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     except FileExistsError:
         raise InputError(path, "exists already and is not overwritten unless asked") from None
     except OSError as error:
-        raise InputError(path, f"cannot be written: {error.strerror or error}") from error
+        raise InputError(path, f"cannot be written: {_reason(error)}") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _reason(error: OSError) -> str:
+    if error.errno is None and "requested and" in str(error):  # numpy's words for a short write
+        return "no space left on device"
+    return error.strerror or str(error)
 
 
 def _move_without_replacing(source: Path, target: Path) -> None:

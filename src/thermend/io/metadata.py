@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ directory says how its pixels are stored and is not metadata."""
 _GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113)
 """Pixel scale, tie points, transformation, three of GeoTIFF's keys, GDAL's metadata and no-data value."""
 GDAL_METADATA_TAG, GDAL_NODATA_TAG = 42112, 42113
+_EXIF_SIZE_TAGS = (40962, 40963)
 _PIXEL_SCALE_TAG, _TIEPOINT_TAG, _TRANSFORMATION_TAG, _GEO_KEYS_TAG = 33550, 33922, 34264, 34735
 
 
@@ -132,6 +134,44 @@ def scale_geotiff(tags: Mapping[int, tuple[int, Any]], scale: int) -> dict[int, 
         moved[15] = matrix[15]
         scaled[_TRANSFORMATION_TAG] = (kind, tuple(moved))
     return scaled
+
+
+def current_gdal_metadata(text: str, unit: str) -> str | None:
+    """What GDAL's metadata says that is still true of a result: not its statistics, and of unit, scale and offset only
+    where the numbers are what they were (counts).
+
+    Parameters
+    ----------
+    text : the XML of the tag
+    unit : of the numbers that will be stored: ``counts``, ``celsius``, ``centikelvin`` or ``display``
+    """
+
+    def keep(item: re.Match[str]) -> str:
+        role = re.search(r'role="(\w+)"', item.group(1))
+        if re.search(r'name="STATISTICS_', item.group(1)):
+            return ""
+        if unit != "counts" and role and role.group(1).lower() in ("unittype", "scale", "offset"):
+            return ""
+        return item.group(0)
+
+    kept = re.sub(r"<Item\b([^>]*)>.*?</Item>\s*", keep, text, flags=re.DOTALL)
+    if unit == "celsius" and 'role="unittype"' in text:
+        kept = kept.replace(
+            "</GDALMetadata>", '<Item name="UNITTYPE" sample="0" role="unittype">degC</Item></GDALMetadata>'
+        )
+    return kept if "<Item" in kept else None
+
+
+def scale_exif(block: bytes | None, scale: int) -> bytes | None:
+    """EXIF of an image that has been upsampled: its size in pixels, where it is stated, grows along."""
+    if block is None or scale == 1:
+        return block
+    exif = load_exif(block)
+    details = exif.get_ifd(EXIF_IFD)
+    for tag in _EXIF_SIZE_TAGS:
+        if isinstance(details.get(tag), int):
+            details[tag] *= scale
+    return clean_exif(exif)
 
 
 def nodata_value(tags: Mapping[int, tuple[int, Any]]) -> float | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.lib import format as npy
 
-from thermend.errors import InputError
+from thermend.errors import InputError, UsageError
 from thermend.image import Depth, ThermalImage
 from thermend.io import storage
 from thermend.io.limits import check_size
@@ -62,6 +62,8 @@ def write(images: Iterable[ThermalImage], path: Path, depth: Depth | None, pages
             return
         if stack is None:
             stack = npy.open_memmap(path, mode="w+", dtype=stored.dtype, shape=(pages, *stored.shape))
+        if stored.shape != stack.shape[1:]:
+            raise UsageError("its images differ in size, which NPY cannot hold; write .tif")
         stack[index] = stored
     if stack is not None:
         stack.flush()  # type: ignore[attr-defined]

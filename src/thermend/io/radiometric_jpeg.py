@@ -76,6 +76,8 @@ def _read_flir(path: Path, data: bytes, options: ReadOptions) -> ThermalImage:
     except Exception as error:
         raise InputError(path, f"carries FLIR radiometric data that cannot be read ({_first_line(error)})") from error
     check_size(path, celsius.shape[1], celsius.shape[0])
+    if not np.isfinite(celsius).any():
+        raise InputError(path, "has no valid temperature with this emissivity, reflected temperature and distance")
     facts = thermogram.metadata
     low, high = (
         float(facts.get(f"camera_temperature_range_{end}", 0)) - ZERO_CELSIUS_IN_KELVIN for end in ("min", "max")

@@ -24,6 +24,7 @@ _DECODERS: dict[str, Any] = {
     "bmp": BmpImagePlugin.BmpImageFile,
 }
 _JPEG_QUALITY = 95
+_JPEG_SEGMENT = 65_500  # bytes
 
 
 def read(path: Path, kind: str, options: ReadOptions) -> Iterator[ThermalImage]:
@@ -93,6 +94,11 @@ def write(image: ThermalImage, path: Path, kind: str, depth: Depth, palette: str
         extras: dict[str, Any] = {"xmp": metadata.xmp} if metadata.xmp else {}
         if text := provenance_text(metadata):
             extras["comment"] = text
+        for name, block in (("EXIF", exif), ("XMP", metadata.xmp or b"")):
+            if len(block) > _JPEG_SEGMENT:
+                raise UsageError(
+                    f"its {name} block of {len(block) // 1000} kB does not fit into a JPEG; write .png or .tif"
+                )
         picture.save(path, "JPEG", quality=_JPEG_QUALITY, subsampling=0, exif=exif, **extras)
 
 

@@ -14,12 +14,27 @@ from thermend.io import palettes
 from thermend.io.options import ReadOptions
 
 _GREY_16_OF_8 = 257.0  # 65535 / 255
+_LEAST_STEPS = 100  # fewer whole numbers are no way to store numbers with fractions
 _EXACT_IN_FLOAT32 = 2**24
 
 
 def stored_unit(unit: Unit, depth: Depth) -> str:
     """What is written into a file as the unit of its numbers."""
     return "centikelvin" if unit == "celsius" and depth == "uint16" else unit
+
+
+def stored_nodata(nodata: float | None, dtype: Any) -> float | None:
+    """The number that stands for "no data" among numbers of a type; None where the type cannot express it."""
+    dtype = np.dtype(dtype)
+    if nodata is None or (dtype.kind in "iu" and not float(nodata).is_integer()):
+        return None
+    if dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        return nodata if info.min <= nodata <= info.max else None
+    if dtype.kind == "f" and np.isfinite(nodata):
+        most = float(np.finfo(dtype).max)
+        return min(max(nodata, -most), most)
+    return nodata
 
 
 def encode(image: ThermalImage, depth: Depth) -> NDArray[Any]:
@@ -29,14 +44,15 @@ def encode(image: ThermalImage, depth: Depth) -> NDArray[Any]:
 
     Raises
     ------
-    UsageError : temperatures at 8 bits, or invalid pixels in integers
+    UsageError : numbers that do not fit into the depth, or invalid pixels in integers
     """
     pixels = image.pixels
     if image.nodata is not None and image.metadata.nodata is not None:
         pixels = np.where(image.nodata, np.float32(np.nan), pixels)
     if depth == "float32":
-        if image.nodata is not None and image.metadata.nodata is not None:
-            pixels = np.where(image.nodata, np.float32(image.metadata.nodata), pixels)
+        value = stored_nodata(image.metadata.nodata, np.float32)
+        if image.nodata is not None and value is not None:
+            pixels = np.where(image.nodata, np.float32(value), pixels)
         return np.ascontiguousarray(pixels, np.float32)
     if image.unit == "celsius" and depth == "uint8":
         raise UsageError("temperatures do not fit into 8 bits; write TIFF, a 16-bit PNG, or a palette's picture")
@@ -46,6 +62,8 @@ def encode(image: ThermalImage, depth: Depth) -> NDArray[Any]:
         factor = _GREY_16_OF_8
     elif image.unit == "celsius":
         factor, shift = 100.0, 100 * ZERO_CELSIUS_IN_KELVIN
+    if image.unit == "celsius" or (image.unit == "counts" and image.depth != depth):
+        _check_fit(image, factor, shift, top)
     stored = np.empty(pixels.shape, depth)
     for rows in _bands(pixels.shape):
         band = pixels[rows].astype(np.float64) * factor + shift
@@ -53,10 +71,30 @@ def encode(image: ThermalImage, depth: Depth) -> NDArray[Any]:
         if missing.any():
             if image.nodata is None or (missing & ~image.nodata[rows]).any():
                 raise UsageError(f"the image has invalid pixels, which {depth} cannot hold; write a float TIFF")
-            value = image.metadata.nodata
-            band[missing] = value if value is not None and 0 <= value <= top else 0
+            band[missing] = stored_nodata(image.metadata.nodata, depth) or 0
         stored[rows] = np.clip(np.rint(band), 0, top)
     return stored
+
+
+def _check_fit(image: ThermalImage, factor: float, shift: float, top: int) -> None:
+    values = image.pixels[image.valid]
+    low, high = float(values.min()), float(values.max())
+    if low * factor + shift < -0.5 or high * factor + shift > top + 0.5:
+        if image.unit == "celsius":
+            most = (65535 - shift) / factor
+            raise UsageError(
+                f"its temperatures reach {high:.1f} °C and 16 bits hold {-shift / factor:.0f} to {most:.0f} °C; "
+                "write a float32 TIFF"
+            )
+        raise UsageError(
+            f"its counts, {low:.6g} to {high:.6g}, do not fit into 0 to {top}; keep the depth, write a float32 TIFF, "
+            "or take --mode display for a picture"
+        )
+    if image.unit == "counts" and high - low < _LEAST_STEPS and np.any(values != np.rint(values)):
+        raise UsageError(
+            f"its counts, {low:.6g} to {high:.6g}, would be rounded to {high - low:.0f} steps; write a float32 TIFF, or "
+            "take --mode display for a picture"
+        )
 
 
 def _bands(shape: tuple[int, ...], pixels_at_once: int = 2**20) -> list[slice]:
@@ -153,14 +191,16 @@ def decode(
     if not np.issubdtype(array.dtype, np.number) or np.issubdtype(array.dtype, np.complexfloating):
         raise InputError(path, f"holds numbers of type {array.dtype}, which are not an image's")
     integer = np.issubdtype(array.dtype, np.integer)
-    if integer and array.dtype.itemsize > 2 and array.size and int(np.abs(array).max()) > _EXACT_IN_FLOAT32:
+    missing = None
+    if (value := stored_nodata(nodata, array.dtype)) is not None:
+        missing = np.isnan(array) if np.isnan(value) else array == array.dtype.type(value)
+        missing = missing if missing.any() else None
+    measured = array if missing is None else array[~missing]
+    if integer and array.dtype.itemsize > 2 and measured.size and int(np.abs(measured).max()) > _EXACT_IN_FLOAT32:
         raise InputError(path, f"holds {array.dtype} values above 2^24, which single precision would round")
     if integer and dtype not in (np.uint8, np.uint16):
-        dtype = np.dtype(np.uint16 if array.min() >= 0 and array.max() <= 65535 else np.float32)
-    missing = None
-    if nodata is not None:
-        missing = np.isnan(array) if np.isnan(nodata) else array == np.asarray(nodata).astype(array.dtype)
-        missing = missing if missing.any() else None
+        small = measured.size and measured.min() >= 0 and measured.max() <= 65535
+        dtype = np.dtype(np.uint16 if small else np.float32)
     pixels = array.astype(np.float32)
     if missing is not None:
         pixels[missing] = np.nan

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from thermend.version import __version__
 
 _PLACEHOLDERS = {meta.EXIF_IFD: 34664, meta.GPS_IFD: 34852}
 """tifffile keeps the pointers to directories to itself: unused neighbours, in the same order, stand in for them."""
+_LAYOUT = re.compile(r'\s*(\{"shape"|ImageJ=|<\?xml[^>]*>\s*(<!--.*?-->\s*)*<OME|<OME)', re.DOTALL)
+"""Descriptions by tifffile, ImageJ and OME that tell how the file's own pages lie; of a result they would be untrue."""
 _CLASSIC_LIMIT = 3_900_000_000  # bytes; beyond it only BigTIFF can hold the offsets
 _UNIT_WORDS = {"celsius": "celsius", "degc": "celsius", "c": "celsius", "degree_celsius": "celsius", "°c": "celsius",
                "kelvin": "kelvin", "k": "kelvin", "centikelvin": "centikelvin", "ck": "centikelvin"}  # fmt: skip
@@ -30,6 +33,7 @@ _UNIT_WORDS = {"celsius": "celsius", "degc": "celsius", "c": "celsius", "degree_
 
 def read(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
     """Every full-size page of a TIFF file, one after another."""
+    _check_chain(path)
     with tifffile.TiffFile(path) as tiff:
         if not len(tiff.pages):
             raise InputError(path, "is a TIFF file without pages")
@@ -53,10 +57,39 @@ def read(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
 
 def count_pages(path: Path) -> int:
     """How many images :func:`read` gives."""
+    _check_chain(path)
     with tifffile.TiffFile(path) as tiff:
         if _contiguous_stack(tiff):
             return int(tiff.series[0].shape[0])
         return sum(_is_image(page) for page in tiff.pages)
+
+
+def _check_chain(path: Path) -> None:
+    """Follow the chain of directories by its pointers alone: one that runs in a circle would never end, and one that
+    leaves the file belongs to a stack that was cut short.
+
+    Raises
+    ------
+    InputError : either of the two
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        order = {b"II": "<", b"MM": ">"}[file.read(2)]
+        big = struct.unpack(order + "H", file.read(2))[0] == 43
+        pointer, count, entry = ("Q", "Q", 20) if big else ("I", "H", 12)
+        file.seek(8 if big else 4)
+        seen: set[int] = set()
+        while offset := struct.unpack(order + pointer, file.read(struct.calcsize(pointer)))[0]:
+            if offset in seen:
+                raise InputError(path, "is damaged: its list of pages runs in a circle")
+            seen.add(offset)
+            if offset + struct.calcsize(order + count) > size:
+                raise InputError(path, f"is cut short: page {len(seen)} lies beyond its end")
+            file.seek(offset)
+            entries = struct.unpack(order + count, file.read(struct.calcsize(order + count)))[0]
+            file.seek(offset + struct.calcsize(order + count) + entries * entry)
+            if file.tell() + struct.calcsize(pointer) > size:
+                raise InputError(path, f"is cut short within the directory of page {len(seen)}")
 
 
 def _is_image(page: Any) -> bool:
@@ -72,6 +105,8 @@ def _arrays(path: Path, tiff: tifffile.TiffFile) -> Iterator[tuple[Any, NDArray[
     if _contiguous_stack(tiff):
         page = tiff.pages[0]
         check_size(path, page.imagewidth, page.imagelength)
+        if page.dataoffsets[0] + tiff.series[0].nbytes > tiff.filehandle.size:
+            raise InputError(path, "is cut short: its pixels end beyond the file")
         stack = tiff.series[0].asarray(out="memmap")
         for array in stack:
             yield page, np.asarray(array)
@@ -136,8 +171,6 @@ def _metadata(path: Path, tiff: tifffile.TiffFile) -> Metadata:
 
 
 def _with_palette(metadata: Metadata, palette: str | None) -> Metadata:
-    from dataclasses import replace
-
     return metadata if palette is None else replace(metadata, palette=palette)
 
 
@@ -170,13 +203,28 @@ def write(images: Iterable[ThermalImage], path: Path, depth: Depth | None, pages
                 big = stored.nbytes * pages > _CLASSIC_LIMIT
                 writer = tifffile.TiffWriter(path, bigtiff=big, byteorder="<")
                 exif_ifds = {} if big else _exif_ifds(image.metadata)
-                tags.update(_tags(image.metadata, tuple(exif_ifds)))
+                tags.update(_tags(_current(image, stored.dtype), tuple(exif_ifds)))
             writer.write(stored, contiguous=False, **tags)
     finally:
         if writer is not None:
             writer.close()
     if exif_ifds:
         _append_ifds(path, exif_ifds)
+
+
+def _current(image: ThermalImage, dtype: Any) -> Metadata:
+    """The metadata, with what GDAL says of the numbers as it is true of those that are stored."""
+    geotiff = dict(image.metadata.geotiff)
+    if meta.GDAL_METADATA_TAG in geotiff:
+        kind, text = geotiff.pop(meta.GDAL_METADATA_TAG)
+        unit = storage.stored_unit(image.unit, "uint16" if dtype == np.uint16 else "float32")
+        if text := meta.current_gdal_metadata(str(text), unit):
+            geotiff[meta.GDAL_METADATA_TAG] = (kind, text)
+    if meta.GDAL_NODATA_TAG in geotiff and storage.stored_nodata(image.metadata.nodata, dtype) is None:
+        geotiff.pop(meta.GDAL_NODATA_TAG)
+        if image.nodata is not None:
+            geotiff[meta.GDAL_NODATA_TAG] = (2, "0")  # what such pixels are stored as
+    return replace(image.metadata, geotiff=geotiff)
 
 
 def _exif_ifds(metadata: Metadata) -> dict[int, Any]:
@@ -208,7 +256,7 @@ def _tags(metadata: Metadata, ifds: tuple[int, ...]) -> dict[str, Any]:
         "extratags": extra,
         "software": str(exif.get(305, "") or f"thermend {__version__}").encode(),
     }
-    if description := str(exif.get(270, "")).strip("\x00"):
+    if (description := str(exif.get(270, "")).strip("\x00")) and not _LAYOUT.match(description):
         tags["description"] = description.encode()
     if re.fullmatch(r"\d{4}:\d\d:\d\d \d\d:\d\d:\d\d", time := str(exif.get(306, "")).strip("\x00 ")):
         tags["datetime"] = time

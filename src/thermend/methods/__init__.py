@@ -41,6 +41,8 @@ def find(name: str) -> MethodDescription:
     ------
     UsageError : there is none; the message names the nearest
     """
+    if not isinstance(name, str):
+        raise UsageError(f"a method is named by text, not by {name!r}")
     for entry in CATALOGUE:
         if name in (entry.full_name, entry.name):
             return entry

@@ -59,6 +59,8 @@ def load(
         raise UsageError(f"{description.full_name} has no weights; --weights is for networks")
     if engine not in ("auto", "openvino", "onnxruntime", "torch"):
         raise UsageError(f"engine {engine!r}: expected one of auto, openvino, onnxruntime, torch")
+    if device not in ("auto", "cpu"):
+        raise UsageError(f"{description.full_name} runs on the cpu; --device {device} is for networks")
     return Restorer(description, None if description.kind == "chain" else description.load())
 
 

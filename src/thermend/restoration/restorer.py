@@ -15,7 +15,7 @@ from thermend.diagnosis import Diagnosis, diagnose_prepared
 from thermend.diagnosis.preparation import Prepared, prepare
 from thermend.errors import UsageError
 from thermend.image import MAX_PIXELS, Depth, Metadata, ThermalImage
-from thermend.io.metadata import PROVENANCE_KEY, scale_geotiff
+from thermend.io.metadata import PROVENANCE_KEY, scale_exif, scale_geotiff
 from thermend.methods.classical.deblur import within_measured
 from thermend.methods.classical.resample import lanczos, limit_overshoot
 from thermend.methods.description import MethodDescription
@@ -155,6 +155,7 @@ class Restorer:
             mended[nodata] = np.nan
         metadata = replace(
             image.metadata,
+            exif=scale_exif(image.metadata.exif, scale),
             geotiff=scale_geotiff(image.metadata.geotiff, scale),
             provenance=self._provenance(image.metadata, mode, scale, steps),
         )
