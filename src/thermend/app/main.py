@@ -141,6 +141,80 @@ def methods(as_json: JsonOption = False) -> None:
     raise typer.Exit(command.run(as_json, typer.echo))
 
 
+@app.command()
+def degrade(
+    inputs: Inputs,
+    out: Annotated[str, typer.Option("-o", "--out", metavar="OUT", help="Folder for the degraded images.")],
+    preset: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="NAME", help="The papers' test conditions: hm-tir-hard, deal-stripe-heavy, hidra-mild, ..."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="The same seed gives the same images.")] = 0,
+    layout: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="hm-tir", help="Write a tree in the layout of that data set, with all its conditions."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
+) -> None:
+    """Degrade clean thermal images as the papers do, to test methods on (needs the extra `train`)."""
+    from thermend.app import degrade as command
+
+    raise typer.Exit(command.run(inputs, out, preset, seed, layout, overwrite, typer.echo))
+
+
+@app.command()
+def evaluate(
+    method: Annotated[str, typer.Option(help="As `thermend methods` lists them.")],
+    clean: Annotated[Optional[str], typer.Option(metavar="DIR", help="The clean images.")] = None,  # noqa: UP045
+    degraded: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="DIR", help="Degraded images of the same names."),
+    ] = None,
+    preset: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="NAME", help="Degrade the clean images so."),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the preset.")] = 0,
+    dataset: Annotated[
+        Optional[tuple[str, str]],  # noqa: UP045
+        typer.Option(metavar="hm-tir DIR", help="A data set, or a tree of its layout."),
+    ] = None,
+    scale: Annotated[int, typer.Option(help="Reduce the degraded images by 2 or 4, and restore their size.")] = 1,
+    weights: Annotated[Optional[str], typer.Option(metavar="FILE", help="A network's weights.")] = None,  # noqa: UP045
+    engine: Annotated[str, typer.Option(help="What computes a network.")] = "auto",
+    device: Annotated[str, typer.Option(help="Where.")] = "auto",
+    fuse: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="reco", help="Fuse results with visible images, and measure those."),
+    ] = None,
+    fuse_weights: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="FILE", help="The fusion network's parameters."),
+    ] = None,
+    visible: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="DIR", help="Visible images of the same names."),
+    ] = None,
+    measure: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(metavar="NAME", help="Also niqe, musiq, maniqa, nima, lpips or dists (needs pyiqa)."),
+    ] = None,
+    json_file: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--json", metavar="FILE", help="Write everything there, for programs."),
+    ] = None,
+) -> None:
+    """Measure a method: how near its results come to the clean images."""
+    from thermend.app import evaluate as command
+
+    job = command.Job(
+        method, weights, engine, device, preset, seed, scale, fuse_weights, tuple(measure or ())
+    )  # fmt: skip
+    raise typer.Exit(command.run(job, clean, degraded, dataset, fuse, visible, json_file, typer.echo))
+
+
 def run() -> None:
     """Entry point; every expected error becomes one line and an exit code."""
     signal.signal(signal.SIGTERM, console.stop)

@@ -1,0 +1,229 @@
+"""`thermend evaluate`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from thermend.app import batch, console
+from thermend.errors import InputError, ThermendError, UsageError
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is asked for; the fields are the command's options."""
+
+    method: str
+    weights: str | None = None
+    engine: str = "auto"
+    device: str = "auto"
+    preset: str | None = None
+    seed: int = 0
+    scale: int = 1
+    fuse_weights: str | None = None
+    learned: tuple[str, ...] = ()
+
+
+_state: dict[str, Any] = {}
+
+
+def _setup(job: Job) -> None:
+    from thermend.restoration import load
+
+    console.quieten_libraries()
+    _state["restorer"] = load(job.method, job.weights, job.engine, job.device)
+    _state["degrade"] = _state["fuse"] = None
+    _state["job"] = job
+    if job.preset is not None:
+        from thermend import degradations
+
+        preset, seed = job.preset, job.seed
+        degradations.preset(preset)
+        _state["degrade"] = lambda pixels, name: degradations.degrade(pixels, preset, seed, name)
+    if job.fuse_weights is not None:
+        from thermend.evaluation.reco import fuse, load_reco
+
+        network = load_reco(job.fuse_weights)
+        _state["fuse"] = lambda infrared, visible: fuse(network, infrared, visible)
+    if job.preset is not None or job.fuse_weights is not None:
+        import torch
+
+        torch.set_num_threads(1 if _state.get("shared") else torch.get_num_threads())
+
+
+def _setup_worker(job: Job) -> None:
+    _state["shared"] = True
+    _setup(job)
+
+
+def _work(sample: Any) -> Any:
+    from thermend.evaluation.measures import measure
+
+    job: Job = _state["job"]
+    restorer = _state["restorer"]
+    try:
+        return measure(
+            sample,
+            lambda image, scale: restorer.restore(image, "auto", scale),
+            _state["degrade"],
+            job.scale,
+            _state["fuse"],
+            job.learned,
+        )
+    except UsageError as error:
+        return f"{sample.clean}: {error}"
+    except ThermendError as error:
+        return str(error)
+    except Exception as error:  # a fault of ours, or sizes that do not fit; the other images are measured all the same
+        return f"{sample.clean}: could not be measured ({type(error).__name__}: {error})"
+
+
+def run(
+    job: Job,
+    clean: str | None,
+    degraded: str | None,
+    dataset: tuple[str, str] | None,
+    fuse: str | None,
+    visible: str | None,
+    json_file: str | None,
+    say: Callable[[str], None] = print,
+) -> int:
+    """Carry out the command; returns its exit code.
+
+    Raises
+    ------
+    UsageError : nothing could be started
+    """
+    from thermend.evaluation import images
+    from thermend.methods import find
+
+    _check(job, clean, degraded, dataset, fuse, visible)
+    find(job.method)
+    conditions: dict[str, list[images.Sample]]
+    if dataset is not None:
+        conditions = images.hm_tir(Path(dataset[1]))
+    else:
+        places = (Path(p) if p is not None else None for p in (degraded, visible))
+        conditions = {"": images.samples(Path(clean or ""), *places)}
+    _setup(job)  # wrong names, weights and engines are found before the first image
+    reports, failed = {}, 0
+    for name, samples in conditions.items():
+        facts = _facts(job, degraded if dataset is None else None, name or None)
+        reports[name], failures = _measure(job, samples, facts, name or job.preset or "evaluating")
+        failed += failures
+    report = reports[""] if dataset is None else _of_dataset(dataset, reports)
+    if json_file is not None:
+        _write_json(Path(json_file), report)
+    measured = sum(r["images"] for r in reports.values())
+    if measured:
+        _tables(job, reports)
+    return console.exit_code(measured, failed)
+
+
+def _check(
+    job: Job,
+    clean: str | None,
+    degraded: str | None,
+    dataset: tuple[str, str] | None,
+    fuse: str | None,
+    visible: str | None,
+) -> None:
+    if dataset is not None:
+        if dataset[0] != "hm-tir":
+            raise UsageError(f"--dataset {dataset[0]}: expected hm-tir")
+        if clean or degraded or job.preset or visible:
+            raise UsageError("--dataset brings its own images; leave --clean, --degraded, --preset and --visible out")
+    elif clean is None:
+        raise UsageError("--clean DIR is missing (or --dataset hm-tir DIR)")
+    elif (degraded is None) == (job.preset is None):
+        raise UsageError("one of --degraded DIR and --preset NAME says what the method gets")
+    if job.scale not in (1, 2, 4):
+        raise UsageError(f"--scale {job.scale}: expected 1, 2 or 4")
+    if fuse not in (None, "reco"):
+        raise UsageError(f"--fuse {fuse}: expected reco")
+    if len({fuse is None, job.fuse_weights is None, visible is None}) != 1:
+        raise UsageError("--fuse reco, --fuse-weights FILE and --visible DIR belong together")
+
+
+def _facts(job: Job, degraded: str | None, condition: str | None) -> dict[str, Any]:
+    from thermend.methods import find
+
+    description = find(job.method)
+    source: dict[str, Any] = {"preset": job.preset} if job.preset is not None else {"degraded": degraded or condition}
+    engine = getattr(getattr(_state["restorer"].function, "engine", None), "name", None)
+    device = getattr(getattr(_state["restorer"].function, "engine", None), "device", "cpu")
+    return {
+        "method": description.full_name,
+        **source,
+        "seed": job.seed if job.preset is not None else None,
+        "scale": job.scale,
+        "engine": engine,
+        "device": device,
+    }
+
+
+def _measure(job: Job, samples: Sequence[Any], facts: dict[str, Any], title: str) -> tuple[dict[str, Any], int]:
+    from thermend.evaluation.measures import Measured, summary
+    from thermend.methods import find
+
+    together = find(job.method).kind == "network" or len(samples) <= 2
+    workers = 1 if together else min(batch.cores(), len(samples))
+    measured: list[Measured] = []
+    failed = 0
+    running = batch.run(samples, _work, _setup if together else _setup_worker, (job,), workers)
+    with closing(running), console.progress(len(samples), title) as advance:
+        for sample, outcome in running:
+            advance()
+            if isinstance(outcome, Measured):
+                measured.append(outcome)
+                continue
+            failed += 1
+            console.complain(
+                outcome if isinstance(outcome, str) else f"{sample.clean}: ended the process that worked on it"
+            )
+    return summary(measured, **facts), failed
+
+
+def _of_dataset(dataset: tuple[str, str], reports: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """One report over all conditions: the paper's table."""
+    first = next(iter(reports.values()))
+    facts = {key: first[key] for key in ("method", "seed", "scale", "engine", "device")}
+    return {**facts, "dataset": dataset[0], "degraded": dataset[1], "conditions": reports}
+
+
+def _write_json(path: Path, report: dict[str, Any]) -> None:
+    """Replaced as a whole: a report is a program's file, and made anew by every run."""
+    from thermend.io.atomic import whole_file
+
+    if path.is_dir():
+        raise InputError(path, "is a folder; name a file for the JSON")
+    with whole_file(path, overwrite=True) as temporary:
+        temporary.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def _tables(job: Job, reports: dict[str, dict[str, Any]]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    for condition, report in reports.items():
+        if not report["images"]:
+            continue
+        what = condition or report.get("preset") or report.get("degraded")
+        table = Table(
+            box=box.SIMPLE_HEAD,
+            title=f"{report['method']} on {what}",
+            caption=f"{report['images']} images, {report['seconds_per_image']:.3f} s an image",
+        )
+        for column in ("measure", "input", "result"):
+            table.add_column(column, justify="left" if column == "measure" else "right")
+        for name, value in report["metrics"].items():
+            table.add_row(name, *(_number(v) for v in (report["input_metrics"][name], value)))
+        console.show(table)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}" if abs(value) < 1 else f"{value:.2f}"

@@ -1,0 +1,61 @@
+"""Degradations: what spoils a thermal image, on batches (B, 1, H, W) in [0, 1], seeded, with gradients.
+
+| module | cause |
+| --- | --- |
+| `contrast` | lost contrast and brightness |
+| `resolution` | too few pixels |
+| `blur` | optics, smoothing |
+| `nonuniformity` | shading by lens and housing |
+| `stripes` | columns and rows with their own gain and offset |
+| `noise` | detector, photons, fixed pattern, dead pixels |
+| `quantisation` | few grey levels, JPEG |
+| `cascade`, `presets` | several in a camera's order; the papers' test conditions |
+
+Levels are grey levels of 255, lengths pixels. Needs the extra `train`.
+"""
+
+from __future__ import annotations
+
+from thermend.errors import MissingDependencyError
+
+try:
+    import torch as _torch  # noqa: F401
+except ImportError as error:
+    raise MissingDependencyError("degradations need torch: pip install 'thermend[train]'") from error
+
+from thermend.degradations.blur import anisotropic_blur, gaussian_blur, smoothing
+from thermend.degradations.cascade import DEGRADATIONS, Cascade, OneOf, Step, Uniform
+from thermend.degradations.contrast import contrast, darkening, haze
+from thermend.degradations.noise import dead_pixels, fixed_pattern_noise, gaussian_noise, shot_noise
+from thermend.degradations.nonuniformity import nonuniformity
+from thermend.degradations.presets import PRESETS, degrade, generator_for, preset
+from thermend.degradations.quantisation import jpeg, posterisation
+from thermend.degradations.resolution import low_resolution
+from thermend.degradations.stripes import stripes
+
+__all__ = [
+    "DEGRADATIONS",
+    "PRESETS",
+    "Cascade",
+    "OneOf",
+    "Step",
+    "Uniform",
+    "anisotropic_blur",
+    "contrast",
+    "darkening",
+    "dead_pixels",
+    "degrade",
+    "fixed_pattern_noise",
+    "gaussian_blur",
+    "gaussian_noise",
+    "generator_for",
+    "haze",
+    "jpeg",
+    "low_resolution",
+    "nonuniformity",
+    "posterisation",
+    "preset",
+    "shot_noise",
+    "smoothing",
+    "stripes",
+]

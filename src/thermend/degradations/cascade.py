@@ -1,0 +1,142 @@
+"""Cascades: degradations in the order in which a camera applies them, with what is drawn for each image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from thermend.degradations.blur import anisotropic_blur, gaussian_blur, smoothing
+from thermend.degradations.contrast import contrast, darkening, haze
+from thermend.degradations.noise import dead_pixels, fixed_pattern_noise, gaussian_noise, shot_noise
+from thermend.degradations.nonuniformity import nonuniformity
+from thermend.degradations.quantisation import jpeg, posterisation
+from thermend.degradations.resolution import low_resolution
+from thermend.degradations.severity import rounded
+from thermend.degradations.stripes import stripes
+
+DEGRADATIONS: dict[str, Callable[..., torch.Tensor]] = {
+    "contrast": contrast,
+    "darkening": darkening,
+    "haze": haze,
+    "low-resolution": low_resolution,
+    "blur": gaussian_blur,
+    "anisotropic-blur": anisotropic_blur,
+    "smoothing": smoothing,
+    "nonuniformity": nonuniformity,
+    "stripes": stripes,
+    "fixed-pattern-noise": fixed_pattern_noise,
+    "shot-noise": shot_noise,
+    "gaussian-noise": gaussian_noise,
+    "dead-pixels": dead_pixels,
+    "posterisation": posterisation,
+    "jpeg": jpeg,
+}
+"""By name, in the order of a camera."""
+
+_RANDOM = {"stripes", "fixed-pattern-noise", "shot-noise", "gaussian-noise", "dead-pixels"}
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """A number from [low, high), drawn for each image."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """One of several values with equal chances, drawn for each image."""
+
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One degradation of a cascade.
+
+    Attributes
+    ----------
+    name : of the degradation, as in :data:`DEGRADATIONS`
+    severity : its parameters: fixed values, or what to draw them from
+    rounds : clip and round to 8 bits afterwards, as a camera that stores does
+    """
+
+    name: str
+    severity: Mapping[str, Any] = field(default_factory=dict)
+    rounds: bool = False
+
+    def __call__(self, image: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Degrade (B, 1, H, W); severities are drawn for each image."""
+        drawn = [self._draw(generator) for _ in range(len(image))]
+        words = [{k: v for k, v in d.items() if not isinstance(v, float)} for d in drawn]
+        function = DEGRADATIONS[self.name]
+        extra = {"generator": generator} if self.name in _RANDOM else {}
+        if all(w == words[0] for w in words):
+            numbers = {
+                k: torch.tensor([d[k] for d in drawn], dtype=torch.float64)
+                for k, v in drawn[0].items()
+                if isinstance(v, float)
+            }
+            result = function(image, **numbers, **words[0], **extra)
+        else:
+            result = torch.cat([function(image[i : i + 1], **d, **extra) for i, d in enumerate(drawn)])
+        return rounded(result) if self.rounds else result
+
+    def _draw(self, generator: torch.Generator) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for key, source in self.severity.items():
+            if isinstance(source, Uniform):
+                share = torch.rand((), generator=generator, dtype=torch.float64).item()
+                values[key] = source.low + (source.high - source.low) * share
+            elif isinstance(source, OneOf):
+                index = int(torch.randint(len(source.values), (), generator=generator))
+                values[key] = source.values[index]
+            else:
+                values[key] = source
+        return values
+
+
+@dataclass(frozen=True)
+class Cascade:
+    """Degradations one after another.
+
+    Attributes
+    ----------
+    steps : in the order in which they are applied; those of one group stand or fall together with its gate
+    groups : how many steps each group has; empty: every step is a group of its own
+    """
+
+    steps: tuple[Step, ...]
+    groups: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.groups and sum(self.groups) != len(self.steps):
+            raise ValueError(f"groups of {self.groups} steps: expected {len(self.steps)} in all")
+
+    def __call__(self, image: torch.Tensor, generator: torch.Generator, gate: float = 1.0) -> torch.Tensor:
+        """Degrade (B, 1, H, W) in [0, 1]; the result is clipped to [0, 1] and rounded to 8 bits.
+
+        Parameters
+        ----------
+        generator : on the CPU; the same state gives the same images
+        gate : chance of each group to be applied to an image
+        """
+        return rounded([image, *self.stages(image, generator, gate)][-1])
+
+    def stages(self, image: torch.Tensor, generator: torch.Generator, gate: float = 1.0) -> Iterator[torch.Tensor]:
+        """The batch after each group, as for :meth:`__call__` but as the steps leave it."""
+        first = 0
+        for count in self.groups or (1,) * len(self.steps):
+            degraded = image
+            for step in self.steps[first : first + count]:
+                degraded = step(degraded, generator)
+            first += count
+            if gate < 1:
+                passes = torch.rand((len(image), 1, 1, 1), generator=generator, dtype=torch.float64) < gate
+                degraded = torch.where(passes.to(image.device), degraded, image)
+            image = degraded
+            yield image

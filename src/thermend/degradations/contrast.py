@@ -1,0 +1,35 @@
+"""Contrast and brightness that the camera loses."""
+
+from __future__ import annotations
+
+import torch
+
+from thermend.degradations.severity import Severity, per_sample
+
+
+def contrast(image: torch.Tensor, factor: Severity = 0.5) -> torch.Tensor:
+    """m + factor (I − m), m the mean of each image.
+
+    Parameters
+    ----------
+    image : (B, 1, H, W) in [0, 1]
+    factor : 0 leaves the mean, 1 the image
+    """
+    mean = image.mean((2, 3), keepdim=True)
+    return mean + per_sample(factor, image) * (image - mean)
+
+
+def darkening(image: torch.Tensor, share: Severity = 0.1) -> torch.Tensor:
+    """I (1 − share)."""
+    return image * (1 - per_sample(share, image))
+
+
+def haze(image: torch.Tensor, change: Severity = -0.5, lift: Severity = 0.3) -> torch.Tensor:
+    """I (1 + change) + lift: the contrast degradation of HM-TIR (PPFN), brighter and flatter.
+
+    Parameters
+    ----------
+    change : −1 to 0
+    lift : share of the full range
+    """
+    return image * (1 + per_sample(change, image)) + per_sample(lift, image)

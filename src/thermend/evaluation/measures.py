@@ -1,0 +1,152 @@
+"""What is measured of a result, and of the input beside it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thermend import metrics
+from thermend.evaluation import images
+from thermend.image import ThermalImage
+from thermend.metrics.fidelity import grey_levels
+
+Grey = NDArray[np.uint8]
+Values = dict[str, float | None]
+
+IDENTICAL_PSNR = 100.0
+"""dB, stands for infinity, which has no place in JSON and no mean."""
+
+AGAINST_CLEAN: dict[str, Callable[[Grey, Grey], float | None]] = {
+    "psnr": lambda image, clean: min(metrics.psnr(image, clean), IDENTICAL_PSNR),
+    "ssim": metrics.ssim,
+    "mse": metrics.mse,
+}
+OF_ONE: dict[str, Callable[[Grey], float]] = {
+    "ag": metrics.average_gradient,
+    "ie": metrics.entropy,
+    "eme": metrics.eme,
+    "sf": metrics.spatial_frequency,
+    "sd": metrics.standard_deviation,
+    "noise": metrics.noise,
+    "roughness": metrics.roughness,
+    "stripe_energy": metrics.stripe_energy,
+}
+OF_FUSED: dict[str, Callable[[Grey, Grey, Grey], float]] = {
+    "fused_en": lambda f, i, v: metrics.entropy(f),
+    "fused_sd": lambda f, i, v: metrics.standard_deviation(f),
+    "fused_sd_uint8": lambda f, i, v: metrics.standard_deviation_uint8(f),
+    "fused_sf": lambda f, i, v: metrics.spatial_frequency(f),
+    "fused_ag": lambda f, i, v: metrics.average_gradient_fusion(f),
+    "fused_mi": metrics.mutual_information,
+    "fused_scd": metrics.sum_of_correlated_differences,
+    "fused_vif": metrics.visual_information_fidelity,
+    "fused_qabf": metrics.edge_preservation,
+    "fused_cc": metrics.correlation,
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One image: measures of the result and of the input, and the seconds that the method took."""
+
+    name: str
+    metrics: Values
+    input_metrics: Values
+    seconds: float
+
+
+def measure(
+    sample: images.Sample,
+    restore: Callable[[ThermalImage, int], ThermalImage],
+    degrade: Callable[[Grey, str], Grey] | None = None,
+    scale: int = 1,
+    fuse: Callable[[Grey, Grey], Grey] | None = None,
+    learned: Sequence[str] = (),
+) -> Measured:
+    """Degrade, restore and compare one image.
+
+    Parameters
+    ----------
+    restore : from an 8-bit image and the scale to the result
+    degrade : from the clean pixels and the file's name to degraded ones, where the sample has no degraded file
+    scale : the degraded image is reduced by this before (unless its file is that small), and restored to the clean size
+    fuse : of infrared and visible pixels, where the sample has a visible image; I of the fusion measures is the clean one
+    learned : names of measures by pyiqa
+    """
+    clean = images.grey(sample.clean)
+    if sample.degraded is not None:
+        degraded = images.grey(sample.degraded)
+    else:
+        degraded = clean if degrade is None else degrade(clean, sample.clean.name)
+    if scale > 1 and degraded.shape == clean.shape:
+        degraded = _resized(degraded, [round(side / scale) for side in clean.shape])
+    before = time.perf_counter()
+    result = restore(ThermalImage.from_array(degraded), scale)
+    seconds = time.perf_counter() - before
+    restored = grey_levels(result.pixels if result.unit == "display" else images.as_grey(result))
+    shown = degraded if degraded.shape == clean.shape else _resized(degraded, clean.shape)
+    if restored.shape != clean.shape:
+        restored = _resized(restored, clean.shape)
+    visible = None if sample.visible is None else images.visible_grey(sample.visible)
+    return Measured(
+        sample.name,
+        _values(restored, clean, shown, visible, fuse, learned),
+        _values(shown, clean, shown, visible, fuse, learned),
+        seconds,
+    )
+
+
+def _values(
+    image: Grey,
+    clean: Grey,
+    before: Grey,
+    visible: Grey | None,
+    fuse: Callable[[Grey, Grey], Grey] | None,
+    learned: Sequence[str],
+) -> Values:
+    values: Values = {name: function(image, clean) for name, function in AGAINST_CLEAN.items()}
+    values |= {name: function(image) for name, function in OF_ONE.items()}
+    enhancement = metrics.contrast_enhancement_index(image, before)
+    values["cei"] = enhancement if math.isfinite(enhancement) else None
+    for name in learned:
+        values[name] = metrics.learned(name, image, clean)
+    if fuse is not None and visible is not None:
+        fused = fuse(image, visible)
+        values |= {name: function(fused, clean, visible) for name, function in OF_FUSED.items()}
+    return values
+
+
+def _resized(image: Grey, shape: Sequence[int]) -> Grey:
+    """Bicubic, without aliasing, to (height, width)."""
+    from PIL import Image
+
+    small = Image.fromarray(image).resize((shape[1], shape[0]), Image.Resampling.BICUBIC)
+    return np.asarray(small)
+
+
+def mean(values: Sequence[Mapping[str, float | None]]) -> Values:
+    """The mean of each measure over the images that have it."""
+    means: Values = {}
+    for name in values[0] if values else ():
+        present = [v for each in values if (v := each[name]) is not None]
+        means[name] = float(np.mean(present)) if present else None
+    return means
+
+
+def summary(measured: Sequence[Measured], **facts: Any) -> dict[str, Any]:
+    """What `thermend evaluate --json` writes."""
+    ordered = sorted(measured, key=lambda m: m.name)
+    return {
+        **facts,
+        "images": len(ordered),
+        "metrics": mean([m.metrics for m in ordered]),
+        "input_metrics": mean([m.input_metrics for m in ordered]),
+        "per_image": {m.name: {**m.metrics, "input_metrics": m.input_metrics, "seconds": m.seconds} for m in ordered},
+        "seconds_per_image": float(np.mean([m.seconds for m in ordered])) if ordered else None,
+    }

@@ -1,0 +1,59 @@
+"""Measures, as pure functions on (H, W) arrays in grey levels of 255.
+
+| module | what |
+| --- | --- |
+| `fidelity` | against the clean image: PSNR, SSIM, MSE |
+| `no_reference` | contrast and detail of one image: AG, IE, EME, SF, SD, CEI |
+| `nonuniformity` | noise, roughness, residual stripe energy |
+| `fusion` | of a fused image: MI, SCD, VIF, Qabf, CC |
+| `learned` | NIQE, LPIPS, DISTS, FID, MUSIQ, MANIQA, NIMA, by pyiqa |
+"""
+
+from __future__ import annotations
+
+from thermend.metrics.fidelity import mse, psnr, ssim
+from thermend.metrics.fusion import (
+    correlation,
+    edge_preservation,
+    mutual_information,
+    sum_of_correlated_differences,
+    visual_information_fidelity,
+)
+from thermend.metrics.learned import fid, learned
+from thermend.metrics.no_reference import (
+    average_gradient,
+    average_gradient_fusion,
+    contrast_enhancement_index,
+    eme,
+    entropy,
+    local_contrast,
+    spatial_frequency,
+    standard_deviation,
+    standard_deviation_uint8,
+)
+from thermend.metrics.nonuniformity import noise, roughness, stripe_energy
+
+__all__ = [
+    "average_gradient",
+    "average_gradient_fusion",
+    "contrast_enhancement_index",
+    "correlation",
+    "edge_preservation",
+    "eme",
+    "entropy",
+    "fid",
+    "learned",
+    "local_contrast",
+    "mse",
+    "mutual_information",
+    "noise",
+    "psnr",
+    "roughness",
+    "spatial_frequency",
+    "ssim",
+    "standard_deviation",
+    "standard_deviation_uint8",
+    "stripe_energy",
+    "sum_of_correlated_differences",
+    "visual_information_fidelity",
+]

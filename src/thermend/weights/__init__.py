@@ -1,0 +1,6 @@
+"""The shipped weights, each with its model card, and the reading of weights from anywhere: never by unpickling objects.
+
+| module | what |
+| --- | --- |
+| `checkpoints` | tensors of a `.safetensors`, `.pt` or `.pth` file |
+"""

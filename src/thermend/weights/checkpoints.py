@@ -1,0 +1,58 @@
+"""Tensors out of checkpoint files, as data: nothing in a file is ever executed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from thermend.errors import InputError, MissingDependencyError
+
+
+def read_tensors(path: str | os.PathLike[str], *, under: tuple[str, ...] = ("state_dict",)) -> dict[str, Any]:
+    """The tensors of a checkpoint by their names.
+
+    Parameters
+    ----------
+    path : `.safetensors`, or what torch saves, which is read with ``weights_only=True`` and never otherwise
+    under : keys beneath which a checkpoint may keep its tensors; the first that is there is entered
+
+    Returns
+    -------
+    names to tensors on the CPU; ``module.``, which data-parallel training puts before every name, is taken off
+
+    Raises
+    ------
+    InputError : no such file, not a checkpoint, or one that holds more than tensors
+    MissingDependencyError : torch or safetensors is not installed
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(path, "no such file")
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingDependencyError(f"{path.suffix} weights need torch: pip install 'thermend[train]'") from error
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            content: Any = load_file(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except ImportError as error:
+        raise MissingDependencyError(".safetensors weights need safetensors: pip install 'thermend[train]'") from error
+    except Exception as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if "weights_only" in str(error) or "Unsupported" in first or "WeightsUnpickler" in str(error):
+            first = "holds objects other than tensors, which are never unpacked"
+        raise InputError(path, f"is no checkpoint that can be read safely ({first})") from error
+    for key in under:
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+            break
+    if not isinstance(content, dict) or not content or not all(isinstance(v, torch.Tensor) for v in content.values()):
+        raise InputError(path, "holds no named tensors")
+    names = list(content)
+    prefix = "module." if all(name.startswith("module.") for name in names) else ""
+    return {name[len(prefix) :]: tensor for name, tensor in content.items()}
