@@ -13,6 +13,7 @@ from thermend.image import ThermalImage
 
 Direction = Literal["columns", "rows", "none"]
 
+_MOST_REDUCTION = 8  # px
 _LEAST_STRIPES = 0.25  # grey levels; weaker ones are not told from the scene
 SURE_SHARE = 0.22
 """Share of the side-to-side variation that a surface must explain to be taken for the camera's with certainty: more than
@@ -38,7 +39,9 @@ class Diagnosis:
     nonuniformity_share : the share of the side-to-side variation that it explains; `SURE_SHARE` and more is certain
     dead_pixels : number of single pixels that differ from all around them
     dead_columns : number of columns (or rows) that are stuck
-    contrast : share of the range in use, 0 to 1; None where the range is not known
+    contrast : share of the range in use between the 1st and 99th percentile of the scene (without its noise and stripes),
+        0 to 1; None where the range is not known
+    black_level : where that 1st percentile lies, share of the range; None where the range is not known
     noise_kelvin, stripe_kelvin, nonuniformity_kelvin : the same in kelvin
     """
 
@@ -52,6 +55,7 @@ class Diagnosis:
     dead_pixels: int
     dead_columns: int
     contrast: float | None
+    black_level: float | None = None
     noise_kelvin: float | None = None
     stripe_kelvin: float | None = None
     nonuniformity_kelvin: float | None = None
@@ -93,6 +97,7 @@ def diagnose_prepared(prepared: Prepared, image: ThermalImage) -> Diagnosis:
     dead_pixels = prepared.defects
     if not prepared.stretched:
         dead_pixels = _count_in_bands(pixels, lambda band: int(find_dead_pixels(band, noise).sum()))
+    contrast, black_level = _used_range(prepared, image, noise, direction)
     grey = {"noise": 255 * noise, "stripe": 255 * stripes, "nonuniformity": 255 * nonuniformity}
     kelvin = {f"{k}_kelvin": v * normalisation.grey_level for k, v in grey.items()} if image.unit == "celsius" else {}
     return Diagnosis(
@@ -105,7 +110,8 @@ def diagnose_prepared(prepared: Prepared, image: ThermalImage) -> Diagnosis:
         nonuniformity_share=share,
         dead_pixels=dead_pixels,
         dead_columns=dead_columns,
-        contrast=_contrast(image),
+        contrast=contrast,
+        black_level=black_level,
         **kelvin,
     )
 
@@ -130,12 +136,30 @@ def _stripes(pixels: np.ndarray[Any, Any], noise: float) -> tuple[Direction, flo
     return best, found[best], weaker if 255 * weaker >= _LEAST_STRIPES else 0.0
 
 
-def _contrast(image: ThermalImage) -> float | None:
+def _used_range(
+    prepared: Prepared, image: ThermalImage, noise: float, direction: Direction
+) -> tuple[float | None, float | None]:
+    """The share of the file's range that the scene uses, and where it begins."""
+    import cv2
+
+    from thermend.methods.classical.column_median import column_offsets
+
     if image.valid_range is None:
-        return None
-    values = image.pixels if image.valid.all() else image.pixels[image.valid]
-    low, high = np.percentile(values, (0.5, 99.5))
-    return float((high - low) / (image.valid_range[1] - image.valid_range[0]))
+        return None, None
+    pixels = prepared.pixels
+    if direction == "columns":
+        pixels = pixels - column_offsets(pixels).astype(np.float32)
+    elif direction == "rows":
+        pixels = pixels - column_offsets(pixels.T).astype(np.float32)[:, None]
+    height, width = pixels.shape
+    # Means over squares that leave a grey level of noise or so: of single pixels the extremes would be noise.
+    side = min(int(np.ceil(255 * noise)), _MOST_REDUCTION, height, width) or 1
+    if side > 1:
+        pixels = cv2.resize(pixels, (max(1, width // side), max(1, height // side)), interpolation=cv2.INTER_AREA)
+    normalisation = prepared.normalisation
+    first, last = (float(p) / normalisation.gain + normalisation.offset for p in np.percentile(pixels, (1, 99)))
+    low, high = image.valid_range
+    return (last - first) / (high - low), (first - low) / (high - low)
 
 
 def _overview(pixels: np.ndarray[Any, Any], side: int = 1024) -> np.ndarray[Any, Any]:

@@ -23,8 +23,10 @@ LEAST_BLUR = 1.8
 """Pixels; all but one of 317 undamaged images have less."""
 MOST_NOISE_FOR_DEBLURRING = 12.0
 """Grey levels; stronger noise leaves nothing to sharpen."""
-LEAST_CONTRAST = 0.3
-"""Share of the range; undamaged images use 0.45 and more."""
+LEAST_CONTRAST = 0.18
+"""Share of the range; undamaged images use 0.19 and more."""
+HIGHEST_BLACK = 0.41
+"""Share of the range; the darkest hundredth of an undamaged image lies below 0.39."""
 SCENE_LEVELS = (14 / 255, 223 / 255)
 """Where the 1st and the 99th percentile of an undamaged image lie on average."""
 
@@ -79,9 +81,17 @@ def plan(diagnosis: Diagnosis, mode: str) -> list[Step]:
     if diagnosis.blur_sigma > LEAST_BLUR and diagnosis.noise_sigma < MOST_NOISE_FOR_DEBLURRING:
         facts = {"sigma": round(diagnosis.blur_sigma, 3)}
         steps.append(Step("classical.wiener", facts, _deblurrer(diagnosis.blur_sigma, noise, mode)))
-    if mode == "display" and diagnosis.contrast is not None and 0.01 < diagnosis.contrast < LEAST_CONTRAST:
-        steps.append(Step("classical.stretch", {"contrast": round(diagnosis.contrast, 3)}, _stretch))
+    if mode == "display" and _is_flat(diagnosis):
+        steps.append(Step("classical.stretch", {"contrast": round(diagnosis.contrast or 0.0, 3)}, _stretch))
     return steps
+
+
+def _is_flat(diagnosis: Diagnosis) -> bool:
+    """Whether contrast is far outside what undamaged pictures have: too little of the range, or nothing near black."""
+    contrast, black = diagnosis.contrast, diagnosis.black_level
+    if contrast is None or black is None or contrast < 0.01:
+        return False
+    return contrast < LEAST_CONTRAST or black > HIGHEST_BLACK
 
 
 def reference_steps(diagnosis: Diagnosis) -> list[Step]:

@@ -72,7 +72,8 @@ class Restorer:
         if self.function is None or self.method.kind == "destriper" or mode == "radiometric":
             diagnosis = diagnose_prepared(prepared, image)
             if prepared.stretched:
-                diagnosis = replace(diagnosis, dead_pixels=0)  # they are replaced already
+                # They are replaced already; and the picture uses its range, whatever the file does.
+                diagnosis = replace(diagnosis, dead_pixels=0, contrast=None)
         evidence = None
         if mode == "radiometric":
             assert diagnosis is not None
