@@ -9,6 +9,12 @@ from __future__ import annotations
 import os
 
 
+def first_line(error: BaseException) -> str:
+    """What a library's error says, as far as it fits into one line of ours."""
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+
+
 class ThermendError(Exception):
     """Base of all errors that thermend raises on purpose."""
 

@@ -87,6 +87,8 @@ class ThermalImage:
         if pixels.ndim != 2 or pixels.size == 0:
             raise UsageError(f"a thermal image is a non-empty (height, width) array, not one of shape {pixels.shape}")
         pixels = pixels.astype(np.float32, copy=not _is_frozen(pixels))
+        if self.nodata is not None and self.nodata.shape != pixels.shape:
+            raise UsageError(f"a no-data mask of {self.nodata.shape} does not fit an image of {pixels.shape}")
         pixels.flags.writeable = False
         object.__setattr__(self, "pixels", pixels)
 
@@ -108,6 +110,11 @@ class ThermalImage:
         """Height and width in pixels."""
         return self.pixels.shape[0], self.pixels.shape[1]
 
+    @property
+    def is_picture(self) -> bool:
+        """Whether the numbers are grey levels of 255, which need no percentiles to be placed in a range."""
+        return self.unit == "display" or self.depth == "uint8"
+
     @cached_property
     def valid(self) -> NDArray[np.bool_]:
         """(H, W) bool, True where the pixel is a finite number."""
@@ -128,8 +135,11 @@ class ThermalImage:
         return self.extent[1] - self.extent[0]
 
     def with_pixels(self, pixels: ArrayLike, **changes: Any) -> ThermalImage:
-        """The same image with other pixels (and, by name, other attributes)."""
-        return replace(self, pixels=np.asarray(pixels, np.float32), **changes)
+        """The same image with other pixels (and, by name, other attributes); of another shape, it has no no-data mask."""
+        array = np.asarray(pixels, np.float32)
+        if self.nodata is not None and self.nodata.shape != array.shape:
+            changes.setdefault("nodata", None)
+        return replace(self, pixels=array, **changes)
 
     def save(
         self,

@@ -29,7 +29,7 @@ class Normalisation:
     @classmethod
     def of(cls, image: ThermalImage) -> Normalisation:
         """The normalisation of one image."""
-        if image.unit == "display" or image.depth == "uint8":
+        if image.is_picture:
             return cls(0.0, 1 / 255)
         low, high = image.extent
         if high - low <= 1e-6 * max(1.0, abs(high)):
@@ -51,7 +51,7 @@ class Normalisation:
 
     def low_and_high(self, image: ThermalImage) -> tuple[float, float]:
         """Where the 0.1th and the 99.9th percentile of the image lie, normalised."""
-        if image.unit == "display" or image.depth == "uint8":
+        if image.is_picture:
             low, high = ((value - self.offset) * self.gain for value in image.extent)
             return low, high
         return _LOW, _LOW + _SPAN

@@ -216,6 +216,56 @@ def test_a_named_file_keeps_its_name_beside_its_colours(folder, tmp_path):
         assert picture.mode == "RGB"
 
 
+def test_pictures_beside_a_result_are_kept_and_made_up_for(folder, tmp_path):
+    assert thermend("enhance", folder / "a.png", "-o", tmp_path / "out").returncode == 0
+    result = (tmp_path / "out/a.png").read_bytes()
+    assert thermend("enhance", folder / "a.png", "-o", tmp_path / "out", "--compare").returncode == 0
+    with Image.open(tmp_path / "out/a.compare.png") as picture:
+        assert '"method": "auto"' in picture.info["thermend"]
+    (tmp_path / "out/a.compare.png").write_bytes(b"mine")
+    (tmp_path / "out/a.png").unlink()
+    done = thermend("enhance", folder / "a.png", "-o", tmp_path / "out", "--compare", "--json")
+    assert json.loads(done.stdout)[0]["result"].endswith("a.png")
+    assert (tmp_path / "out/a.compare.png").read_bytes() == b"mine"
+    assert (tmp_path / "out/a.png").read_bytes() == result
+
+
+def test_a_comparison_never_meets_another_result(folder, tmp_path):
+    shutil.copy(folder / "a.png", folder / "a.compare.png")
+    done = thermend("enhance", folder, "-o", tmp_path / "out", "--compare")
+    assert done.returncode == 2
+    assert "apart" in done.stderr
+
+
+def test_names_too_long_are_named(tmp_path, folder):
+    for words in ((("n" * 300 + ".png"), "-o", tmp_path / "o"), (folder / "a.png", "-o", tmp_path / ("o" * 300))):
+        done = thermend("enhance", *words)
+        assert done.returncode == 2
+        assert "nnn" in done.stderr or "ooo" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process")
+@pytest.mark.parametrize("name", ["r.png", "r.jpg", "r.tif", "r.npy"])
+def test_a_full_disk_costs_one_line_and_leaves_nothing(tmp_path, rng, name):
+    import resource
+    import signal
+
+    Image.fromarray(rng.integers(0, 255, (400, 500)).astype(np.uint8)).save(tmp_path / "noisy.png")
+
+    def small_files() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    done = subprocess.run(
+        [COMMAND, "enhance", "noisy.png", "-o", f"out/{name}", "--method", "classical.unsharp"],
+        cwd=tmp_path, capture_output=True, text=True, preexec_fn=small_files,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert [line for line in done.stderr.splitlines() if name in line]
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_a_batch_that_is_ended_leaves_no_process_and_no_part(tmp_path, rng):
     import signal
@@ -230,7 +280,7 @@ def test_a_batch_that_is_ended_leaves_no_process_and_no_part(tmp_path, rng):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    while process.poll() is None and not list((tmp_path / "out").glob("*.png")):
+    while process.poll() is None and not list((tmp_path / "out").glob("[0-9]*.png")):
         time.sleep(0.01)
     family = process.children(recursive=True)
     process.send_signal(signal.SIGTERM)

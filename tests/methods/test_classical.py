@@ -161,8 +161,9 @@ def test_dct_denoising_shows_no_grid_of_its_patches(rng, step):
     result = dct_denoise.denoise_dct(
         np.full((128, 128), 0.5, np.float32) + rng.normal(0, 0.02, (128, 128)).astype(np.float32), 0.02, step=step
     )
-    phases = [result[i::8, j::8].std() for i in range(8) for j in range(8)]
-    assert max(phases) < 0.006
+    phases = np.array([result[i::8, j::8].std() for i in range(8) for j in range(8)])
+    assert phases.max() < 1.5 * np.median(phases)
+    assert phases.max() < 0.006
 
 
 def test_column_offsets_are_found_to_a_fraction_of_their_spread(scene, striped):
@@ -252,7 +253,7 @@ def test_upsampling_keeps_a_ramp_and_its_place(upsample, scale):
 
 def test_every_entry_of_the_catalogue_loads_and_has_a_mode():
     for entry in CATALOGUE:
-        assert callable(entry.load())
+        assert entry.loader is None or callable(entry.load())
         assert entry.modes
         assert find(entry.full_name) is entry
 
@@ -262,3 +263,16 @@ def test_an_unknown_method_is_refused_with_a_suggestion():
 
     with pytest.raises(UsageError, match=r"did you mean classical\.clahe"):
         find("clahee")
+
+
+@pytest.mark.parametrize("width", [1.0, 2.0])
+def test_a_cable_that_the_lens_drew_is_no_dead_column(rng, width):
+    from scipy.ndimage import gaussian_filter
+
+    fine = np.zeros((120, 160 * 4))
+    fine[:, 4 * 80 : 4 * 80 + int(4 * width)] = 0.5
+    lens = gaussian_filter(fine, (0, 4 * 0.7)).reshape(120, 160, 4).mean(2)
+    image = (0.3 + lens + rng.normal(0, 0.002, lens.shape)).astype(np.float32)
+    assert not dead_pixels.find_dead_columns(image).any()
+    image[:, 30] = 0.7
+    np.testing.assert_array_equal(np.flatnonzero(dead_pixels.find_dead_columns(image)), [30])

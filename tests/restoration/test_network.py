@@ -109,7 +109,7 @@ def test_a_network_of_fixed_size_runs_in_tiles_of_that_size(tmp_path, network, i
 def test_a_three_channel_network_gets_the_grey_image_three_times(tmp_path, network, image):
     three = NetworkFunction(open_onnx(_network(tmp_path / "3.onnx", channels=3), "onnxruntime"), multiple=1)
     one = NetworkFunction(open_onnx(network, "onnxruntime"), multiple=1)
-    assert three(image).shape == one(image).shape
+    np.testing.assert_allclose(three(image), one(image), atol=1e-5)
 
 
 def test_a_network_from_a_file_is_a_method_like_any_other(network, bird):
@@ -133,3 +133,37 @@ def test_what_cannot_be_run_is_refused_in_words(tmp_path, network):
         thermend.load("onnx", network, engine="abacus")
     with pytest.raises(UsageError, match="device"):
         thermend.load("onnx", network, engine="onnxruntime", device="tpu")
+
+
+@pytest.fixture
+def doubling(tmp_path):
+    """A network that gives every pixel back as four."""
+    nodes = [
+        onnx.helper.make_node("Resize", ["x", "", "scales"], ["y"], mode="nearest", nearest_mode="floor",
+                              coordinate_transformation_mode="asymmetric")
+    ]  # fmt: skip
+    shapes = [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [1, 1, None, None]) for n in ("x", "y")]
+    scales = onnx.numpy_helper.from_array(np.array([1, 1, 2, 2], np.float32), "scales")
+    graph = onnx.helper.make_graph(nodes, "doubling", [shapes[0]], [shapes[1]], [scales])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, tmp_path / "double.onnx")
+    return tmp_path / "double.onnx"
+
+
+def test_a_network_that_upsamples_itself_keeps_the_temperatures(doubling, rng):
+    pixels = (20 + rng.normal(0, 0.1, (96, 120))).astype(np.float32)
+    pixels[40:43, 50:53] = 90
+    result = thermend.load("onnx", weights=doubling, engine="onnxruntime").restore(
+        thermend.ThermalImage.from_array(pixels, "celsius")
+    )
+    assert result.shape == (192, 240)
+    assert abs(result.pixels[80:86, 100:106] - 90).max() < 0.2
+    assert abs(result.pixels.mean() - pixels.mean()) < 0.05
+    assert result.metadata.provenance["scale"] == 2
+
+
+@pytest.mark.parametrize("name", ["w.pt", "w.safetensors", "w.onnx"])
+def test_weights_that_are_no_onnx_network_are_refused(tmp_path, name):
+    (tmp_path / name).write_bytes(b"PK\x03\x04 something else")
+    with pytest.raises(InputError, match="ONNX"):
+        thermend.load("onnx", weights=tmp_path / name)

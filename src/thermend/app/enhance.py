@@ -8,12 +8,15 @@ from contextlib import closing
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from thermend.app import batch, console
 from thermend.app.inputs import Input, collect
 from thermend.app.outputs import output_path, resolve_target
 from thermend.errors import InputError, ThermendError, UsageError
+
+if TYPE_CHECKING:
+    from thermend.image import ThermalImage
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,6 @@ def _work(item: Input) -> Outcome:
 
 def _enhance_one(item: Input, job: Job, restorer: Any, options: Any) -> Outcome:
     from thermend import io
-    from thermend.image import ThermalImage
 
     pages = io.count_pages(item.path)
     images: Iterator[ThermalImage] = io.read_pages(item.path, options)
@@ -106,7 +108,9 @@ def _enhance_one(item: Input, job: Job, restorer: Any, options: Any) -> Outcome:
         colour = job.palette  # whatever the unit: a JPEG holds nothing but a picture
     if target.resolve() == item.path.resolve():
         raise InputError(item.path, "would be replaced by its own result; choose another output folder")
-    if os.path.exists(target) and not job.overwrite:  # noqa: PTH110 (False, not an error, for a name too long)
+    wanted = {target: None, **_companions(target, job, coloured=colour is not None)}
+    missing = {t: kind for t, kind in wanted.items() if job.overwrite or not os.path.exists(t)}
+    if not missing:
         return Outcome(skipped=f"{target} exists already and is kept (--overwrite replaces it)")
     stored = None if job.depth is None else {8: "uint8", 16: "uint16", 32: "float32"}[job.depth]
     mended: list[ThermalImage] = []
@@ -120,26 +124,56 @@ def _enhance_one(item: Input, job: Job, restorer: Any, options: Any) -> Outcome:
             yield result
             image = next(images, None)
 
-    io.write(
-        results(),
-        target,
-        depth=stored,  # type: ignore[arg-type]
-        palette=colour,
-        overwrite=job.overwrite,
-        pages=pages,
-    )
-    if job.palette is not None and colour is None:
-        io.write(_picture_of(mended[0]), _beside(target, job.palette), palette=job.palette, overwrite=job.overwrite)
-    if job.compare:
-        from thermend.app.compare import side_by_side
-
-        picture = side_by_side(first, mended[0], job.palette or "white-hot")
-        io.write(picture, _beside(target, "compare"), palette=job.palette or "white-hot", overwrite=job.overwrite)
+    if target in missing:
+        io.write(
+            results(),
+            target,
+            depth=stored,  # type: ignore[arg-type]
+            palette=colour,
+            overwrite=job.overwrite,
+            pages=pages,
+        )
+    else:
+        next(results())  # only its pictures are missing
+    for companion, kind in missing.items():
+        if kind is not None:
+            picture, palette = _picture(kind, first, mended[0], job)
+            io.write(picture, companion, palette=palette, overwrite=job.overwrite)
     provenance = mended[0].metadata.provenance or {}
-    return Outcome(written=str(target), steps=tuple(s["method"] for s in provenance.get("steps", ())))
+    steps = tuple(s["method"] for s in provenance.get("steps", ()))
+    if target in missing:
+        return Outcome(written=str(target), steps=steps)
+    return Outcome(skipped=f"{target} exists already and is kept; what was missing beside it is written", steps=steps)
 
 
-def _picture_of(image: Any) -> Any:
+def _check_names(inputs: Sequence[Input], job: Job) -> None:
+    """Refuse inputs whose results would lie where the pictures beside another's result go."""
+    names = {item.place.with_name(item.stem) for item in inputs}
+    for item in inputs:
+        for kind in ([job.palette] if job.palette else []) + ["compare"] * job.compare:
+            if item.place.with_name(f"{item.stem}.{kind}") in names:
+                raise UsageError(
+                    f"{item.path}: its {kind} picture would meet another input's result; enhance them apart"
+                )
+
+
+def _companions(target: Path, job: Job, *, coloured: bool) -> dict[Path, str]:
+    """The pictures that lie beside a result, and their kind."""
+    kinds = ([job.palette] if job.palette is not None and not coloured else []) + ["compare"] * job.compare
+    return {target.with_name(f"{target.stem}.{kind}.png"): kind for kind in kinds}
+
+
+def _picture(kind: str, before: ThermalImage, after: ThermalImage, job: Job) -> tuple[ThermalImage, str]:
+    """A companion, and the palette to write it in."""
+    if kind != "compare":
+        return _picture_of(after), kind
+    from thermend.app.compare import side_by_side
+
+    palette = job.palette or "white-hot"
+    return replace_fields(side_by_side(before, after, palette), metadata=_picture_of(after).metadata), palette
+
+
+def _picture_of(image: ThermalImage) -> ThermalImage:
     """An image as grey levels, without the metadata that tells where its numbers came from."""
     import numpy as np
 
@@ -149,10 +183,6 @@ def _picture_of(image: Any) -> Any:
     return ThermalImage(
         rendered(image).astype(np.float32), "display", "uint8", metadata=replace_fields(image.metadata, geotiff={})
     )
-
-
-def _beside(target: Path, word: str) -> Path:
-    return target.with_name(f"{target.stem}.{word}.png")
 
 
 def run(
@@ -174,6 +204,7 @@ def run(
     inputs = collect(patterns, skip=Path(out))
     target, single = resolve_target(out, inputs)
     job = Job(target, single, **options)
+    _check_names(inputs, job)
     description = find(job.method)
     if job.mode not in ("auto", *description.modes):
         if job.mode not in ("radiometric", "display"):

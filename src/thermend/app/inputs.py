@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from thermend.errors import UsageError
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".npy")
+from thermend.io import READABLE_SUFFIXES as SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -43,19 +42,19 @@ def collect(patterns: Sequence[str], skip: Path | None = None) -> list[Input]:
     ------
     UsageError : nothing is there, a folder holds no image, or two files would have the same result
     """
-    folders = [p for p in patterns if Path(p).is_dir()]
+    folders = [p for p in patterns if os.path.isdir(p)]
     found: dict[Path, Input] = {}
     for pattern in patterns:
         path = Path(pattern)
         if not pattern:
             raise UsageError("an input is empty text; name a file, a folder or a glob")
-        if path.is_dir():
+        if os.path.isdir(pattern):  # (False, not an error, for a name too long)
             # Of several folders each keeps its own name, so that their files do not meet.
             root = Path(path.resolve().name) if len(folders) > 1 else Path()
             files = [Input(f, root / f.relative_to(path), problem=problem) for f, problem in _walk(path, skip)]
             if not files:
                 raise UsageError(f"{pattern}: no image in this folder ({', '.join(SUFFIXES)})")
-        elif path.exists():
+        elif os.path.exists(pattern):
             if not path.is_file():
                 raise UsageError(f"{pattern}: is neither a file nor a folder")
             files = [Input(path, Path(path.name))]
@@ -65,7 +64,7 @@ def collect(patterns: Sequence[str], skip: Path | None = None) -> list[Input]:
             if not files:
                 raise UsageError(f"{pattern}: no such file or folder")
         for file in files:
-            found.setdefault(file.path.resolve(), file)
+            found.setdefault(Path(os.path.abspath(file.path)), file)  # a link is a file of its own
     inputs = list(found.values())
     places: dict[Path, Input] = {}
     for item in inputs:
@@ -100,7 +99,7 @@ def _has_better_rival(path: Path) -> bool:
     """Whether another image in the folder has the same stem and claims the bare name first."""
     names = (path.stem + ending for suffix in SUFFIXES for ending in (suffix, suffix.upper()))
     rivals = [path.with_name(name) for name in names if name != path.name]
-    return any(_claim(other) < _claim(path) for other in rivals if os.path.isfile(other))  # noqa: PTH113
+    return any(_claim(other) < _claim(path) for other in rivals if os.path.isfile(other))
 
 
 def _claim(path: Path) -> tuple[int, str]:

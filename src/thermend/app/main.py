@@ -218,15 +218,13 @@ def evaluate(
 def run() -> None:
     """Entry point; every expected error becomes one line and an exit code."""
     signal.signal(signal.SIGTERM, console.stop)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: its threads would only wait for one another
     try:
         app()
         sys.stdout.flush()
     except ThermendError as error:
         console.complain(str(error))
         sys.exit(console.WRONG_USE)
-    except KeyboardInterrupt:
-        console.complain("stopped")
-        sys.exit(130)
     except OSError as error:  # the reader of a pipe went away, or the disk that the answer went to is full
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):

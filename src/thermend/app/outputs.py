@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from thermend.app.inputs import SUFFIXES, Input
+from thermend.app.inputs import Input
 from thermend.errors import UsageError
+from thermend.io import READABLE_SUFFIXES
 
 _KEPT = {
     ".png": ".png",
@@ -34,13 +36,6 @@ def output_path(item: Input, out: Path, unit: str, depth: str, *, single: bool) 
     suffix = _KEPT.get(item.path.suffix.lower(), ".png")
     if suffix != ".npy" and (unit == "celsius" or (unit == "counts" and depth == "float32")) and suffix == ".png":
         suffix = ".tif"
-    if (
-        suffix in (".tif", ".tiff")
-        and unit == "display"
-        and depth == "uint8"
-        and item.path.suffix.lower() not in (".tif", ".tiff")
-    ):
-        suffix = ".png"
     return out / item.place.with_name(item.stem + suffix)
 
 
@@ -52,13 +47,14 @@ def resolve_target(out: str, inputs: list[Input]) -> tuple[Path, bool]:
     UsageError : a file is named for several results, or results would replace the inputs
     """
     path = Path(out)
-    if path.suffix.lower() in SUFFIXES and not path.is_dir():
+    is_folder = os.path.isdir(out)  # (False, not an error, for a name too long)
+    if path.suffix.lower() in READABLE_SUFFIXES and not is_folder:
         if len(inputs) != 1:
             raise UsageError(f"-o {out} names one file for {len(inputs)} inputs; name a folder")
         if path.resolve() == inputs[0].path.resolve():
             raise UsageError(f"-o {out} is the input itself; inputs are never replaced")
         return path, True
-    if path.exists() and not path.is_dir():
+    if os.path.exists(out) and not is_folder:
         raise UsageError(f"-o {out} is a file, not a folder")
     for item in inputs:
         if (path / item.place).resolve() == item.path.resolve():

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from thermend.diagnosis.preparation import Prepared, prepare
+from thermend.diagnosis.preparation import Prepared, find_defects, prepare
 from thermend.image import ThermalImage
 
 Direction = Literal["columns", "rows", "none"]
@@ -85,7 +85,7 @@ def diagnose_prepared(prepared: Prepared, image: ThermalImage) -> Diagnosis:
     """
     from thermend.diagnosis.blur import blur_sigma
     from thermend.diagnosis.nonuniformity import nonuniformity_surface
-    from thermend.methods.classical.dead_pixels import find_dead_columns, find_dead_pixels
+    from thermend.methods.classical.dead_pixels import find_dead_columns
     from thermend.methods.classical.noise_level import noise_sigma
 
     pixels, normalisation = prepared.pixels, prepared.normalisation
@@ -94,9 +94,7 @@ def diagnose_prepared(prepared: Prepared, image: ThermalImage) -> Diagnosis:
     dead_columns = int(max(find_dead_columns(pixels).sum(), find_dead_columns(pixels.T).sum()))
     surface, share = nonuniformity_surface(_overview(pixels))
     nonuniformity = float(np.ptp(surface)) * min(1.0, share / SURE_SHARE)
-    dead_pixels = prepared.defects
-    if not prepared.stretched:
-        dead_pixels = _count_in_bands(pixels, lambda band: int(find_dead_pixels(band, noise).sum()))
+    dead_pixels = prepared.defects if prepared.stretched else int(find_defects(pixels).sum())
     contrast, black_level = _used_range(prepared, image, noise, direction)
     grey = {"noise": 255 * noise, "stripe": 255 * stripes, "nonuniformity": 255 * nonuniformity}
     kelvin = {f"{k}_kelvin": v * normalisation.grey_level for k, v in grey.items()} if image.unit == "celsius" else {}
@@ -171,11 +169,6 @@ def _overview(pixels: np.ndarray[Any, Any], side: int = 1024) -> np.ndarray[Any,
         return pixels
     height, width = (max(1, round(n * share)) for n in pixels.shape)
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA))
-
-
-def _count_in_bands(pixels: np.ndarray[Any, Any], count: Any, at_once: int = 2**22) -> int:
-    rows = max(3, at_once // pixels.shape[1])
-    return sum(count(np.ascontiguousarray(pixels[top : top + rows])) for top in range(0, pixels.shape[0], rows))
 
 
 __all__ = ["Diagnosis", "Direction", "diagnose", "diagnose_prepared"]

@@ -8,6 +8,7 @@ import numpy as np
 from thermend.methods.classical.filters import Image, gaussian
 
 _FIRST, _SECOND = 1.0, 2.0  # px; the two known blurs that are compared
+_BROADEST = 10.0  # px
 _CROP = 1536
 
 
@@ -38,7 +39,8 @@ def blur_sigma(image: Image, noise: float) -> float:
         return 0.0
     squared = (first[edges] / np.maximum(second[edges], 1e-9)) ** 2
     variance = (_SECOND**2 - _FIRST**2) / np.maximum(squared - 1, 1e-3) - _FIRST**2
-    return float(np.sqrt(max(0.0, np.median(variance))))
+    variance = variance[variance < _BROADEST**2]  # what is broader is a slope of the scene
+    return float(np.sqrt(max(0.0, np.median(variance)))) if len(variance) >= 20 else 0.0
 
 
 def _gradient(image: Image) -> Image:

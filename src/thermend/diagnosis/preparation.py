@@ -44,10 +44,10 @@ def prepare(image: ThermalImage) -> Prepared:
     normalisation = Normalisation.of(image)
     measured = fill_invalid(image)
     pixels = normalisation.apply(measured)
-    stretched = image.unit != "display" and image.depth != "uint8"
+    stretched = not image.is_picture
     defects = 0
     for _ in range(_ROUNDS if stretched else 0):
-        dead = _find_defects(pixels)
+        dead = find_defects(pixels)
         if not dead.any():
             break
         defects += int(dead.sum())
@@ -60,8 +60,8 @@ def prepare(image: ThermalImage) -> Prepared:
     return Prepared(pixels, normalisation, stretched, defects)
 
 
-def _find_defects(pixels: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(H, W) bool, band by band."""
+def find_defects(pixels: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(H, W) bool, True at single dead pixels; band by band."""
     noise = noise_sigma(pixels)
     dead = np.zeros(pixels.shape, np.bool_)
     for band, inner in bands(pixels.shape, 4):

@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
-from thermend.errors import InputError, ThermendError, UsageError
+from thermend.errors import InputError, ThermendError, UsageError, first_line
 from thermend.image import Depth, ThermalImage
 from thermend.io.options import ReadOptions, StatedUnit
 
@@ -77,9 +77,9 @@ def read_pages(path: str | os.PathLike[str], options: ReadOptions | None = None)
     except OSError as error:
         if error.errno is not None:
             raise InputError(path, f"cannot be read: {error.strerror}") from error
-        raise InputError(path, f"is damaged or cut short ({_first_line(error)})") from error
+        raise InputError(path, f"is damaged or cut short ({first_line(error)})") from error
     except Exception as error:  # decoders raise whatever a damaged file makes them raise
-        raise InputError(path, f"is damaged or cut short ({_first_line(error)})") from error
+        raise InputError(path, f"is damaged or cut short ({first_line(error)})") from error
 
 
 def _open(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
@@ -206,11 +206,6 @@ def _stamp(image: ThermalImage, depth: Depth, unit: str | None = None) -> Therma
     provenance: dict[str, Any] = dict(image.metadata.provenance or {"software": PROVENANCE_KEY, "version": __version__})
     provenance["unit"] = unit or stored_unit(image.unit, depth)
     return replace(image, metadata=replace(image.metadata, provenance=provenance))
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
 
 
 __all__ = [

@@ -82,8 +82,7 @@ def metadata_of_pillow(image: Image.Image, **facts: Any) -> Metadata:
     return Metadata(
         exif=clean_exif(exif),
         xmp=xmp.encode() if isinstance(xmp, str) else xmp,
-        provenance=parse_provenance(provenance),
-        **{**camera_facts(exif), **facts},
+        **{**camera_facts(exif), **provenance_facts(parse_provenance(provenance)), **facts},
     )
 
 
@@ -96,6 +95,13 @@ def parse_provenance(text: str | bytes | None) -> dict[str, Any] | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) and found.get("software") == PROVENANCE_KEY else None
+
+
+def provenance_facts(provenance: dict[str, Any] | None) -> dict[str, Any]:
+    """A file's provenance as attributes of `Metadata`: itself, and the settings that its temperatures were computed with."""
+    stated = (provenance or {}).get("radiometry") or {}
+    known = ("emissivity", "reflected_temperature", "distance")
+    return {"provenance": provenance, **{k: stated[k] for k in known if isinstance(stated.get(k), (int, float))}}
 
 
 def provenance_text(metadata: Metadata) -> str | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import JpegImagePlugin
 
-from thermend.errors import InputError
+from thermend.errors import InputError, first_line
 from thermend.image import ZERO_CELSIUS_IN_KELVIN, ThermalImage
 from thermend.io.limits import check_size
 from thermend.io.metadata import metadata_of_pillow
@@ -74,7 +74,7 @@ def _read_flir(path: Path, data: bytes, options: ReadOptions) -> ThermalImage:
         thermogram = thermogram.adjust_metadata(**{k: v for k, v in stated.items() if v is not None})
         celsius = np.asarray(thermogram.celsius, np.float32)
     except Exception as error:
-        raise InputError(path, f"carries FLIR radiometric data that cannot be read ({_first_line(error)})") from error
+        raise InputError(path, f"carries FLIR radiometric data that cannot be read ({first_line(error)})") from error
     check_size(path, celsius.shape[1], celsius.shape[0])
     if not np.isfinite(celsius).any():
         raise InputError(path, "has no valid temperature with this emissivity, reflected temperature and distance")
@@ -126,7 +126,7 @@ def _read_dji(path: Path, data: bytes, options: ReadOptions) -> ThermalImage:
         measured = dji_thermal_cli.measure(path, settings, unit="C")
         celsius = np.array(measured.temperature, np.float32)
     except Exception as error:
-        raise InputError(path, f"carries DJI radiometric data that cannot be read ({_first_line(error)})") from error
+        raise InputError(path, f"carries DJI radiometric data that cannot be read ({first_line(error)})") from error
     check_size(path, celsius.shape[1], celsius.shape[0])
     celsius[celsius <= -ZERO_CELSIUS_IN_KELVIN + 0.01] = np.nan
     if not np.isfinite(celsius).any():
@@ -134,8 +134,3 @@ def _read_dji(path: Path, data: bytes, options: ReadOptions) -> ThermalImage:
     return ThermalImage(
         celsius, "celsius", metadata=metadata_of_pillow(JpegImagePlugin.JpegImageFile(io.BytesIO(data)))
     )
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

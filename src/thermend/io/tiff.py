@@ -165,7 +165,7 @@ def _metadata(path: Path, tiff: tifffile.TiffFile) -> Metadata:
         xmp=xmp.encode() if isinstance(xmp, str) else bytes(xmp) if xmp is not None else None,
         geotiff=geotiff,
         nodata=meta.nodata_value(geotiff),
-        provenance=meta.parse_provenance(history),
+        **meta.provenance_facts(meta.parse_provenance(history)),
         **facts,
     )
 
@@ -185,7 +185,7 @@ def _written_unit(metadata: Metadata) -> str | None:
 
 
 def write(images: Iterable[ThermalImage], path: Path, depth: Depth | None, pages: int = 1) -> None:
-    """Write one page an image; metadata of the first.
+    """Write one page an image; metadata of the first, provenance of each.
 
     Parameters
     ----------
@@ -204,6 +204,8 @@ def write(images: Iterable[ThermalImage], path: Path, depth: Depth | None, pages
                 writer = tifffile.TiffWriter(path, bigtiff=big, byteorder="<")
                 exif_ifds = {} if big else _exif_ifds(image.metadata)
                 tags.update(_tags(_current(image, stored.dtype), tuple(exif_ifds)))
+            elif history := meta.provenance_text(image.metadata):
+                tags["extratags"] = [(meta.IMAGE_HISTORY_TAG, 2, 0, history.encode(), True)]
             writer.write(stored, contiguous=False, **tags)
     finally:
         if writer is not None:

@@ -1,6 +1,7 @@
 """The catalogue of methods, read without loading any of them.
 
-A new method is one folder here and one line in :data:`CATALOGUE`. No method imports another.
+A new method is one folder here and one line in :data:`CATALOGUE`. No system imports another; a classical method may build on
+another classical one.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ CATALOGUE: tuple[MethodDescription, ...] = (
         "auto",
         None,
         _BOTH,
-        "thermend.restoration.auto:plan",
+        None,
         "chain",
         "the classical chain that the diagnosis asks for",
     ),
@@ -27,7 +28,7 @@ CATALOGUE: tuple[MethodDescription, ...] = (
         "onnx",
         None,
         _BOTH,
-        "thermend.restoration.engines:open_onnx",
+        None,
         "network",
         "any one-channel network in an ONNX file (--weights)",
     ),

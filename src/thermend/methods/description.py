@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
 
-Kind = Literal["filter", "destriper", "sharpener", "upsampler", "network", "chain"]
+Kind = Literal["filter", "destriper", "sharpener", "shading", "upsampler", "network", "chain"]
 Mode = Literal["radiometric", "display"]
 
 
@@ -19,9 +19,10 @@ class MethodDescription:
     name : as the user types it
     variant : after the slash, if the method has variants
     modes : what its results are for; a method that changes contrast has ``display`` alone
-    loader : ``module:attribute``, imported when the method is used
+    loader : ``module:attribute``, imported when the method is used; None where the restoration makes it up
     kind : ``filter``: array to array. ``destriper``: a filter against stripes in columns; the restorer turns the image for
         stripes in rows. ``sharpener``: a filter that overshoots; the restorer bounds it where temperatures count.
+        ``shading``: a filter against smooth shading, which radiometric mode gives back after any other.
         ``upsampler``: takes the scale. ``network``: runs on an engine, in tiles. ``chain``: made of others.
     title : one line for a list
     parameters : of the network; 0 for a classical method
@@ -32,7 +33,7 @@ class MethodDescription:
     name: str
     variant: str | None
     modes: tuple[str, ...]
-    loader: str
+    loader: str | None
     kind: Kind
     title: str
     parameters: int = 0
@@ -46,5 +47,7 @@ class MethodDescription:
 
     def load(self) -> Any:
         """Import what the loader names."""
+        if self.loader is None:
+            raise TypeError(f"{self.full_name} is no single function")
         module, _, attribute = self.loader.partition(":")
         return getattr(import_module(module), attribute)

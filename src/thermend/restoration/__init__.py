@@ -10,14 +10,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
 import os
 from pathlib import Path
 
 from numpy.typing import ArrayLike
 
-from thermend.errors import InputError, UsageError
+from thermend.errors import InputError, MissingDependencyError, UsageError
 from thermend.image import ThermalImage
 from thermend.methods import find
+from thermend.restoration.engines import ENGINES
 from thermend.restoration.restorer import Restorer
 
 
@@ -54,11 +57,17 @@ def load(
             raise UsageError(f"{description.full_name} needs --weights FILE")
         if not Path(weights).is_file():
             raise InputError(weights, "no such file")
-        return Restorer(description, NetworkFunction(open_onnx(weights, engine, device), tile), Path(weights))
+        return Restorer(
+            description,
+            NetworkFunction(open_onnx(weights, engine, device), tile),
+            hashlib.sha256(Path(weights).read_bytes()).hexdigest(),
+        )
     if weights is not None:
         raise UsageError(f"{description.full_name} has no weights; --weights is for networks")
-    if engine not in ("auto", "openvino", "onnxruntime", "torch"):
-        raise UsageError(f"engine {engine!r}: expected one of auto, openvino, onnxruntime, torch")
+    if engine not in ("auto", *ENGINES):
+        raise UsageError(f"engine {engine!r}: expected one of auto, {', '.join(ENGINES)}")
+    if engine == "torch" and importlib.util.find_spec("torch") is None:
+        raise MissingDependencyError("the torch engine needs torch: pip install 'thermend[train]'")
     if device not in ("auto", "cpu"):
         raise UsageError(f"{description.full_name} runs on the cpu; --device {device} is for networks")
     return Restorer(description, None if description.kind == "chain" else description.load())

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from thermend.bands import filter_in_bands
 from thermend.diagnosis import SURE_SHARE, Diagnosis
-from thermend.methods.classical import column_median, dct_denoise, dead_pixels, deblur
+from thermend.methods.classical import column_median, dct_denoise, dead_pixels, deblur, histogram
 
 Image = NDArray[np.float32]
 
@@ -27,8 +27,6 @@ LEAST_CONTRAST = 0.18
 """Share of the range; undamaged images use 0.19 and more."""
 HIGHEST_BLACK = 0.41
 """Share of the range; the darkest hundredth of an undamaged image lies below 0.39."""
-SCENE_LEVELS = (14 / 255, 223 / 255)
-"""Where the 1st and the 99th percentile of an undamaged image lie on average."""
 
 
 @dataclass
@@ -65,7 +63,9 @@ def plan(diagnosis: Diagnosis, mode: str) -> list[Step]:
         steps.append(Step("classical.dead-pixels", {"pixels": diagnosis.dead_pixels}, _dead_pixel_mender(noise), True))
     if mode == "display" and diagnosis.nonuniformity_share >= SURE_SHARE:
         amplitude = round(diagnosis.nonuniformity, 2)
-        steps.append(Step("classical.surface", {"amplitude": amplitude}, _subtract_surface, True))
+        steps.append(
+            Step("classical.surface", {"amplitude": amplitude, "part": "side to side"}, _subtract_surface, True)
+        )
     if diagnosis.stripe_direction != "none" and diagnosis.stripe_sigma > LEAST_STRIPES:
         facts: dict[str, Any] = {"direction": diagnosis.stripe_direction, "sigma": round(diagnosis.stripe_sigma, 3)}
         across, along = (_subtract_columns, _subtract_rows)
@@ -136,18 +136,17 @@ def _denoiser(noise: float) -> Callable[[Image], None]:
 def _deblurrer(sigma: float, noise: float, mode: str) -> Callable[[Image], None]:
     regularity = 6.0 if 255 * noise > LEAST_NOISE else 16.0  # denoised before, or only rounded
 
-    def sharpen(band: Image) -> Image:
-        sharp = deblur.wiener(band, sigma, noise, regularity)
-        return deblur.within_measured(sharp, band) if mode == "radiometric" else sharp
+    def apply(pixels: Image) -> None:
+        power = deblur.scene_power(pixels, noise)
 
-    return lambda pixels: filter_in_bands(pixels, sharpen, 32)
+        def sharpen(band: Image) -> Image:
+            sharp = deblur.wiener(band, sigma, noise, regularity, power)
+            return deblur.within_measured(sharp, band) if mode == "radiometric" else sharp
+
+        filter_in_bands(pixels, sharpen, 32)
+
+    return apply
 
 
 def _stretch(pixels: Image) -> None:
-    low, high = np.percentile(pixels, (1, 99))
-    if high - low > 1e-4:
-        gain = (SCENE_LEVELS[1] - SCENE_LEVELS[0]) / (high - low)
-        pixels -= np.float32(low)
-        pixels *= np.float32(gain)
-        pixels += np.float32(SCENE_LEVELS[0])
-        np.clip(pixels, 0, 1, out=pixels)
+    pixels[:] = histogram.stretch(pixels)

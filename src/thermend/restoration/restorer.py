@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,12 +38,12 @@ class Restorer:
     method : the catalogue's description
     function : from (H, W) float32 in [0, 1] to the same (a destriper assumes stripes in columns; an upsampler takes the
         scale as well); None for `auto`, which plans its steps for each image
-    weights : the file that the network came from
+    weights_sha256 : of the file that the network came from
     """
 
     method: MethodDescription
     function: Callable[..., Image] | None = None
-    weights: Path | None = None
+    weights_sha256: str | None = None
 
     def restore(self, image: ThermalImage | ArrayLike, mode: str = "auto", scale: int = 1) -> ThermalImage:
         """Mend one image.
@@ -66,6 +64,7 @@ class Restorer:
         image = image if isinstance(image, ThermalImage) else ThermalImage.from_array(image)
         mode = self.mode_for(image, mode)
         _check_scale(image, scale)
+        scale = int(scale)
         prepared = prepare(image)
         pixels, normalisation, defects = prepared.pixels, prepared.normalisation, prepared.defects
         diagnosis: Diagnosis | None = None
@@ -77,17 +76,17 @@ class Restorer:
         evidence = None
         if mode == "radiometric":
             assert diagnosis is not None
-            evidence = _evidence(image, prepared, diagnosis)
+            evidence = _evidence(image, prepared, diagnosis, self.function if self.method.kind == "shading" else None)
         if scale != 1 and self.method.kind != "upsampler":
             pixels = _enlarged(pixels, scale, lanczos, mode)
-        cut = _cut_off(pixels) if prepared.stretched else None
+        cut = _cut_off(pixels) if prepared.stretched and self.method.kind != "upsampler" else None
         del prepared
         mended, steps = self._mend(pixels, mode, scale, diagnosis)
         if defects:
             steps.insert(0, {"method": "classical.dead-pixels", "pixels": defects})
-        if cut is not None and mended.size == pixels.size:
-            outside, excess = cut
-            mended.reshape(-1)[outside] += excess
+        scale = _scale_of(image, mended)  # a network may upsample itself
+        if cut is not None:
+            _add_back(mended, pixels.shape, *cut)
         del pixels
         if evidence is not None:
             counted = None if image.nodata is None else ~_enlarge(image.nodata, scale)
@@ -169,11 +168,18 @@ class Restorer:
             "version": __version__,
             "method": self.method.name,
             "variant": self.method.variant,
-            "weights_sha256": None if self.weights is None else hashlib.sha256(self.weights.read_bytes()).hexdigest(),
+            "weights_sha256": self.weights_sha256,
             "mode": mode,
             "scale": scale,
             "steps": steps,
         }
+        stated = {
+            "emissivity": metadata.emissivity,
+            "reflected_temperature": metadata.reflected_temperature,
+            "distance": metadata.distance,
+        }
+        if any(value is not None for value in stated.values()):
+            provenance["radiometry"] = stated
         earlier = metadata.provenance
         if earlier and "method" in earlier:
             provenance["before"] = dict(earlier)
@@ -181,7 +187,7 @@ class Restorer:
 
 
 def _check_scale(image: ThermalImage, scale: int) -> None:
-    if not isinstance(scale, int) or scale not in SCALES:
+    if isinstance(scale, bool) or not isinstance(scale, (int, np.integer)) or scale not in SCALES:
         raise UsageError(f"scale {scale}: expected 1, 2 or 4")
     height, width = image.shape
     if height * width * scale**2 > MAX_PIXELS:
@@ -198,13 +204,22 @@ def _enlarged(pixels: Image, scale: int, upsample: Callable[[Image, int], Image]
     return large
 
 
-def _evidence(image: ThermalImage, prepared: Prepared, diagnosis: Diagnosis) -> temperatures.Evidence:
-    """What the result will be held against: the input without what the sensor added."""
+def _evidence(
+    image: ThermalImage, prepared: Prepared, diagnosis: Diagnosis, shading: Callable[[Image], Image] | None
+) -> temperatures.Evidence:
+    """What the result will be held against: the input without what the sensor added.
+
+    Parameters
+    ----------
+    shading : the method that was asked for, where it takes off shading: what it leaves is the scene's
+    """
     reference, normalisation = prepared.pixels, prepared.normalisation
     if steps := auto.reference_steps(diagnosis):
         reference = reference.copy()
         for step in steps:
             step.apply(reference)
+    if shading is not None:
+        reference = shading(reference)
     tolerance = _TOLERANCE_KELVIN * normalisation.gain if image.unit == "celsius" else _TOLERANCE_SHARE * 0.9
     low, high = normalisation.low_and_high(image)
     counted = None if image.nodata is None else ~image.nodata
@@ -218,6 +233,26 @@ def _cut_off(pixels: Image) -> tuple[NDArray[np.int64], Image]:
     values = flat[outside]
     np.clip(pixels, 0, 1, out=pixels)
     return outside, values - flat[outside]
+
+
+def _add_back(mended: Image, shape: tuple[int, ...], outside: NDArray[np.int64], excess: Image) -> None:
+    """Give the result, in place, what was cut off of pixels of that shape; each lent it to a square of the result."""
+    if mended.shape == shape:
+        mended.reshape(-1)[outside] += excess
+        return
+    ys, xs = np.divmod(outside, shape[1])
+    factor = mended.shape[0] // shape[0]
+    for down in range(factor):
+        for right in range(factor):
+            mended[ys * factor + down, xs * factor + right] += excess
+
+
+def _scale_of(image: ThermalImage, mended: Image) -> int:
+    (height, width), (tall, wide) = image.shape, mended.shape
+    scale = tall // height
+    if scale < 1 or (tall, wide) != (scale * height, scale * width):
+        raise UsageError(f"the network makes {wide} x {tall} pixels of {width} x {height}, which is no whole multiple")
+    return scale
 
 
 def _enlarge(mask: NDArray[np.bool_], scale: int) -> NDArray[np.bool_]:

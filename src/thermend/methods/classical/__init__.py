@@ -35,7 +35,7 @@ METHODS: tuple[MethodDescription, ...] = (
     _classical("dead-columns", "dead_pixels:replace_dead_columns", "dead columns replaced", "destriper"),
     _classical("dead-pixels", "dead_pixels:replace_dead_pixels", "dead pixels replaced"),
     _classical("fixed-pattern", "fixed_pattern:correct_fixed_pattern", "per-pixel fixed pattern shrunk (local Wiener)"),
-    _classical("surface", "surface:remove_surface", "low-order non-uniformity removed"),
+    _classical("surface", "surface:remove_surface", "low-order non-uniformity removed", "shading"),
     _classical("nlm", "nonlocal_means:denoise_nlm", "non-local means (NLM)"),
     _classical("dct", "dct_denoise:denoise_dct", "sliding-window DCT denoising"),
     _classical("unsharp", "deblur:unsharp", "unsharp masking", "sharpener"),

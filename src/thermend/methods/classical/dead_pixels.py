@@ -77,6 +77,8 @@ def _neighbours(image: NDArray[Any], ys: NDArray[np.intp], xs: NDArray[np.intp])
 def find_dead_columns(image: Image, threshold: float = 8.0) -> NDArray[np.bool_]:
     """(W,) bool, True at single columns that are stuck: above or below both neighbours nearly all along, by more than
     `threshold` times what columns usually differ, or without any of the scene in them.
+
+    As with pixels, what lifts its neighbours is a line that the lens drew, a cable or a mast, and no defect.
     """
     height, width = image.shape
     if width < 5 or height < 8:
@@ -90,6 +92,9 @@ def find_dead_columns(image: Image, threshold: float = 8.0) -> NDArray[np.bool_]
     usual_step = 1.4826 * float(np.median(np.abs(np.median(rows[:, 1:] - rows[:, :-1], axis=0))))
     agreement = np.mean(np.sign(nearer) == np.sign(level), axis=0)
     dead = (np.abs(level) > max(threshold * usual_step, _LEAST_COLUMN)) & (agreement > 0.8)
+    beyond = np.pad(rows, ((0, 0), (2, 2)), mode="reflect")
+    height_above = np.median(rows - 0.5 * (beyond[:, :-4] + beyond[:, 4:]), axis=0)
+    dead &= np.abs(level) > (1 - _FOOTPRINT) * np.abs(height_above)
     dead[[0, -1]] = False
     variation = rows.std(axis=0)
     stuck = variation < 0.02 * float(np.median(variation))

@@ -38,7 +38,19 @@ def unsharp(image: Image, sigma: float = 1.5, amount: float = 1.0) -> Image:
     return image + np.float32(amount) * (image - gaussian(image, sigma))
 
 
-def wiener(image: Image, blur_sigma: float = 1.5, noise: float | None = None, regularity: float = 16.0) -> Image:
+def scene_power(image: Image, noise: float) -> float:
+    """The factor of 1/f² in a natural scene's power spectrum, from an image's variance less that of its noise."""
+    variance = max(float(image.var()) - noise**2, 1e-8)
+    return variance / float(2 * np.pi * np.log(max(image.shape) + 8))
+
+
+def wiener(
+    image: Image,
+    blur_sigma: float = 1.5,
+    noise: float | None = None,
+    regularity: float = 16.0,
+    power: float | None = None,
+) -> Image:
     """Wiener deconvolution of a Gaussian blur: X = H* Y / (|H|² + N/S).
 
     The scene's power spectrum S is modelled as that of a natural image, proportional to 1/f², scaled to the image's
@@ -48,6 +60,7 @@ def wiener(image: Image, blur_sigma: float = 1.5, noise: float | None = None, re
     ----------
     blur_sigma : of the point spread function, pixels
     noise : standard deviation of the noise, in the image's unit; estimated if None
+    power : the scene's, as :func:`scene_power` gives it; of the image itself if None. A part of an image takes the whole's
     regularity : factor on N/S; more is smoother. 16 is best on real images as they are, 6 after denoising
 
     References
@@ -65,12 +78,9 @@ def wiener(image: Image, blur_sigma: float = 1.5, noise: float | None = None, re
     fy, fx = fft.fftfreq(rows)[:, None], fft.rfftfreq(columns)[None]
     squared = (fy**2 + fx**2).astype(np.float32)
     transfer = np.exp(np.float32(-2 * np.pi**2 * blur_sigma**2) * squared)
-    # Noise power over that of a 1/f² scene with the image's variance: N/S = noise² f² log-normaliser / variance.
-    variance = max(float(image.var()) - noise**2, 1e-8)
-    ratio = (
-        np.float32(regularity * (noise**2 + _ROUNDING) / variance * 2 * np.pi * np.log(max(rows, columns))) * squared
-    )
-    spectrum = fft.rfft2(padded, workers=-1)
+    power = scene_power(image, noise) if power is None else power
+    ratio = np.float32(regularity * (noise**2 + _ROUNDING) / power) * squared
+    spectrum = fft.rfft2(padded)
     spectrum *= transfer / (transfer**2 + ratio)
-    sharp = fft.irfft2(spectrum, s=(rows, columns), workers=-1)
+    sharp = fft.irfft2(spectrum, s=(rows, columns))
     return np.asarray(sharp[margin : margin + height, margin : margin + width], np.float32)

@@ -8,6 +8,8 @@ import numpy as np
 from thermend.methods.classical.filters import Image
 
 _BINS = 4096
+SCENE_LEVELS = (14 / 255, 223 / 255)
+"""Where the 1st and the 99th percentile of an undamaged image lie on average."""
 
 
 def _through_cumulative(image: Image, weights: np.ndarray) -> Image:
@@ -52,7 +54,7 @@ def plateau_equalise(image: Image, plateau: float = 0.01) -> Image:
 
 
 def clahe(image: Image, clip_limit: float = 2.0, tiles: int = 8) -> Image:
-    """Contrast-limited adaptive histogram equalisation (CLAHE), by OpenCV at 16 bits.
+    """Contrast-limited adaptive histogram equalisation (CLAHE), by OpenCV on 8 bits; what lies between two levels rides on.
 
     Parameters
     ----------
@@ -73,9 +75,18 @@ def clahe(image: Image, clip_limit: float = 2.0, tiles: int = 8) -> Image:
     return np.clip((equalised + fine) / 255, 0, 1).astype(np.float32)
 
 
-def stretch(image: Image, low: float = 0.5, high: float = 99.5) -> Image:
-    """Linear stretch of the range between two percentiles to 5 to 95 % of full scale."""
-    bottom, top = np.percentile(image, (low, high))
-    if top - bottom < 1e-6:
+def stretch(image: Image, low: float = 1.0, high: float = 99.0, levels: tuple[float, float] = SCENE_LEVELS) -> Image:
+    """Linear stretch between two percentiles.
+
+    Parameters
+    ----------
+    low, high : percentiles
+    levels : where they go, full range 1
+    """
+    bottom, top = (float(p) for p in np.percentile(image, (low, high)))
+    if top - bottom < 1e-4:
         return image.copy()
-    return np.clip(0.05 + 0.9 * (image - bottom) / (top - bottom), 0, 1).astype(np.float32)
+    stretched = image - np.float32(bottom)
+    stretched *= np.float32((levels[1] - levels[0]) / (top - bottom))
+    stretched += np.float32(levels[0])
+    return np.asarray(np.clip(stretched, 0, 1, out=stretched))

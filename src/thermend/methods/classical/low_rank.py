@@ -6,7 +6,7 @@ import numpy as np
 from scipy import fft
 
 from thermend.methods.classical.filters import Image
-from thermend.methods.classical.unidirectional_tv import _shrink, _transposed
+from thermend.methods.classical.variational import laplacian_eigenvalues, shrink, transposed_difference
 
 
 def remove_stripes(
@@ -30,19 +30,19 @@ def remove_stripes(
     height, width = image.shape
     if width < 2 or height < 2:
         return image.copy()
-    eigen_y = 2 - 2 * np.cos(np.pi * np.arange(height, dtype=np.float32) / height)
-    eigen_x = 2 - 2 * np.cos(np.pi * np.arange(width, dtype=np.float32) / width)
-    system = 1 + penalty * (eigen_y[:, None] + eigen_x[None])
+    system = 1 + penalty * laplacian_eigenvalues(height, width)
     threshold = rank_weight * np.sqrt(height * width) / 10
     stripes = np.zeros_like(image)
     p, q = np.diff(image, axis=0), np.diff(image, axis=1)
     p_error, q_error = np.zeros_like(p), np.zeros_like(q)
     for _ in range(iterations):
-        right = image - stripes + penalty * (_transposed(p - p_error, 0) + _transposed(q - q_error, 1))
-        scene = fft.idctn(fft.dctn(right, norm="ortho", workers=-1) / system, norm="ortho", workers=-1)
+        right = (
+            image - stripes + penalty * (transposed_difference(p - p_error, 0) + transposed_difference(q - q_error, 1))
+        )
+        scene = fft.idctn(fft.dctn(right, norm="ortho") / system, norm="ortho")
         dy, dx = np.diff(scene, axis=0), np.diff(scene, axis=1)
-        p = _shrink(dy + p_error, smoothness / penalty)
-        q = _shrink(dx + q_error, smoothness / penalty)
+        p = shrink(dy + p_error, smoothness / penalty)
+        q = shrink(dx + q_error, smoothness / penalty)
         p_error += dy - p
         q_error += dx - q
         stripes = _shrink_singular_values(image - scene, threshold)

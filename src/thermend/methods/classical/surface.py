@@ -38,12 +38,6 @@ def fit_surface(image: Image, order: int = 4) -> Image:
     return surface
 
 
-def surface_amplitude(image: Image, order: int = 4) -> float:
-    """Highest less lowest value of :func:`fit_surface`, in the image's unit."""
-    surface = fit_surface(image, order)
-    return float(np.ptp(surface))
-
-
 def remove_surface(image: Image, order: int = 4) -> Image:
     """Subtract the fitted surface; the mean stays."""
     return image - fit_surface(image, order)

@@ -7,6 +7,7 @@ from scipy import fft
 from scipy.ndimage import gaussian_filter1d
 
 from thermend.methods.classical.filters import Image
+from thermend.methods.classical.variational import laplacian_eigenvalues, shrink, transposed_difference
 
 SLOW = 12.0
 """Columns; what changes more slowly than this across the stripes is the scene's shading, which the functional would
@@ -32,9 +33,7 @@ def remove_stripes(image: Image, weight: float = 0.2, iterations: int = 40, pena
     height, width = image.shape
     if width < 2 or height < 2:
         return image.copy()
-    eigen_y = 2 - 2 * np.cos(np.pi * np.arange(height, dtype=np.float32) / height)
-    eigen_x = 2 - 2 * np.cos(np.pi * np.arange(width, dtype=np.float32) / width)
-    laplacian = eigen_y[:, None] + eigen_x[None]
+    laplacian = laplacian_eigenvalues(height, width)
     laplacian[0, 0] = 1
     across = np.diff(image, axis=1)
     stripes = np.zeros_like(image)
@@ -43,25 +42,14 @@ def remove_stripes(image: Image, weight: float = 0.2, iterations: int = 40, pena
     p_error, q_error = np.zeros_like(p), np.zeros_like(q)
     for _ in range(iterations):
         # s-step: Δ s = ∂_yᵀ (p − b_p) + ∂_xᵀ (∂_x f − q + b_q), with u = f − s
-        right = _transposed(p - p_error, 0) + _transposed(across - q + q_error, 1)
-        spectrum = fft.dctn(right, norm="ortho", workers=-1) / laplacian
+        right = transposed_difference(p - p_error, 0) + transposed_difference(across - q + q_error, 1)
+        spectrum = fft.dctn(right, norm="ortho") / laplacian
         spectrum[0, 0] = 0
-        stripes = fft.idctn(spectrum, norm="ortho", workers=-1)
+        stripes = fft.idctn(spectrum, norm="ortho")
         along_stripes, across_result = np.diff(stripes, axis=0), across - np.diff(stripes, axis=1)
-        p = _shrink(along_stripes + p_error, 1 / penalty)
+        p = shrink(along_stripes + p_error, 1 / penalty)
         p_error += along_stripes - p
-        q = _shrink(across_result + q_error, weight / penalty)
+        q = shrink(across_result + q_error, weight / penalty)
         q_error += across_result - q
     stripes -= gaussian_filter1d(stripes, SLOW, axis=1, mode="nearest")
     return np.asarray(image - stripes, np.float32)
-
-
-def _transposed(differences: np.ndarray, axis: int) -> np.ndarray:
-    """The transpose of `np.diff` along an axis."""
-    first, last = [(0, 0), (0, 0)], [(0, 0), (0, 0)]
-    first[axis], last[axis] = (1, 0), (0, 1)
-    return np.pad(differences, first) - np.pad(differences, last)
-
-
-def _shrink(values: np.ndarray, threshold: float) -> np.ndarray:
-    return np.sign(values) * np.maximum(np.abs(values) - np.float32(threshold), 0)

@@ -57,6 +57,7 @@ def open_onnx(path: str | os.PathLike[str], engine: str = "auto", device: str = 
         raise UsageError(
             "the torch engine runs methods that come as torch modules; an ONNX file needs openvino or onnxruntime"
         )
+    _check_is_onnx(path)
     opened: Any = None
     problem: Exception | None = None
     for name in ("openvino", "onnxruntime") if engine == "auto" else (engine,):
@@ -69,12 +70,25 @@ def open_onnx(path: str | os.PathLike[str], engine: str = "auto", device: str = 
             problem = MissingDependencyError(f"the engine {name} is not installed: pip install {name}")
             problem.__cause__ = error
             continue
-        opened = Chosen(path, device)
+        try:
+            opened = Chosen(path, device)
+        except (InputError, UsageError) as error:
+            problem = problem or error  # with `auto`, the next engine may know the network or the device
+            continue
         break
     if opened is None:
         raise problem or UsageError("no engine is installed")
     result: Engine = opened
     return result
+
+
+def _check_is_onnx(path: Path) -> None:
+    """Refuse what cannot be one before a parser writes its own lines about it."""
+    if path.suffix in (".pt", ".pth", ".safetensors"):
+        raise InputError(path, "holds weights without their network; export the network as ONNX")
+    with path.open("rb") as file:
+        if file.read(1) != b"\x08":  # the field `ir_version`, with which every ONNX file begins
+            raise InputError(path, "is not an ONNX network")
 
 
 def fixed_size(shape: list[Any]) -> tuple[int, int] | None:

@@ -8,7 +8,7 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from thermend.errors import InputError, UsageError
+from thermend.errors import InputError, UsageError, first_line
 from thermend.restoration.engines import check_layout, fixed_size
 
 
@@ -29,7 +29,10 @@ class OpenVINOEngine:
         shapes = [[d.get_length() if d.is_static else None for d in i.get_partial_shape()] for i in model.inputs]
         self.channels = check_layout(path, shapes, len(model.outputs))
         self.fixed_size = fixed_size(shapes[0])
-        self._compiled = core.compile_model(model, self.device, {"PERFORMANCE_HINT": "LATENCY"})
+        try:
+            self._compiled = core.compile_model(model, self.device, {"PERFORMANCE_HINT": "LATENCY"})
+        except RuntimeError as error:
+            raise InputError(path, f"cannot be run by OpenVINO on {self.device} ({first_line(error)})") from error
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """From (B, C, H, W) float32 to (B, C', s H, s W) float32."""
