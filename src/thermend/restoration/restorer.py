@@ -115,7 +115,8 @@ class Restorer:
         """The mended pixels (which may be the given array, overwritten) and what was done."""
         if self.function is None:
             assert diagnosis is not None
-            steps = auto.plan(diagnosis if scale == 1 else _at_scale(diagnosis, scale), mode)
+            shape = (pixels.shape[0] // scale, pixels.shape[1] // scale)
+            steps = auto.plan(diagnosis if scale == 1 else _at_scale(diagnosis, scale), mode, shape)
             for step in steps:
                 step.apply(pixels)
             return pixels, [{"method": step.name, **step.facts} for step in steps]
