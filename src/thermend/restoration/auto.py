@@ -80,7 +80,10 @@ def plan(diagnosis: Diagnosis, mode: str, shape: tuple[int, int] = (512, 640)) -
             steps.append(Step("classical.column-median", facts, along, True))
     if diagnosis.noise_sigma > LEAST_NOISE:
         steps.append(Step("classical.dct", {"sigma": round(diagnosis.noise_sigma, 3)}, _denoiser(noise)))
-    if diagnosis.blur_sigma > LEAST_BLUR * max(1.0, shape[0] * shape[1] / (640 * 512)) ** 0.25 and diagnosis.noise_sigma < MOST_NOISE_FOR_DEBLURRING:
+    if (
+        diagnosis.blur_sigma > LEAST_BLUR * max(1.0, shape[0] * shape[1] / (640 * 512)) ** 0.25
+        and diagnosis.noise_sigma < MOST_NOISE_FOR_DEBLURRING
+    ):
         facts = {"sigma": round(diagnosis.blur_sigma, 3)}
         steps.append(Step("classical.wiener", facts, _deblurrer(diagnosis.blur_sigma, noise, mode)))
     if mode == "display" and _is_flat(diagnosis):
@@ -136,13 +139,11 @@ def _denoiser(noise: float) -> Callable[[Image], None]:
 
 
 def _deblurrer(sigma: float, noise: float, mode: str) -> Callable[[Image], None]:
-    regularity = 6.0 if 255 * noise > LEAST_NOISE else 16.0  # denoised before, or only rounded
-
     def apply(pixels: Image) -> None:
         power = deblur.scene_power(pixels, noise)
 
         def sharpen(band: Image) -> Image:
-            sharp = deblur.wiener(band, sigma, noise, regularity, power)
+            sharp = deblur.wiener(band, sigma, noise, power=power)
             return deblur.within_measured(sharp, band) if mode == "radiometric" else sharp
 
         filter_in_bands(pixels, sharpen, 32)

@@ -48,7 +48,7 @@ def wiener(
     image: Image,
     blur_sigma: float = 1.5,
     noise: float | None = None,
-    regularity: float = 16.0,
+    regularity: float = 30.0,
     power: float | None = None,
 ) -> Image:
     """Wiener deconvolution of a Gaussian blur: X = H* Y / (|H|² + N/S).
@@ -61,7 +61,8 @@ def wiener(
     blur_sigma : of the point spread function, pixels
     noise : standard deviation of the noise, in the image's unit; estimated if None
     power : the scene's, as :func:`scene_power` gives it; of the image itself if None. A part of an image takes the whole's
-    regularity : factor on N/S; more is smoother. 16 is best on real images as they are, 6 after denoising
+    regularity : factor on N/S; more is smoother. 30 is best on blurred training images, and safe where
+        the blur is no Gaussian
 
     References
     ----------

@@ -1,0 +1,231 @@
+"""Every method under every preset, `auto` on undamaged images, and the diagnosis against the truth: docs/benchmarks.md.
+
+    python benchmarks/laboratory.py roadscene=DIR hit-uav=DIR [NAME=DIR ...] [--out docs/benchmarks.md]
+
+Each DIR holds undamaged 8-bit thermal images that no method was trained or tuned on. Seeded: the same images, the same
+numbers. `auto` is measured on all images, the other methods on a few of each set, since some take seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import warnings
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+
+import thermend
+from thermend import InputError, ThermalImage, metrics
+from thermend.degradations import (
+    PRESETS,
+    contrast,
+    degrade,
+    gaussian_blur,
+    gaussian_noise,
+    generator_for,
+    stripes,
+)
+from thermend.degradations.severity import rounded
+from thermend.evaluation.images import Sample
+from thermend.evaluation.measures import IDENTICAL_PSNR, Measured, measure
+from thermend.methods import CATALOGUE
+
+SEED = 0
+SEVERITIES = {
+    "noise": (2.0, 5.0, 10.0, 15.0, 20.0, 30.0),
+    "stripes": (2.0, 5.0, 8.0, 12.0, 18.0, 25.0),
+    "blur": (0.5, 1.0, 1.5, 2.0, 2.5, 3.0),
+    "contrast": (0.15, 0.3, 0.45, 0.6, 0.8, 1.0),
+}
+"""Of one degradation at a time: grey levels of 255, pixels, a factor about the mean."""
+FURTHER_NOISE = (0.0, 10.0)
+METHODS = [entry.full_name for entry in CATALOGUE if entry.name != "onnx"]
+
+
+def single_threaded() -> None:
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+
+
+def run_method(path: Path, preset: str, method: str) -> Measured:
+    restorer = thermend.load(method)
+    return measure(
+        Sample(path.name, path),
+        lambda image, scale: restorer.restore(image, "display", scale),
+        lambda pixels, name: degrade(pixels, preset, SEED, name),
+    )
+
+
+def to_itself(path: Path) -> tuple[float, float] | None:
+    """PSNR of an undamaged image after `auto`: as a picture, and as counts in radiometric mode."""
+    try:
+        image = thermend.read(path)
+    except InputError:
+        return None
+    clean = np.rint(image.pixels)
+    picture = thermend.enhance(clean.astype(np.uint8)).pixels
+    counts = thermend.enhance(ThermalImage.from_array(20_000 + 10 * clean)).pixels
+    return tuple(min(metrics.psnr(p, clean), IDENTICAL_PSNR) for p in (picture, (counts - 20_000) / 10))  # type: ignore[return-value]
+
+
+def diagnosed(path: Path) -> list[tuple[str, float, float]]:
+    """(degradation, truth, estimate) for every severity, without and with further noise."""
+    clean = torch.from_numpy(thermend.read(path).pixels / np.float32(255))[None, None]
+    generator = generator_for(SEED, "diagnosis", path.name)
+    pairs = []
+    for kind, severities in SEVERITIES.items():
+        for further in FURTHER_NOISE:
+            for severity in severities:
+                image, truth = clean, severity
+                if kind == "noise":
+                    truth = float(np.hypot(severity, further))
+                    image = gaussian_noise(image, severity, generator=generator)
+                elif kind == "stripes":
+                    image = stripes(image, severity, generator=generator)
+                elif kind == "blur":
+                    image = gaussian_blur(image, severity)
+                else:
+                    image = contrast(image, severity)
+                    truth = float(np.ptp(np.percentile(rounded(image).numpy(), (1, 99))))
+                if further:
+                    image = gaussian_noise(image, further, generator=generator)
+                found = thermend.diagnose((rounded(image)[0, 0] * 255).round().to(torch.uint8).numpy())
+                estimate = {
+                    "noise": found.noise_sigma,
+                    "stripes": found.stripe_sigma,
+                    "blur": found.blur_sigma,
+                    "contrast": found.contrast or 0.0,
+                }[kind]
+                pairs.append((kind, truth, estimate))
+    return pairs
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = [list(head), ["---"] + ["---:"] * (len(head) - 1), *(list(r) for r in rows)]
+    return ["| " + " | ".join(line) + " |" for line in lines] + [""]
+
+
+def gains(measured: Sequence[Measured]) -> list[str]:
+    """Input, result and gain in PSNR and SSIM, and seconds an image."""
+    cells = []
+    for name, digits in (("psnr", 2), ("ssim", 3)):
+        before = float(np.mean([m.input_metrics[name] for m in measured]))
+        after = float(np.mean([m.metrics[name] for m in measured]))
+        cells += [f"{before:.{digits}f}", f"{after:.{digits}f}", f"{after - before:+.{digits}f}"]
+    return [*cells, f"{np.median([m.seconds for m in measured]):.2f}"]
+
+
+def spread(files: Sequence[Path], number: int) -> list[Path]:
+    return list(files[:: max(1, len(files) // number)][:number])
+
+
+def report(sets: dict[str, list[Path]], few: int, pool: ProcessPoolExecutor) -> list[str]:
+    lines = ["## Undamaged images, to themselves", ""]
+    rows = []
+    for name, files in sets.items():
+        values = np.array([v for v in pool.map(to_itself, files) if v])
+        for column, mode in enumerate(("display", "radiometric")):
+            rows.append(
+                (
+                    f"{name} {mode}",
+                    str(len(values)),
+                    f"{values[:, column].min():.1f}",
+                    f"{np.median(values[:, column]):.1f}",
+                )
+            )
+    lines += table(("images and mode", "number", "worst PSNR", "median"), rows)
+
+    lines += ["## `auto` under every preset, all images", ""]
+    head = ("", "PSNR in", "out", "gain", "SSIM in", "out", "gain", "s")
+    for name, files in sets.items():
+        rows = []
+        for preset in PRESETS:
+            found = list(pool.map(partial(run_method, preset=preset, method="auto"), files))
+            rows.append((f"`{preset}`", *gains(found)))
+            print(name, *rows[-1], flush=True)
+        lines += [f"### {name}, {len(files)} images", "", *table(head, rows)]
+
+    lines += ["## Every method under every preset", ""]
+    lines += [
+        "Methods against one degradation are measured under all the others too: what they then do is part of the answer.",
+        "",
+    ]
+    for preset in PRESETS:
+        lines += [f"<details><summary><code>{preset}</code></summary>", ""]
+        for name, files in sets.items():
+            chosen = spread(files, few)
+            rows = []
+            for method in METHODS:
+                found = list(pool.map(partial(run_method, preset=preset, method=method), chosen))
+                rows.append((f"`{method}`", *gains(found)))
+            print(name, preset, flush=True)
+            lines += [f"{name}, {len(chosen)} images", "", *table(head, rows)]
+        lines += ["</details>", ""]
+
+    lines += ["## The diagnosis against the truth", ""]
+    lines += [
+        "One degradation at a time, six severities, without and with further noise of σ 10, every image: Spearman's rank",
+        "correlation over all pairs of truth and estimate.",
+        "",
+    ]
+    rows = []
+    for name, files in sets.items():
+        pairs = [p for each in pool.map(diagnosed, files) for p in each]
+        row = [name, str(len(files))]
+        for kind in SEVERITIES:
+            truths, estimates = zip(*((t, e) for k, t, e in pairs if k == kind))
+            row.append(f"{spearmanr(truths, estimates)[0]:.3f}")
+        rows.append(row)
+        print(*row, flush=True)
+    return lines + table(("images", "number", *SEVERITIES), rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("sets", nargs="+", metavar="NAME=DIR")
+    parser.add_argument("--few", type=int, default=4, help="images of each set for the methods other than auto")
+    parser.add_argument("--images", type=int, default=1000, help="of each set at most, for everything else")
+    parser.add_argument("--out", type=Path, help="write the page to this Markdown file")
+    chosen = parser.parse_args()
+    sets = {}
+    for entry in chosen.sets:
+        name, _, folder = entry.partition("=")
+        files = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in (".png", ".jpg", ".jpeg", ".bmp"))
+        sets[name] = spread([p for p in files if not is_refused(p)], chosen.images)
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    with ProcessPoolExecutor(initializer=single_threaded) as pool:
+        body = report(sets, chosen.few, pool)
+    names = " ".join(f"{name}=DIR" for name in sets)
+    counted = ", ".join(f"{len(files)} images of {name}" for name, files in sets.items())
+    page = [
+        "# What the methods reach",
+        "",
+        f"`python benchmarks/laboratory.py {names} --few {chosen.few} --out docs/benchmarks.md`",
+        "",
+        f"{counted} (val), seed {SEED}. PSNR in dB; s: seconds an image on one core, by which methods may be compared with",
+        "each other and with nothing else.",
+        "",
+        *body,
+    ]
+    if chosen.out:
+        chosen.out.write_text("\n".join(page))
+
+
+def is_refused(path: Path) -> bool:
+    try:
+        thermend.read(path)
+    except InputError:
+        return True
+    return False
+
+
+if __name__ == "__main__":
+    main()
