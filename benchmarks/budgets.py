@@ -1,6 +1,6 @@
 """Time and memory of the command line, against the budgets that thermend sets itself.
 
-    python benchmarks/budgets.py [--out docs/measured/budgets.md]
+    python benchmarks/budgets.py [--out docs/budgets.md]
 
 Every time is the best of a few runs, in processes of their own; the images are drawn here. Run it on an idle machine.
 """
@@ -135,7 +135,7 @@ def main() -> None:
         [
             "# Time and memory",
             "",
-            f"`python benchmarks/budgets.py --out docs/measured/budgets.md` on {os.cpu_count()} cores,"
+            f"`python benchmarks/budgets.py --out docs/budgets.md` on {os.cpu_count()} cores,"
             f" Python {platform.python_version()}. Times move by a third from run to run on a shared machine.",
             "",
             *lines,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from thermend.version import __version__
 
 if TYPE_CHECKING:
+    from thermend import degradations, metrics
     from thermend.diagnosis import Diagnosis, diagnose
     from thermend.errors import InputError, MissingDependencyError, ThermendError, UsageError
     from thermend.image import ThermalImage
@@ -28,18 +29,23 @@ _HOME = {
 }
 
 
+_MODULES = ("degradations", "metrics")
+
+
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'thermend' has no attribute {name!r}")
     from importlib import import_module
 
+    if name in _MODULES:
+        return import_module(f"thermend.{name}")
+    if name not in _HOME:
+        raise AttributeError(f"module 'thermend' has no attribute {name!r}")
     value = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME])
+    return sorted([*globals(), *_HOME, *_MODULES])
 
 
 __all__ = [
@@ -51,8 +57,10 @@ __all__ = [
     "ThermendError",
     "UsageError",
     "__version__",
+    "degradations",
     "diagnose",
     "enhance",
     "load",
+    "metrics",
     "read",
 ]

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the train extra")
+
+import thermend  # noqa: E402
+from thermend import UsageError  # noqa: E402
+from thermend.degradations import PRESETS, Cascade, OneOf, Step, Uniform, degrade, generator_for  # noqa: E402
+
+PARITY = Path(__file__).parent / "presets.npz"
+"""An image and what every preset made of it (seed 7, name `scene.png`); written by `python tests/degradations/parity.py`."""
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_makes_the_same_on_every_machine(name):
+    with np.load(PARITY) as stored:
+        result = degrade(stored["scene"], name, 7, "scene.png")
+        difference = np.abs(result.astype(int) - stored[name])
+    assert difference.max() <= 1
+    assert np.mean(difference > 0) <= 1e-3
+
+
+def test_seed_name_and_preset_decide_and_nothing_else(scene):
+    grey = np.rint(scene * 255).astype(np.uint8)
+    first = degrade(grey, "hm-tir-hard", 1, "a.png")
+    torch.manual_seed(99)
+    np.testing.assert_array_equal(first, degrade(grey, "hm-tir-hard", 1, "a.png"))
+    for other in ((2, "a.png"), (1, "b.png")):
+        assert (first != degrade(grey, "hm-tir-hard", *other)).mean() > 0.5
+
+
+def test_the_numbers_of_a_preset_are_its_papers():
+    grey = np.full((600, 700), 128, np.uint8)
+    for name, sigma in (("deal-stripe-moderate", 10), ("deal-stripe-heavy", 25)):
+        profile = degrade(grey, name, 0, "x").astype(float).mean(0)
+        assert profile.std() == pytest.approx(sigma, rel=0.1)
+    ramp = np.tile(np.arange(256, dtype=np.uint8), (8, 1))
+    np.testing.assert_allclose(
+        degrade(ramp, "deal-low-contrast", 0, "x")[0], 127.5 + 0.5 * (np.arange(256) - 127.5), atol=1
+    )
+
+
+@pytest.mark.parametrize(("preset", "low", "high"), [("hm-tir-hard", 10.5, 12.5), ("deal-stripe-heavy", 19.5, 21)])
+def test_how_far_real_images_are_degraded(cases, preset, low, high):
+    values = []
+    for path in (
+        sorted((cases / "data/roadscene/val").glob("*.png"))[:12]
+        + sorted((cases / "data/hit-uav/val").glob("*.jpg"))[:12]
+    ):
+        clean = thermend.read(path).pixels.astype(np.uint8)
+        error = np.mean((degrade(clean, preset, 0, path.name).astype(float) - clean) ** 2)
+        values.append(10 * np.log10(255**2 / error))
+    # The strength was set on training images; these are others.
+    assert low - 1 < np.mean(values) < high + 1
+
+
+def test_an_unknown_preset_is_refused_with_those_that_are_known():
+    with pytest.raises(UsageError, match="hm-tir-hard"):
+        degrade(np.zeros((4, 4), np.uint8), "hm-tir", 0, "x")
+
+
+def test_a_gate_lets_some_images_pass(scene):
+    batch = torch.from_numpy(np.stack([scene] * 64))[:, None]
+    cascade = Cascade((Step("darkening", {"share": 0.5}),))
+    changed = (
+        cascade(batch, generator_for(0, "", ""), gate=0.25) != cascade(batch, generator_for(0, "", ""), 0.0)
+    ).any(-1)
+    assert 4 < changed.any(-1).sum() < 30
+
+
+def test_stages_follow_one_another(scene):
+    batch = torch.from_numpy(scene)[None, None]
+    stages = list(PRESETS["hm-tir-normal"].stages(batch, generator_for(0, "p", "x")))
+    assert len(stages) == 3
+    whole = PRESETS["hm-tir-normal"](batch, generator_for(0, "p", "x"))
+    np.testing.assert_allclose(whole, stages[-1], atol=1e-6)
+    for stage in stages:  # each stores 8 bits
+        np.testing.assert_allclose(stage * 255, (stage * 255).round(), atol=1e-4)
+
+
+def test_each_image_of_a_batch_draws_its_own_severity(scene):
+    batch = torch.from_numpy(np.stack([scene] * 4))[:, None]
+    step = Step("stripes", {"offset": Uniform(0, 20), "direction": OneOf(("columns", "rows"))})
+    result = step(batch, generator_for(0, "p", "x")) - batch
+    assert len({round(float(r.std()), 4) for r in result}) == 4
