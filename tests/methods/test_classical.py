@@ -276,3 +276,16 @@ def test_a_cable_that_the_lens_drew_is_no_dead_column(rng, width):
     assert not dead_pixels.find_dead_columns(image).any()
     image[:, 30] = 0.7
     np.testing.assert_array_equal(np.flatnonzero(dead_pixels.find_dead_columns(image)), [30])
+
+
+def test_what_stripes_drove_against_white_is_made_up_for(rng):
+    truth = np.tile(np.linspace(0.85, 0.97, 200, dtype=np.float32), (120, 1))
+    offsets = rng.normal(0, 0.08, 200).astype(np.float32)
+    striped = np.clip(truth + offsets, 0, 1)
+    result = truth + np.clip(offsets, None, 1 - truth) - offsets  # the offsets subtracted, exactly
+    before = np.abs(result - truth).max()
+    column_median.unclip(result, striped)
+    assert before > 0.1
+    assert np.abs(result - truth).max() < 0.05
+    white = np.ones((50, 60), np.float32)
+    np.testing.assert_array_equal(column_median.remove_column_offsets(white), white)

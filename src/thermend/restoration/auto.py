@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thermend.bands import filter_in_bands
+from thermend.bands import bands, filter_in_bands
 from thermend.diagnosis import SURE_SHARE, Diagnosis
 from thermend.methods.classical import column_median, dct_denoise, dead_pixels, deblur, histogram
 
@@ -48,7 +48,7 @@ class Step:
     reference: bool = False
 
 
-def plan(diagnosis: Diagnosis, mode: str, shape: tuple[int, int] = (512, 640)) -> list[Step]:
+def plan(diagnosis: Diagnosis, mode: str, shape: tuple[int, int] = (512, 640), picture: bool = False) -> list[Step]:
     """The steps that a diagnosis calls for.
 
     Parameters
@@ -56,6 +56,7 @@ def plan(diagnosis: Diagnosis, mode: str, shape: tuple[int, int] = (512, 640)) -
     mode : ``radiometric`` leaves contrast alone, and smooth shading too: in one image it cannot be told for certain from
         the scene's own temperatures
     shape : of the image as the camera gave it
+    picture : 0 is black and 1 is white, and what was beyond them is lost
     """
     steps: list[Step] = []
     noise = diagnosis.noise_sigma / 255
@@ -70,14 +71,11 @@ def plan(diagnosis: Diagnosis, mode: str, shape: tuple[int, int] = (512, 640)) -
         )
     if diagnosis.stripe_direction != "none" and diagnosis.stripe_sigma > LEAST_STRIPES:
         facts: dict[str, Any] = {"direction": diagnosis.stripe_direction, "sigma": round(diagnosis.stripe_sigma, 3)}
-        across, along = (_subtract_columns, _subtract_rows)
-        if diagnosis.stripe_direction == "rows":
-            across, along = along, across
-        steps.append(Step("classical.column-median", facts, across, True))
+        steps.append(Step("classical.column-median", facts, _destriper(diagnosis.stripe_direction, picture), True))
         if diagnosis.crossing_stripe_sigma > LEAST_STRIPES:
             other = "columns" if diagnosis.stripe_direction == "rows" else "rows"
             facts = {"direction": other, "sigma": round(diagnosis.crossing_stripe_sigma, 3)}
-            steps.append(Step("classical.column-median", facts, along, True))
+            steps.append(Step("classical.column-median", facts, _destriper(other, picture), True))
     if diagnosis.noise_sigma > LEAST_NOISE:
         steps.append(Step("classical.dct", {"sigma": round(diagnosis.noise_sigma, 3)}, _denoiser(noise)))
     if (
@@ -126,12 +124,20 @@ def _subtract_surface(pixels: Image) -> None:
     pixels -= nonuniformity_surface(pixels)[0]
 
 
-def _subtract_columns(pixels: Image) -> None:
-    pixels -= column_median.column_offsets(pixels).astype(np.float32)
+def _destriper(direction: str, picture: bool) -> Callable[[Image], None]:
+    """Subtracts column offsets; in a picture, what they had driven against black or white is made up for."""
 
+    def apply(pixels: Image) -> None:
+        turned = pixels.T if direction == "rows" else pixels
+        offsets = column_median.column_offsets(turned).astype(np.float32)
+        for own, _ in bands(turned.shape, 0):
+            part = turned[own]
+            measured = part.copy() if picture else part
+            part -= offsets
+            if picture:
+                column_median.unclip(part, measured)
 
-def _subtract_rows(pixels: Image) -> None:
-    pixels -= column_median.column_offsets(pixels.T).astype(np.float32)[:, None]
+    return apply
 
 
 def _denoiser(noise: float) -> Callable[[Image], None]:

@@ -81,7 +81,7 @@ class Restorer:
             pixels = _enlarged(pixels, scale, lanczos, mode)
         cut = _cut_off(pixels) if prepared.stretched and self.method.kind != "upsampler" else None
         del prepared
-        mended, steps = self._mend(pixels, mode, scale, diagnosis)
+        mended, steps = self._mend(pixels, mode, scale, diagnosis, image.is_picture and mode == "display")
         if defects:
             steps.insert(0, {"method": "classical.dead-pixels", "pixels": defects})
         scale = _scale_of(image, mended)  # a network may upsample itself
@@ -110,13 +110,13 @@ class Restorer:
         return mode
 
     def _mend(
-        self, pixels: Image, mode: str, scale: int, diagnosis: Diagnosis | None
+        self, pixels: Image, mode: str, scale: int, diagnosis: Diagnosis | None, picture: bool
     ) -> tuple[Image, list[dict[str, Any]]]:
         """The mended pixels (which may be the given array, overwritten) and what was done."""
         if self.function is None:
             assert diagnosis is not None
             shape = (pixels.shape[0] // scale, pixels.shape[1] // scale)
-            steps = auto.plan(diagnosis if scale == 1 else _at_scale(diagnosis, scale), mode, shape)
+            steps = auto.plan(diagnosis if scale == 1 else _at_scale(diagnosis, scale), mode, shape, picture)
             for step in steps:
                 step.apply(pixels)
             return pixels, [{"method": step.name, **step.facts} for step in steps]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from scipy.linalg import solveh_banded
 
@@ -9,6 +10,8 @@ from thermend.methods.classical.filters import Image
 
 _CLIP = 3.0
 _EDGES_ASIDE = 0.6  # edges along a column raise the estimate of the steps; best on training images
+_BESIDE = 5  # columns; enough for one that is not clipped to be among them
+_CLIPPED_AT_MOST = 0.5  # of the pixels; where more are, black or white is the scene
 _ROWS_AT_MOST = 1024  # medians of more rows than this gain nothing
 
 
@@ -84,10 +87,35 @@ def column_offsets(image: Image) -> np.ndarray:
 
 
 def remove_column_offsets(image: Image) -> Image:
-    """Subtract :func:`column_offsets` from every row.
+    """Subtract :func:`column_offsets` from every row; what the stripes drove against black or white is made up for.
 
     A column's median difference to its neighbour is its offset against it, whatever edges cross less than half of the
     two columns; the principle of minimum-TV destriping reduced to one number a column (cf. Y. Tendero, S. Landeau,
     J. Gilles, IPOL 2012; M. Bouali, S. Ladjal, IEEE TGRS 49, 2011).
     """
-    return image - column_offsets(image).astype(np.float32)
+    result = image - column_offsets(image).astype(np.float32)
+    unclip(result, image)
+    return result
+
+
+def unclip(result: Image, image: Image) -> None:
+    """Mend, in place, the pixels of a destriped image that the stripes had driven against black or white.
+
+    Such a pixel was at least as bright (or dark) as its column could show. It takes that, or the mean of what columns
+    beside it show which were not clipped there, whichever lies further out.
+
+    Parameters
+    ----------
+    result : `image` without its stripes
+    image : (H, W), 0 is black and 1 is white
+    """
+    for sign, clipped in ((1, image >= 1), (-1, image <= 0)):
+        if not 0 < np.count_nonzero(clipped) < _CLIPPED_AT_MOST * clipped.size:
+            continue
+        seen = np.ascontiguousarray(~clipped, np.float32)
+        size = (_BESIDE, 1)
+        weight = cv2.blur(seen, size, borderType=cv2.BORDER_REFLECT)
+        total = cv2.blur(np.ascontiguousarray(result) * seen, size, borderType=cv2.BORDER_REFLECT)
+        beside = total / np.maximum(weight, np.float32(1e-6))
+        known = clipped & (weight > 0.5 / _BESIDE)
+        result[known] = sign * np.maximum(sign * result[known], sign * beside[known])
