@@ -16,15 +16,16 @@ import torch
 import thermend
 from thermend.degradations import Cascade, generator_for, presets
 
-TARGET = 11.5
+TARGET, SEEDS = 11.5, range(4)
 
 
 def mean_psnr(images: dict[str, torch.Tensor], strength: float) -> float:
     cascade = Cascade((presets._HAZE, presets._OPTICS, *presets._detector(strength)), groups=(1, 1, 3))
     values = []
     for name, image in images.items():
-        degraded = cascade(image, generator_for(0, "hm-tir-hard", name))
-        values.append(-10 * float(torch.log10(torch.mean((degraded - image) ** 2))))
+        for seed in SEEDS:
+            degraded = cascade(image, generator_for(seed, "hm-tir-hard", name))
+            values.append(-10 * float(torch.log10(torch.mean((degraded - image) ** 2))))
     return float(np.mean(values))
 
 

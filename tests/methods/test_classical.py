@@ -285,7 +285,7 @@ def test_what_stripes_drove_against_white_is_made_up_for(rng):
     result = truth + np.clip(offsets, None, 1 - truth) - offsets  # the offsets subtracted, exactly
     before = np.abs(result - truth).max()
     column_median.unclip(result, striped)
-    assert before > 0.1
-    assert np.abs(result - truth).max() < 0.05
+    assert before > 0.08
+    assert np.abs(result - truth).max() < 0.04
     white = np.ones((50, 60), np.float32)
     np.testing.assert_array_equal(column_median.remove_column_offsets(white), white)

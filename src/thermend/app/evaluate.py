@@ -38,6 +38,11 @@ def _setup(job: Job) -> None:
     _state["restorer"] = load(job.method, job.weights, job.engine, job.device)
     _state["degrade"] = _state["fuse"] = None
     _state["job"] = job
+    if job.learned:
+        from thermend.metrics.learned import require
+
+        for name in job.learned:
+            require(name)
     if job.preset is not None:
         from thermend import degradations
 
@@ -209,6 +214,9 @@ def _tables(job: Job, reports: dict[str, dict[str, Any]]) -> None:
     from rich import box
     from rich.table import Table
 
+    if len(reports) > 1:
+        _table_of_conditions(reports)
+        return
     for condition, report in reports.items():
         if not report["images"]:
             continue
@@ -225,5 +233,23 @@ def _tables(job: Job, reports: dict[str, dict[str, Any]]) -> None:
         console.show(table)
 
 
+def _table_of_conditions(reports: dict[str, dict[str, Any]]) -> None:
+    """The paper's table: a row for each of a data set's conditions."""
+    from rich import box
+    from rich.table import Table
+
+    first = next(iter(reports.values()))
+    table = Table(box=box.SIMPLE_HEAD, title=first["method"])
+    table.add_column("condition")
+    for column in ("images", "PSNR in", "out", "SSIM in", "out", "s an image"):
+        table.add_column(column, justify="right")
+    for condition, report in reports.items():
+        before, after = report["input_metrics"], report["metrics"]
+        values = (before.get("psnr"), after.get("psnr"), before.get("ssim"), after.get("ssim"))
+        seconds = report["seconds_per_image"]
+        table.add_row(condition, str(report["images"]), *(_number(v) for v in values), _number(seconds))
+    console.show(table)
+
+
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}" if abs(value) < 1 else f"{value:.2f}"
+    return "" if value is None else f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}"

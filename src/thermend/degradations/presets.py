@@ -46,7 +46,7 @@ def _detector(strength: float) -> tuple[Step, ...]:
     )
 
 
-HARD = 1.5
+HARD = 1.8
 """Strength of the detector's part in `hm-tir-hard`, calibrated to a mean PSNR of 11.5 dB on RoadScene and HIT-UAV
 (training images; benchmarks/calibrate_hard.py)."""
 

@@ -31,6 +31,19 @@ def _measure(name: str) -> Any:
     return pyiqa.create_metric(name)
 
 
+def require(name: str) -> None:
+    """Make sure, before long work begins, that a measure of one image can be had.
+
+    Raises
+    ------
+    MissingDependencyError : pyiqa is not installed; the message says how to get it
+    UsageError : an unknown name
+    """
+    if name not in NO_REFERENCE + FULL_REFERENCE:
+        raise UsageError(f"measure {name!r}: expected one of {', '.join(NO_REFERENCE + FULL_REFERENCE)}")
+    _measure(name)
+
+
 def _batch(image: ArrayLike) -> Any:
     import torch
 
@@ -53,8 +66,7 @@ def learned(name: str, image: ArrayLike, clean: ArrayLike | None = None) -> floa
     MissingDependencyError : pyiqa is not installed; the message says how to get it
     UsageError : an unknown name, or no clean image where one is needed
     """
-    if name not in NO_REFERENCE + FULL_REFERENCE:
-        raise UsageError(f"measure {name!r}: expected one of {', '.join(NO_REFERENCE + FULL_REFERENCE)}")
+    require(name)
     if name in NO_REFERENCE:
         return float(_measure(name)(_batch(image)))
     if clean is None:
