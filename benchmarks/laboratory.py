@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -200,8 +201,8 @@ def main() -> None:
         name, _, folder = entry.partition("=")
         files = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in (".png", ".jpg", ".jpeg", ".bmp"))
         sets[name] = spread([p for p in files if not is_refused(p)], chosen.images)
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    with ProcessPoolExecutor(initializer=single_threaded) as pool:
+    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"  # read by processes that begin afresh
+    with ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=single_threaded) as pool:
         body = report(sets, chosen.few, pool)
     names = " ".join(f"{name}=DIR" for name in sets)
     counted = ", ".join(f"{len(files)} images of {name}" for name, files in sets.items())
@@ -210,8 +211,8 @@ def main() -> None:
         "",
         f"`python benchmarks/laboratory.py {names} --few {chosen.few} --out docs/benchmarks.md`",
         "",
-        f"{counted} (val), seed {SEED}. PSNR in dB; s: seconds an image on one core, by which methods may be compared with",
-        "each other and with nothing else.",
+        f"{counted} (val), seed {SEED}. PSNR in dB; s: seconds an image on one core, by which",
+        "methods may be compared with each other and with nothing else.",
         "",
         *body,
     ]

@@ -100,9 +100,9 @@ def test_nonuniformity_is_the_cosine_law(batch):
     cy, cx = 0.3 * (height - 1), 0.8 * (width - 1)
     radius = np.array([[np.hypot(y - cy, x - cx) for x in range(width)] for y in range(height)])
     n = np.cos(np.pi / 2 * radius / radius.max()) ** 4
-    np.testing.assert_allclose(d.nonuniformity(batch, 51.0, 0.3, 0.8)[0, 0], batch[0, 0] + 0.2 * n, atol=1e-6)
+    np.testing.assert_allclose(d.nonuniformity(batch, 51.0, 0.3, 0.8)[0, 0], batch[0, 0].numpy() + 0.2 * n, atol=1e-6)
     inverted = d.nonuniformity(batch, 51.0, 0.3, 0.8, 1.0)
-    np.testing.assert_allclose(inverted[0, 0], batch[0, 0] + 0.2 * (1 - n), atol=1e-6)
+    np.testing.assert_allclose(inverted[0, 0], batch[0, 0].numpy() + 0.2 * (1 - n), atol=1e-6)
 
 
 def test_noise_has_the_stated_strength():
