@@ -39,6 +39,7 @@ class Job:
     compare: bool = False
     engine: str = "auto"
     device: str = "auto"
+    precision: str = "auto"
     tile: int | None = None
     overwrite: bool = False
 
@@ -70,7 +71,7 @@ def _setup(job: Job) -> None:
         job.reflected_temperature,
         job.distance,
     )
-    _state["restorer"] = load(job.method, job.weights, job.engine, job.device, job.tile)
+    _state["restorer"] = load(job.method, job.weights, job.engine, job.device, job.tile, job.precision)
 
 
 def _work(item: Input) -> Outcome:

@@ -21,6 +21,7 @@ class Job:
     weights: str | None = None
     engine: str = "auto"
     device: str = "auto"
+    precision: str = "auto"
     preset: str | None = None
     seed: int = 0
     scale: int = 1
@@ -35,7 +36,7 @@ def _setup(job: Job) -> None:
     from thermend.restoration import load
 
     console.quieten_libraries()
-    _state["restorer"] = load(job.method, job.weights, job.engine, job.device)
+    _state["restorer"] = load(job.method, job.weights, job.engine, job.device, precision=job.precision)
     _state["degrade"] = _state["fuse"] = None
     _state["job"] = job
     if job.learned:
@@ -155,14 +156,11 @@ def _check(
 
 
 def _facts(job: Job, degraded: str | None, condition: str | None) -> dict[str, Any]:
-    from thermend.methods import find
-
-    description = find(job.method)
     source: dict[str, Any] = {"preset": job.preset} if job.preset is not None else {"degraded": degraded or condition}
     engine = getattr(getattr(_state["restorer"].function, "engine", None), "name", None)
     device = getattr(getattr(_state["restorer"].function, "engine", None), "device", "cpu")
     return {
-        "method": description.full_name,
+        "method": _state["restorer"].method.full_name,
         **source,
         "seed": job.seed if job.preset is not None else None,
         "scale": job.scale,

@@ -45,6 +45,9 @@ DistanceOption = Annotated[
     Optional[float],  # noqa: UP045
     typer.Option("--distance", help="Instead of that in a radiometric JPEG, metres."),
 ]
+PrecisionOption = Annotated[
+    str, typer.Option(help="Of a network: float32, or bf16 (faster, exact to a grey level); auto takes float32.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -91,6 +94,7 @@ def enhance(
         str, typer.Option(help="What computes a network: openvino, onnxruntime, torch or auto.")
     ] = "auto",
     device: Annotated[str, typer.Option(help="cpu, or what the engine calls its devices.")] = "auto",
+    precision: PrecisionOption = "auto",
     tile: Annotated[
         Optional[int],  # noqa: UP045
         typer.Option(help="Side of a network's tiles, pixels."),
@@ -108,7 +112,7 @@ def enhance(
         "method": method, "weights": weights, "mode": mode, "scale": scale, "unit": unit, "palette": palette,
         "input_palette": input_palette, "depth": depth, "emissivity": emissivity,
         "reflected_temperature": reflected_temperature, "distance": distance, "compare": compare, "engine": engine,
-        "device": device, "tile": tile, "overwrite": overwrite,
+        "device": device, "precision": precision, "tile": tile, "overwrite": overwrite,
     }  # fmt: skip
     raise typer.Exit(command.run(inputs, out, options, typer.echo, as_json))
 
@@ -185,6 +189,7 @@ def evaluate(
     weights: Annotated[Optional[str], typer.Option(metavar="FILE", help="A network's weights.")] = None,  # noqa: UP045
     engine: Annotated[str, typer.Option(help="What computes a network.")] = "auto",
     device: Annotated[str, typer.Option(help="Where.")] = "auto",
+    precision: PrecisionOption = "auto",
     fuse: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(metavar="reco", help="Fuse results with visible images, and measure those."),
@@ -210,9 +215,41 @@ def evaluate(
     from thermend.app import evaluate as command
 
     job = command.Job(
-        method, weights, engine, device, preset, seed, scale, fuse_weights, tuple(measure or ())
+        method, weights, engine, device, precision, preset, seed, scale, fuse_weights, tuple(measure or ())
     )  # fmt: skip
     raise typer.Exit(command.run(job, clean, degraded, dataset, fuse, visible, json_file, typer.echo))
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file; recipes/ has those of the papers.")],
+    changes: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(
+            metavar="[KEY=VALUE ...]", help="Keys of the recipe to change: data=DIR out=DIR generator.gate=0.5"
+        ),
+    ] = None,
+) -> None:
+    """Train a method as a recipe says, or go on with a run that was interrupted (needs the extra `train`)."""
+    from thermend.app import train as command
+
+    raise typer.Exit(command.run(recipe, changes or [], typer.echo))
+
+
+@app.command()
+def export(
+    method: Annotated[str, typer.Option(help="A method with a network, as `thermend methods` lists them.")],
+    out: Annotated[str, typer.Option("-o", "--out", metavar="MODEL.onnx", help="The file to write.")],
+    weights: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="FILE", help="A checkpoint; by default the weights that ship."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+) -> None:
+    """Write a network as ONNX, for engines (needs the extra `train`)."""
+    from thermend.app import export as command
+
+    raise typer.Exit(command.run(method, weights, out, overwrite, typer.echo))
 
 
 def run() -> None:

@@ -69,21 +69,36 @@ class Step:
     severity: Mapping[str, Any] = field(default_factory=dict)
     rounds: bool = False
 
-    def __call__(self, image: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Degrade (B, 1, H, W); severities are drawn for each image."""
+    def __call__(
+        self, image: torch.Tensor, generator: torch.Generator, mean: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Degrade (B, 1, H, W); severities are drawn for each image.
+
+        Parameters
+        ----------
+        mean : (B,), of the whole images where these are pieces of them; contrast is lost about it
+        """
         drawn = [self._draw(generator) for _ in range(len(image))]
         words = [{k: v for k, v in d.items() if not isinstance(v, float)} for d in drawn]
         function = DEGRADATIONS[self.name]
-        extra = {"generator": generator} if self.name in _RANDOM else {}
+        extra: dict[str, Any] = {"generator": generator} if self.name in _RANDOM else {}
+        centred = mean is not None and self.name == "contrast"
         if all(w == words[0] for w in words):
             numbers = {
                 k: torch.tensor([d[k] for d in drawn], dtype=torch.float64)
                 for k, v in drawn[0].items()
                 if isinstance(v, float)
             }
+            if centred:
+                extra["centre"] = mean
             result = function(image, **numbers, **words[0], **extra)
         else:
-            result = torch.cat([function(image[i : i + 1], **d, **extra) for i, d in enumerate(drawn)])
+            pieces = []
+            for i, d in enumerate(drawn):
+                if centred:
+                    extra["centre"] = mean[i : i + 1]  # type: ignore[index]
+                pieces.append(function(image[i : i + 1], **d, **extra))
+            result = torch.cat(pieces)
         return rounded(result) if self.rounds else result
 
     def _draw(self, generator: torch.Generator) -> dict[str, Any]:

@@ -7,15 +7,16 @@ import torch
 from thermend.degradations.severity import Severity, per_sample
 
 
-def contrast(image: torch.Tensor, factor: Severity = 0.5) -> torch.Tensor:
+def contrast(image: torch.Tensor, factor: Severity = 0.5, centre: Severity | None = None) -> torch.Tensor:
     """m + factor (I − m), m the mean of each image.
 
     Parameters
     ----------
     image : (B, 1, H, W) in [0, 1]
     factor : 0 leaves the mean, 1 the image
+    centre : m, where the image is a piece of a larger one
     """
-    mean = image.mean((2, 3), keepdim=True)
+    mean = image.mean((2, 3), keepdim=True) if centre is None else per_sample(centre, image)
     return mean + per_sample(factor, image) * (image - mean)
 
 

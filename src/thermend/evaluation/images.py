@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from thermend.errors import InputError, UsageError
 from thermend.image import ThermalImage
-from thermend.io import READABLE_SUFFIXES, read
+from thermend.io import read
+from thermend.io.folders import image_files
 from thermend.io.raster import rendered
 
 HM_TIR_CONDITIONS = {
@@ -65,21 +66,6 @@ def visible_grey(path: Path) -> NDArray[np.uint8]:
     return np.asarray(luma, np.uint8)
 
 
-def files(folder: Path) -> list[Path]:
-    """The image files below a folder, in the order of their names.
-
-    Raises
-    ------
-    UsageError : it is no folder, or holds none
-    """
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: no such folder")
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in READABLE_SUFFIXES and p.is_file())
-    if not found:
-        raise UsageError(f"{folder}: no image in this folder")
-    return found
-
-
 def samples(clean: Path, degraded: Path | None = None, visible: Path | None = None) -> list[Sample]:
     """The images of a folder, each with its degraded and its visible version of the same name (the suffix may differ).
 
@@ -87,7 +73,7 @@ def samples(clean: Path, degraded: Path | None = None, visible: Path | None = No
     ------
     UsageError : a folder is missing or empty, or a clean image has no degraded or visible version
     """
-    originals = files(clean)
+    originals = image_files(clean)
     damaged = None if degraded is None else _Partners(degraded)
     seen = None if visible is None else _Partners(visible)
     return [
@@ -106,7 +92,7 @@ class _Partners:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.by_name = {str(p.relative_to(folder)): p for p in files(folder)}
+        self.by_name = {str(p.relative_to(folder)): p for p in image_files(folder)}
         self.by_stem: dict[str, list[Path]] = {}
         for name, path in self.by_name.items():
             self.by_stem.setdefault(str(Path(name).with_suffix("")), []).append(path)
@@ -132,7 +118,7 @@ def hm_tir(folder: Path) -> dict[str, list[Sample]]:
     ------
     UsageError : the folder has not that layout, or a clean image is missing
     """
-    originals = {p.stem: p for p in files(folder / "imgs")}
+    originals = {p.stem: p for p in image_files(folder / "imgs")}
     listed = folder / "meta" / "test.txt"
     chosen = (
         {Path(line.strip()).stem for line in listed.read_text().split("\n") if line.strip()}
@@ -144,7 +130,7 @@ def hm_tir(folder: Path) -> dict[str, list[Sample]]:
         if not (folder / place).is_dir():
             continue
         found = []
-        for path in files(folder / place):
+        for path in image_files(folder / place):
             if chosen is not None and path.stem not in chosen:
                 continue
             if path.stem not in originals:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 
 from thermend.errors import UsageError
-from thermend.methods import classical
+from thermend.methods import classical, deal
 from thermend.methods.description import MethodDescription
 
 _BOTH = ("radiometric", "display")
@@ -24,6 +24,7 @@ CATALOGUE: tuple[MethodDescription, ...] = (
         "the classical chain that the diagnosis asks for",
     ),
     *classical.METHODS,
+    *deal.METHODS,
     MethodDescription(
         "onnx",
         None,

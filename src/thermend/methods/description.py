@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal
 
@@ -28,6 +29,11 @@ class MethodDescription:
     parameters : of the network; 0 for a classical method
     macs : multiply-accumulates at 640 x 512; None where they are not counted
     weights : name of the shipped weights, if there are any
+    network : ``module:function`` that reads weights from a file into a torch module, (B, 1, H, W) to the same; None where
+        there is no network of ours
+    tiling : of a network: ``overlap`` of its tiles, ``multiple`` and ``least`` of their sides, pixels, where they are not the
+        usual ones
+    training : ``module:class``, the method's :class:`thermend.training.module.TrainingModule`; None where nothing is trained
     """
 
     name: str
@@ -39,6 +45,9 @@ class MethodDescription:
     parameters: int = 0
     macs: int | None = None
     weights: str | None = None
+    network: str | None = None
+    training: str | None = None
+    tiling: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def full_name(self) -> str:
@@ -49,5 +58,17 @@ class MethodDescription:
         """Import what the loader names."""
         if self.loader is None:
             raise TypeError(f"{self.full_name} is no single function")
-        module, _, attribute = self.loader.partition(":")
-        return getattr(import_module(module), attribute)
+        return _imported(self.loader)
+
+    def load_network(self) -> Any:
+        """Import what ``network`` names."""
+        return None if self.network is None else _imported(self.network)
+
+    def load_training(self) -> Any:
+        """Import what ``training`` names."""
+        return None if self.training is None else _imported(self.training)
+
+
+def _imported(place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    return getattr(import_module(module), attribute)

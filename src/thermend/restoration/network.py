@@ -1,12 +1,23 @@
-"""A network, on an engine, as a function from (H, W) to (H, W)."""
+"""Networks: their weights found, opened on an engine, and run as functions from (H, W) to (H, W)."""
 
 from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from thermend.restoration.engines import Engine
+from thermend.errors import InputError, UsageError
+from thermend.methods.description import MethodDescription
+from thermend.restoration.engines import ENGINES, Engine, open_onnx
 from thermend.restoration.tiling import run_tiled
+from thermend.weights.checkpoints import SUFFIXES as CHECKPOINT_SUFFIXES
+from thermend.weights.shipped import shipped
 
 Image = NDArray[np.float32]
 
@@ -23,24 +34,34 @@ class NetworkFunction:
     tile : side of a tile, pixels; None decides by the size of the image
     overlap : pixels that neighbouring tiles share
     multiple : the network's sizes are multiples of this
+    least : and no side is shorter than this; smaller images are mirrored
     """
 
-    def __init__(self, engine: Engine, tile: int | None = None, overlap: int = 48, multiple: int = 8) -> None:
+    def __init__(
+        self, engine: Engine, tile: int | None = None, overlap: int = 48, multiple: int = 8, least: int = 1
+    ) -> None:
         self.engine = engine
-        self.tile, self.overlap, self.multiple = tile, overlap, multiple
+        self.tile, self.overlap, self.multiple, self.least = tile, overlap, multiple, least
 
     def __call__(self, image: Image) -> Image:
         """From (H, W) float32 in [0, 1] to (s H, s W) float32."""
         fixed = self.engine.fixed_size
         if fixed is not None:
-            return self._fixed(image, fixed)
+            return self._enlarged(image, fixed, lambda whole: self._tiles_of(whole, fixed))
+        if min(image.shape) < self.least:
+            return self._enlarged(image, (self.least, self.least), self)
         tile = self.tile or (max(image.shape) if image.size <= WHOLE_AT_MOST else DEFAULT_TILE)
         return run_tiled(image, self._run, tile, min(self.overlap, tile // 2), self.multiple)
 
-    def _fixed(self, image: Image, size: tuple[int, int]) -> Image:
+    def _tiles_of(self, image: Image, size: tuple[int, int]) -> Image:
+        return run_tiled(image, self._run, size, min(self.overlap, min(size) // 2))
+
+    @staticmethod
+    def _enlarged(image: Image, size: tuple[int, int], function: Callable[[Image], Image]) -> Image:
+        """Apply a function to the image, mirrored up to a size."""
         down, right = (max(0, side - n) for side, n in zip(size, image.shape))
         padded = np.pad(image, ((0, down), (0, right)), mode="symmetric") if down or right else image
-        result = run_tiled(padded, self._run, size, min(self.overlap, min(size) // 2))
+        result = function(padded)
         scale = result.shape[0] // padded.shape[0]
         return result[: image.shape[0] * scale, : image.shape[1] * scale]
 
@@ -48,3 +69,57 @@ class NetworkFunction:
         batch = np.repeat(piece[None, None], self.engine.channels, axis=1)
         result = self.engine.run(np.ascontiguousarray(batch, np.float32))
         return np.asarray(result[0].mean(axis=0), np.float32)
+
+
+def open_network(
+    method: MethodDescription,
+    weights: str | os.PathLike[str] | None,
+    engine: str = "auto",
+    device: str = "auto",
+    tile: int | None = None,
+    precision: str = "auto",
+) -> tuple[NetworkFunction, str, str | None]:
+    """A method's network, ready to run, the SHA-256 of the file of its weights, and the variant that they are of.
+
+    ONNX files run on OpenVINO or ONNX Runtime. Checkpoints run on torch unless another engine is asked for, for which they are
+    exported on the way.
+
+    Parameters
+    ----------
+    weights : None takes those that ship
+
+    Raises
+    ------
+    UsageError : no weights ship with the method, or the engine or the precision is not to be had
+    InputError : the weights cannot be read, or are another network's
+    """
+    if weights is not None:
+        path = Path(weights)
+    elif method.weights is not None:
+        path = shipped(method.weights, ".safetensors" if engine == "torch" else ".onnx")
+    else:
+        made = "; `thermend train` makes them" if method.training else ""
+        raise UsageError(f"{method.full_name} ships no weights and needs --weights FILE{made}")
+    if not path.is_file():
+        raise InputError(path, "no such file")
+    network = None
+    if path.suffix in CHECKPOINT_SUFFIXES and method.network is not None and engine in ("auto", *ENGINES):
+        network = method.load_network()(path)
+    opened = _open(path, network, engine, device, precision)
+    variant = method.variant if network is None else network.variant
+    return NetworkFunction(opened, tile, **method.tiling), hashlib.sha256(path.read_bytes()).hexdigest(), variant
+
+
+def _open(path: Path, network: Any, engine: str, device: str, precision: str) -> Engine:
+    if network is None:
+        return open_onnx(path, engine, device, precision)
+    if engine in ("auto", "torch"):
+        from thermend.restoration.engines.torch import TorchEngine
+
+        return TorchEngine(network, 1, device, precision)
+    from thermend.weights.onnx_export import write_onnx
+
+    with tempfile.TemporaryDirectory() as folder:
+        exported = Path(folder) / "network.onnx"
+        write_onnx(network, exported, {})
+        return open_onnx(exported, engine, device, precision)

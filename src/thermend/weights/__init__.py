@@ -2,5 +2,7 @@
 
 | module | what |
 | --- | --- |
-| `checkpoints` | tensors of a `.safetensors`, `.pt` or `.pth` file |
+| `checkpoints` | tensors of a `.safetensors`, `.pt` or `.pth` file; ours are written as `.safetensors` |
+| `onnx_export` | a torch module as ONNX |
+| `shipped`, `files/` | what comes with thermend |
 """

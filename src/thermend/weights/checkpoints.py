@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from thermend.errors import InputError, MissingDependencyError
+from thermend.io.atomic import whole_file
+
+SUFFIXES = (".safetensors", ".pt", ".pth")
+
+_METADATA_KEY = "thermend"
 
 
 def read_tensors(path: str | os.PathLike[str], *, under: tuple[str, ...] = ("state_dict",)) -> dict[str, Any]:
@@ -56,3 +63,39 @@ def read_tensors(path: str | os.PathLike[str], *, under: tuple[str, ...] = ("sta
     names = list(content)
     prefix = "module." if all(name.startswith("module.") for name in names) else ""
     return {name[len(prefix) :]: tensor for name, tensor in content.items()}
+
+
+def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What `write_tensors` wrote beside the tensors; empty for any other file."""
+    if Path(path).suffix != ".safetensors":
+        return {}
+    from safetensors import safe_open
+
+    with safe_open(path, "numpy") as file:
+        text = (file.metadata() or {}).get(_METADATA_KEY)
+    try:
+        content = json.loads(text) if text else {}
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def write_tensors(
+    path: Path, tensors: Mapping[str, Any], metadata: Mapping[str, Any], *, overwrite: bool = False
+) -> None:
+    """Write a `.safetensors` file, whole or not at all; the same content gives the same bytes.
+
+    Parameters
+    ----------
+    tensors : on the CPU
+    metadata : what JSON holds
+
+    Raises
+    ------
+    InputError : the file exists, or cannot be written
+    """
+    from safetensors.torch import save_file
+
+    text = json.dumps(dict(metadata), sort_keys=True)
+    with whole_file(path, overwrite=overwrite) as file:
+        save_file(dict(tensors), file, metadata={_METADATA_KEY: text})

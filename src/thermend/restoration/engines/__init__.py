@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermend.errors import InputError, MissingDependencyError, UsageError
+from thermend.weights.checkpoints import SUFFIXES as CHECKPOINT_SUFFIXES
 
 ENGINES = ("openvino", "onnxruntime", "torch")
+PRECISIONS = ("auto", "float32", "bf16")
 
 
 class Engine(Protocol):
@@ -35,18 +37,21 @@ class Engine(Protocol):
         ...
 
 
-def open_onnx(path: str | os.PathLike[str], engine: str = "auto", device: str = "auto") -> Engine:
+def open_onnx(
+    path: str | os.PathLike[str], engine: str = "auto", device: str = "auto", precision: str = "auto"
+) -> Engine:
     """Open an ONNX network with an engine.
 
     Parameters
     ----------
     engine : ``auto`` takes OpenVINO where it is installed, else ONNX Runtime
     device : ``auto``, ``cpu``, or what the engine calls its devices
+    precision : ``float32``, which ``auto`` takes, or ``bf16``
 
     Raises
     ------
     InputError : the file is no ONNX network, or one whose input and output are not single images
-    UsageError : the engine does not run ONNX files, or the device does not exist
+    UsageError : the engine does not run ONNX files, or the device or the precision is not to be had
     """
     path = Path(path)
     if not path.is_file():
@@ -71,7 +76,7 @@ def open_onnx(path: str | os.PathLike[str], engine: str = "auto", device: str = 
             problem.__cause__ = error
             continue
         try:
-            opened = Chosen(path, device)
+            opened = Chosen(path, device, precision)
         except (InputError, UsageError) as error:
             problem = problem or error  # with `auto`, the next engine may know the network or the device
             continue
@@ -84,7 +89,7 @@ def open_onnx(path: str | os.PathLike[str], engine: str = "auto", device: str = 
 
 def _check_is_onnx(path: Path) -> None:
     """Refuse what cannot be one before a parser writes its own lines about it."""
-    if path.suffix in (".pt", ".pth", ".safetensors"):
+    if path.suffix in CHECKPOINT_SUFFIXES:
         raise InputError(path, "holds weights without their network; export the network as ONNX")
     with path.open("rb") as file:
         if file.read(1) != b"\x08":  # the field `ir_version`, with which every ONNX file begins

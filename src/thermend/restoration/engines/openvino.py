@@ -17,11 +17,14 @@ class OpenVINOEngine:
 
     name = "openvino"
 
-    def __init__(self, path: Path, device: str = "auto") -> None:
+    def __init__(self, path: Path, device: str = "auto", precision: str = "auto") -> None:
         core = openvino.Core()
         self.device = "CPU" if device in ("auto", "cpu") else device.upper()
         if self.device.split(".")[0] not in {d.split(".")[0] for d in core.available_devices}:
             raise UsageError(f"device {device!r}: OpenVINO has {', '.join(core.available_devices).lower()} here")
+        settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32"}
+        if precision == "bf16" and "BF16" not in core.get_property(self.device, "OPTIMIZATION_CAPABILITIES"):
+            raise UsageError(f"precision 'bf16': the device {self.device} does not compute it")
         try:
             model = core.read_model(path)
         except RuntimeError as error:
@@ -30,7 +33,7 @@ class OpenVINOEngine:
         self.channels = check_layout(path, shapes, len(model.outputs))
         self.fixed_size = fixed_size(shapes[0])
         try:
-            self._compiled = core.compile_model(model, self.device, {"PERFORMANCE_HINT": "LATENCY"})
+            self._compiled = core.compile_model(model, self.device, settings)
         except RuntimeError as error:
             raise InputError(path, f"cannot be run by OpenVINO on {self.device} ({first_line(error)})") from error
 

@@ -19,9 +19,9 @@ class TorchEngine:
     """A torch module in evaluation mode; see :class:`thermend.restoration.engines.Engine`."""
 
     name = "torch"
-    fixed_size = None
+    fixed_size: tuple[int, int] | None = None
 
-    def __init__(self, module: Any, channels: int = 1, device: str = "auto") -> None:
+    def __init__(self, module: Any, channels: int = 1, device: str = "auto", precision: str = "auto") -> None:
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
@@ -30,10 +30,11 @@ class TorchEngine:
         except (RuntimeError, AssertionError) as error:
             raise UsageError(f"device {device!r} is not to be had by torch here") from error
         self.device = device
+        self._reduced = precision == "bf16"
         self.channels = channels
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """From (B, C, H, W) float32 to (B, C', s H, s W) float32."""
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, self._reduced):
             result = self._module(torch.from_numpy(np.ascontiguousarray(batch)).to(self._device))
         return np.asarray(result.float().cpu().numpy(), np.float32)

@@ -1,0 +1,23 @@
+"""The images of a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from thermend.errors import UsageError
+from thermend.io import READABLE_SUFFIXES
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The image files below a folder, in the order of their names.
+
+    Raises
+    ------
+    UsageError : it is no folder, or holds none
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder")
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in READABLE_SUFFIXES and p.is_file())
+    if not found:
+        raise UsageError(f"{folder}: no image in this folder")
+    return found

@@ -1,0 +1,13 @@
+"""What all recipes share. Needs the extra `train`.
+
+| module | what |
+| --- | --- |
+| `recipe` | `Recipe`: a YAML file, checked before anything starts |
+| `data` | clean images, brought to one convention; crops drawn by number, so that a run can be resumed anywhere |
+| `module` | `TrainingModule`: what a method's training adds to; schedules, averaged weights, the watch over NaN |
+| `losses` | differentiable SSIM |
+| `callbacks` | sample pictures, measures on validation images, the progress bar |
+| `run` | from a recipe to weights, or on from where a run was interrupted |
+
+A method's training is a subclass of `TrainingModule` in the method's own folder, with its recipe beside it.
+"""

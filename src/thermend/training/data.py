@@ -1,0 +1,155 @@
+"""Clean images to train on, and crops that depend on nothing but the seed and their number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+from torch.utils.data import Dataset, Sampler
+
+from thermend.errors import InputError, UsageError
+from thermend.io import read
+from thermend.io.folders import image_files
+from thermend.io.raster import rendered
+
+CONVENTION = (14.0, 223.0)
+"""Grey levels of 255 that the 1st and the 99th percentile of a clean image are brought to."""
+
+
+def chosen_files(
+    folders: Sequence[Path], images: int | None, split: Path | None, seed: int, crop: int
+) -> list[tuple[Path, str]]:
+    """The files to train on, each with its name below its folder, in the order of the names.
+
+    Parameters
+    ----------
+    images : so many from the folders alike, drawn by the seed; None for all
+    split : a file that names the images to take, one a line
+
+    Raises
+    ------
+    UsageError : fewer images than asked for, or an image of the split that is in no folder
+    """
+    found = [[(path, path.relative_to(folder).as_posix()) for path in image_files(folder)] for folder in folders]
+    items = [item for own in found for item in own]
+    if split is not None:
+        if not split.is_file():
+            raise InputError(split, "no such file")
+        wanted = [line.strip() for line in split.read_text(encoding="utf-8").splitlines()]
+        wanted = [line for line in wanted if line and not line.startswith("#")]
+        by_name = {key: item for item in items for key in (item[0].name, item[1])}
+        for name in wanted:
+            if name not in by_name:
+                raise UsageError(f"{split}: {name} is in none of the folders {', '.join(map(str, folders))}")
+        return [by_name[name] for name in wanted]
+    if images is None:
+        return items
+    if images > len(items):
+        raise UsageError(f"images: {images}, but the folders hold {len(items)}")
+    waiting = [[own[i] for i in np.random.default_rng([seed, k]).permutation(len(own))] for k, own in enumerate(found)]
+    picked: set[tuple[Path, str]] = set()
+    while len(picked) < images:
+        for own in waiting:
+            if own and len(picked) < images:
+                picked.add(own.pop())
+    return [item for item in items if item in picked]
+
+
+def clean_pixels(path: Path, convention: bool) -> NDArray[np.float32]:
+    """An image as training sees it: (H, W) float32 in [0, 1].
+
+    Raises
+    ------
+    InputError : it cannot be read, or under the convention has no contrast at all
+    """
+    pixels = rendered(read(path)).astype(np.float32)
+    if convention:
+        low, high = np.percentile(pixels, (1, 99))
+        if high - low < 1:
+            raise InputError(path, "has no contrast; nothing can be learned from it")
+        pixels = (pixels - low) * ((CONVENTION[1] - CONVENTION[0]) / (high - low)) + CONVENTION[0]
+    return np.clip(pixels / np.float32(255), 0, 1).astype(np.float32)
+
+
+class CleanCrops(Dataset[dict[str, torch.Tensor]]):
+    """Sample number n of a run: image, place, mirroring and turning are drawn from the seed and n alone.
+
+    A sample holds ``clean``, (1, crop, crop); ``whole``, the image that it is from at 256 × 256, (1, 256, 256); ``mean`` of
+    the whole image, (); all in [0, 1]; and ``number``, n.
+
+    Raises
+    ------
+    UsageError, InputError : an image cannot be read, or is smaller than a crop
+    """
+
+    thumbnail = 256
+
+    def __init__(self, paths: Sequence[Path], crop: int, seed: int, convention: bool = True) -> None:
+        self.crop, self.seed = crop, seed
+        self.images = []
+        for path in paths:
+            pixels = clean_pixels(path, convention)
+            if min(pixels.shape) < crop:
+                raise UsageError(f"{path}: {pixels.shape[1]} x {pixels.shape[0]} pixels; a crop of {crop} does not fit")
+            self.images.append(torch.from_numpy(pixels)[None])
+        self.thumbnails = [
+            functional.interpolate(image[None], (self.thumbnail, self.thumbnail), mode="bilinear", antialias=True)[0]
+            for image in self.images
+        ]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
+        turn, place = divmod(number, len(self.images))
+        index = int(np.random.default_rng([self.seed, 0, turn]).permutation(len(self.images))[place])
+        rng = np.random.default_rng([self.seed, 1, number])
+        image = self.images[index]
+        top = int(rng.integers(image.shape[1] - self.crop + 1))
+        left = int(rng.integers(image.shape[2] - self.crop + 1))
+        piece = image[:, top : top + self.crop, left : left + self.crop]
+        flips, turned = [a for a in (1, 2) if rng.random() < 0.5], rng.random() < 0.5
+        piece = piece.flip(flips) if flips else piece
+        piece = piece.transpose(1, 2) if turned else piece
+        return {
+            "clean": piece.contiguous(),
+            "whole": self.thumbnails[index],
+            "mean": image.mean(),
+            "number": torch.tensor(number),
+        }
+
+
+class NumberedSamples(Sampler[int]):
+    """The numbers of the samples of one stretch of a run, which is Lightning's epoch: a run that is resumed at the beginning of
+    a stretch sees what it would have seen.
+
+    Parameters
+    ----------
+    per_stretch : samples of all devices together, which take turns
+    """
+
+    def __init__(self, per_stretch: int) -> None:
+        self.per_stretch = per_stretch
+        self.stretch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning."""
+        self.stretch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        rank, world = _rank_and_world()
+        first = self.stretch * self.per_stretch
+        return iter(range(first + rank, first + self.per_stretch, world))
+
+    def __len__(self) -> int:
+        return self.per_stretch // _rank_and_world()[1]
+
+
+def _rank_and_world() -> tuple[int, int]:
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank(), torch.distributed.get_world_size()
+    return 0, 1

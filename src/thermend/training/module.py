@@ -1,0 +1,121 @@
+"""What every method's training has in common."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import lightning
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from thermend.errors import ThermendError
+from thermend.training.recipe import Recipe
+
+
+class TrainingError(ThermendError):
+    """A run that cannot go on."""
+
+
+class TrainingModule(lightning.LightningModule):
+    """A network in training: a subclass says how to degrade and what one step does.
+
+    Everything that a step draws comes from generators seeded by (seed, step, device), so that a run that is resumed draws what
+    it would have drawn.
+
+    Parameters
+    ----------
+    recipe : of the method
+    network : (B, 1, H, W) in [0, 1] to the same, unclipped; what the run is for
+
+    Attributes
+    ----------
+    recipe_kind : the class that the method's recipes are checked with
+    done : steps so far
+    """
+
+    recipe_kind: ClassVar[type[Recipe]] = Recipe
+
+    def __init__(self, recipe: Recipe, network: nn.Module) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.recipe = recipe
+        self.network = network
+        self.averaged = (
+            AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True)
+            if recipe.average
+            else None
+        )
+        self.register_buffer("steps_done", torch.zeros((), dtype=torch.long))
+        self.done = 0
+
+    @abstractmethod
+    def degrade(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
+        """The degraded images of a batch of :class:`thermend.training.data.CleanCrops`, (B, 1, H, W)."""
+
+    @abstractmethod
+    def step(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """One step of all optimisers; returns what is to be logged, ``loss`` among it."""
+
+    @property
+    def restoring(self) -> nn.Module:
+        """The network whose weights the run would end with now."""
+        return self.network if self.averaged is None else self.averaged.module
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """Those weights, in float32 on the CPU."""
+        return {name: t.detach().cpu().contiguous() for name, t in self.restoring.state_dict().items()}
+
+    def metadata(self) -> dict[str, Any]:
+        """What is kept beside the weights: all that is needed to build the network again."""
+        return {"method": self.recipe.method}
+
+    def training_step(self, batch: Mapping[str, torch.Tensor], _: int) -> None:
+        """Called by Lightning."""
+        for group in self.enhancer.param_groups:
+            group["lr"] = self.rate_at(self.done)
+        seed = _seed(self.recipe.seed, self.done, self.global_rank)
+        torch.manual_seed(seed)
+        logged = self.step(batch, torch.Generator().manual_seed(seed))
+        if not bool(torch.isfinite(logged["loss"])):
+            raise TrainingError(
+                f"step {self.done + 1}: the loss is {float(logged['loss'])}; the run ends here. A lower rate"
+                " (rate=...), a longer warmup or precision=float32 may help"
+            )
+        self.done += 1
+        self.steps_done.fill_(self.done)
+        if self.averaged is not None:
+            self.averaged.update_parameters(self.network)
+        if self.done >= self.recipe.steps:
+            self.trainer.should_stop = True
+        self.log_dict({name: value.detach().float() for name, value in logged.items()}, sync_dist=False)
+
+    @property
+    def enhancer(self) -> torch.optim.Optimizer:
+        """The optimiser of the network, which is the first."""
+        optimizers: Any = self.optimizers()
+        first = optimizers[0] if isinstance(optimizers, (list, tuple)) else optimizers
+        return first.optimizer
+
+    def rate_at(self, step: int) -> float:
+        """The rate of the optimiser at a step: a linear warm-up, then constant or a cosine down to a hundredth."""
+        recipe = self.recipe
+        if step < recipe.warmup:
+            return recipe.rate * (step + 1) / recipe.warmup
+        if recipe.schedule == "constant":
+            return recipe.rate
+        share = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
+        return recipe.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Called by Lightning."""
+        self.done = int(checkpoint["state_dict"]["steps_done"])
+
+
+def _seed(*parts: int) -> int:
+    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1

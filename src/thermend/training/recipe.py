@@ -1,0 +1,203 @@
+"""Recipes: a training run, as data."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from thermend.errors import InputError, MissingDependencyError, UsageError
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class Section(BaseModel):
+    """A part of a recipe; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Validation(Section):
+    """What is measured as the training goes; a run is not changed by it.
+
+    Attributes
+    ----------
+    data : folders of clean images
+    presets : test conditions; ``none`` is the undamaged image
+    images : at most so many, spread evenly over the names
+    every : steps
+    """
+
+    data: Annotated[tuple[Path, ...], BeforeValidator(_as_list)] = Field(min_length=1)
+    presets: tuple[str, ...] = ()
+    images: int = Field(4, ge=1)
+    every: int = Field(1000, ge=1)
+
+    @field_validator("presets")
+    @classmethod
+    def _known(cls, presets: tuple[str, ...]) -> tuple[str, ...]:
+        from thermend.degradations import preset
+
+        for name in presets:
+            if name != "none":
+                try:
+                    preset(name)
+                except UsageError as error:
+                    raise ValueError(str(error)) from error
+        return presets
+
+
+class Recipe(Section):
+    """What every recipe has.
+
+    Attributes
+    ----------
+    method : NAME or NAME/VARIANT
+    data : folders of clean images
+    images : so many of them, drawn by the seed from all folders alike; None takes all
+    split : a file that names the images to take, one a line, instead of ``images``
+    convention : bring each image's 1st and 99th percentile to grey levels 14 and 223, so that lost contrast can be known
+    out : folder of the run; a run that is there already goes on
+    seed : of everything that is drawn
+    steps, batch, crop : optimiser steps; crops a step (on each device); side of a crop, pixels
+    rate : of the optimiser, after ``warmup`` steps
+    schedule : ``constant``, or ``cosine`` down to a hundredth
+    average : weights are averaged over the last 1 / (1 − average) steps or so; 0 takes them as they are
+    precision : ``float32``, or ``bf16`` for convolutions
+    device, devices : ``auto``, ``cpu`` or ``cuda``; how many
+    checkpoint_every, picture_every : steps
+    log : ``csv`` or ``tensorboard``
+    validation : None measures nothing
+    """
+
+    method: str
+    data: Annotated[tuple[Path, ...], BeforeValidator(_as_list)] = Field(min_length=1)
+    images: int | None = Field(None, ge=1)
+    split: Path | None = None
+    convention: bool = True
+    out: Path
+    seed: int = Field(0, ge=0)
+    steps: int = Field(ge=1)
+    batch: int = Field(ge=1)
+    crop: int = Field(ge=32)
+    rate: float = Field(gt=0)
+    warmup: int = Field(0, ge=0)
+    schedule: Literal["constant", "cosine"] = "constant"
+    average: float = Field(0.0, ge=0, lt=1)
+    precision: Literal["float32", "bf16"] = "float32"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: int = Field(1, ge=1)
+    checkpoint_every: int = Field(500, ge=1)
+    picture_every: int = Field(1000, ge=1)
+    log: Literal["csv", "tensorboard"] = "csv"
+    validation: Validation | None = None
+
+    @model_validator(mode="after")
+    def _one_choice(self) -> Recipe:
+        if self.images is not None and self.split is not None:
+            raise ValueError("images and split exclude each other: set one of them to null")
+        return self
+
+
+R = TypeVar("R", bound=Recipe)
+
+
+def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = ()) -> dict[str, Any]:
+    """A recipe's keys, with what the command line changes, not yet checked.
+
+    Parameters
+    ----------
+    path : YAML file
+    changes : ``KEY=VALUE``; the key of a section is written ``section.key``, the value as in YAML
+
+    Raises
+    ------
+    InputError : no such file, or not YAML
+    UsageError : a change is not of that form
+    """
+    try:
+        import yaml
+    except ImportError as error:
+        raise MissingDependencyError("training needs more packages: pip install 'thermend[train]'") from error
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(path, "no such file")
+    try:
+        recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(path, f"is not YAML ({' '.join(str(error).split())})") from error
+    except OSError as error:
+        raise InputError(path, f"cannot be read: {error.strerror}") from error
+    if not isinstance(recipe, dict) or not all(isinstance(key, str) for key in recipe):
+        raise InputError(path, "is no recipe: expected keys and values")
+    for change in changes:
+        key, sign, text = change.partition("=")
+        if not sign or not key:
+            raise UsageError(f"{change!r}: expected KEY=VALUE")
+        try:
+            value = yaml.safe_load(text) if text else None
+        except yaml.YAMLError as error:
+            raise UsageError(f"{change!r}: the value is not YAML") from error
+        *sections, last = key.split(".")
+        place = recipe
+        for section in sections:
+            inner = place.get(section)
+            if inner is None:
+                inner = place[section] = {}
+            if not isinstance(inner, dict):
+                raise UsageError(f"{change!r}: {section} is no section of the recipe")
+            place = inner
+        place[last] = value
+    return recipe
+
+
+def check(kind: type[R], values: Mapping[str, Any], source: str | os.PathLike[str]) -> R:
+    """A recipe, checked.
+
+    Parameters
+    ----------
+    kind : the method's recipe
+    source : the file, for messages
+
+    Raises
+    ------
+    UsageError : a key is unknown, missing or has an impossible value; the message names it
+    """
+    if values.get("data") is None:
+        raise UsageError(f"{os.fspath(source)}: data is missing; say where the images are: data=DIR")
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(str(first["loc"][-1]), _keys(kind, first["loc"][:-1]), 1)
+            message = "no such key" + (f"; did you mean {near[0]}?" if near else "")
+        elif first["type"] == "missing":
+            message = "is missing"
+        elif first["type"] not in ("value_error",):
+            message = f"{message[0].lower()}{message[1:]}, not {_short(first['input'])}"
+        raise UsageError(f"{os.fspath(source)}: {key + ': ' if key else ''}{message}") from error
+
+
+def _keys(kind: type[BaseModel], place: Sequence[Any]) -> list[str]:
+    for part in place:
+        field = kind.model_fields.get(str(part))
+        inner = [t for t in getattr(field.annotation, "__args__", (field.annotation,)) if field] if field else []
+        sections = [t for t in inner if isinstance(t, type) and issubclass(t, BaseModel)]
+        if not sections:
+            return []
+        kind = sections[0]
+    return list(kind.model_fields)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

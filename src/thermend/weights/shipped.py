@@ -1,0 +1,27 @@
+"""The weights that come with thermend, each as ONNX (to run), safetensors (to train on) and with its model card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from thermend.errors import UsageError
+
+_FOLDER = Path(__file__).parent / "files"
+
+
+def shipped(name: str, suffix: str) -> Path:
+    """The file of shipped weights.
+
+    Parameters
+    ----------
+    name : as in the catalogue, for example ``deal-cascade-2``
+    suffix : ``.onnx``, ``.safetensors`` or ``.md``, the model card
+
+    Raises
+    ------
+    UsageError : this installation has it not
+    """
+    path = _FOLDER / f"{name}{suffix}"
+    if not path.is_file():
+        raise UsageError(f"the weights {name}{suffix} are missing from this installation; install thermend again")
+    return path
