@@ -20,9 +20,7 @@ CONVENTION = (14.0, 223.0)
 """Grey levels of 255 that the 1st and the 99th percentile of a clean image are brought to."""
 
 
-def chosen_files(
-    folders: Sequence[Path], images: int | None, split: Path | None, seed: int, crop: int
-) -> list[tuple[Path, str]]:
+def chosen_files(folders: Sequence[Path], images: int | None, split: Path | None, seed: int) -> list[tuple[Path, str]]:
     """The files to train on, each with its name below its folder, in the order of the names.
 
     Parameters

@@ -81,9 +81,10 @@ class TrainingModule(lightning.LightningModule):
         seed = _seed(self.recipe.seed, self.done, self.global_rank)
         torch.manual_seed(seed)
         logged = self.step(batch, torch.Generator().manual_seed(seed))
-        if not bool(torch.isfinite(logged["loss"])):
+        loss = float(logged["loss"].detach())
+        if not math.isfinite(loss):
             raise TrainingError(
-                f"step {self.done + 1}: the loss is {float(logged['loss'])}; the run ends here. A lower rate"
+                f"step {self.done + 1}: the loss is {loss}; the run ends here. A lower rate"
                 " (rate=...), a longer warmup or precision=float32 may help"
             )
         self.done += 1

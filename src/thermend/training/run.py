@@ -53,7 +53,7 @@ def train(recipe: Recipe, kind: Callable[[Recipe], TrainingModule], say: Callabl
         _check_same(out, recipe)
         say(f"{out / WEIGHTS} is there already: the run has ended")
         return out / WEIGHTS
-    files = chosen_files(recipe.data, recipe.images, recipe.split, recipe.seed, recipe.crop)
+    files = chosen_files(recipe.data, recipe.images, recipe.split, recipe.seed)
     last = out / _LAST
     if (out / _RECIPE).is_file():
         _check_same(out, recipe, [name for _, name in files])

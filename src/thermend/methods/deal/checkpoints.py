@@ -58,13 +58,18 @@ def load_for_running(path: str | os.PathLike[str]) -> DualInteractionNetwork:
 
 def architecture(network: DualInteractionNetwork) -> dict[str, Any]:
     """What our own files say of a network beside its tensors."""
-    return {"blocks": [list(astuple(spec)) for spec in network.specs], "time_steps": network.time_steps}
+    return {
+        "blocks": [list(astuple(spec)) for spec in network.specs],
+        "width": network.width,
+        "time_steps": network.time_steps,
+    }
 
 
 def _described(metadata: Mapping[str, Any]) -> DualInteractionNetwork | None:
     if not str(metadata.get("method", "")).startswith("deal/"):
         return None
-    return DualInteractionNetwork([BlockSpec(*spec) for spec in metadata["blocks"]], time_steps=metadata["time_steps"])
+    specs = [BlockSpec(*spec) for spec in metadata["blocks"]]
+    return DualInteractionNetwork(specs, metadata["width"], metadata["time_steps"])
 
 
 def _inferred(path: str | os.PathLike[str], tensors: Mapping[str, Any]) -> DualInteractionNetwork:

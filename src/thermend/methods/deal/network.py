@@ -63,7 +63,7 @@ class DualInteractionNetwork(nn.Module):
             if blocks not in PRESETS:
                 raise ValueError(f"blocks {blocks!r}: expected a list of blocks or one of {', '.join(PRESETS)}")
             blocks = PRESETS[blocks]
-        self.specs, self.time_steps = tuple(blocks), time_steps
+        self.specs, self.width, self.time_steps = tuple(blocks), width, time_steps
         self.head = nn.ModuleList([ReflectedConv(3, width, 3), ReflectedConv(width, width, 3)])
         self.blocks = nn.ModuleList(_build(spec, width, time_steps) for spec in self.specs)
         self.tail = nn.ModuleList([ReflectedConv(width, width, 3), ReflectedConv(width, 3, 3)])

@@ -1,0 +1,144 @@
+"""The dynamic adversarial solution: the gradient reaches N_G, and N_G raises N_E's loss."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the train extra")
+pytest.importorskip("lightning", reason="needs the train extra")
+
+from pydantic import ValidationError  # noqa: E402
+
+from thermend.methods.deal.training import DealRecipe, DealTraining, enhancement_loss  # noqa: E402
+from thermend.training.losses import ssim  # noqa: E402
+
+
+def recipe(**changes) -> DealRecipe:
+    values = {"method": "deal/cascade-1", "data": "none", "out": "none", "steps": 10, "batch": 2, "crop": 64}
+    return DealRecipe.model_validate(values | changes)
+
+
+@pytest.fixture
+def training() -> DealTraining:
+    torch.manual_seed(0)
+    return DealTraining(recipe())
+
+
+@pytest.fixture
+def batch(scene) -> dict[str, torch.Tensor]:
+    image = torch.from_numpy(scene)
+    pieces = [image[:64, 100:164], image[100:164, 10:74], image[60:124, 140:204], image[120:184, 150:214]]
+    clean = torch.stack(pieces)[:, None]
+    whole = torch.nn.functional.interpolate(image[None, None], (256, 256)).expand(4, -1, -1, -1)
+    return {"clean": clean, "whole": whole, "mean": torch.full((4,), float(image.mean()))}
+
+
+def test_the_loss_of_n_e_reaches_the_parameters_of_n_g(training, batch):
+    gain = training.adversary_gain(batch, torch.Generator().manual_seed(0))
+    gain.backward()
+    gradients = [p.grad for p in training.generator.parameters()]
+    assert all(g is not None and bool(g.abs().sum() > 0) for g in gradients)
+    assert all(p.grad is None for p in training.network.parameters())
+
+
+def test_the_adversary_leaves_n_e_as_it_is(training, batch):
+    before = copy.deepcopy(training.network.state_dict())
+    training.adversary_gain(batch, torch.Generator().manual_seed(0)).backward()
+    assert all(torch.equal(value, before[name]) for name, value in training.network.state_dict().items())
+
+
+def test_n_g_alone_raises_the_loss_of_a_frozen_n_e(training, batch):
+    """As trained: the same optimiser, ascent on Eq. 5, N_E never changed."""
+    training.generator.eval()  # without dropout: the loss before and after differs by θ alone
+
+    def loss() -> float:
+        with torch.no_grad():
+            return sum(float(training.adversary_gain(batch, torch.Generator().manual_seed(n))) for n in range(8)) / 8
+
+    optimizer = training.configure_optimizers()[1]
+    for group in optimizer.param_groups:
+        group["lr"] = 0.02
+    theta = [p.detach().clone() for p in training.generator.parameters()]
+    before = loss()
+    for n in range(40):
+        optimizer.zero_grad()
+        (-training.adversary_gain(batch, torch.Generator().manual_seed(100 + n))).backward()
+        optimizer.step()
+    assert any(not torch.equal(old, new) for old, new in zip(theta, training.generator.parameters()))
+    assert loss() > before * 1.05
+
+
+def test_the_similarity_term_pulls_the_way_its_sign_says(batch):
+    """λ L(x̂, x): with λ > 0 the generator gains by leaving x, with λ < 0 by staying near it."""
+    gains = {}
+    for factor in (-1.0, 0.0, 1.0):
+        torch.manual_seed(0)
+        training = DealTraining(recipe(generator={"similarity": factor}))
+        training.generator.eval()
+        with torch.no_grad():
+            gains[factor] = float(training.adversary_gain(batch, torch.Generator().manual_seed(0)))
+    assert gains[1.0] - gains[0.0] == pytest.approx(gains[0.0] - gains[-1.0], rel=1e-4)
+    assert gains[1.0] > gains[0.0] > gains[-1.0]
+
+
+def test_the_adversary_learns_between_the_warm_start_and_its_end(training):
+    learning = []
+    for training.done in range(10):
+        learning.append(training.adversary_learns)
+    assert learning == [False] * 3 + [True] * 4 + [False] * 3
+
+
+def test_rivals_have_no_adversary():
+    rival = DealTraining(recipe(generator={"strategy": "all"}))
+    rival.done = 5
+    assert len(rival.configure_optimizers()) == 1
+    assert not rival.adversary_learns
+
+
+def test_the_loss_is_that_of_section_3(batch):
+    clean = batch["clean"]
+    other = (clean + 0.1).clamp(0, 1)
+    expected = 0.75 * float((other - clean).abs().mean()) + 1.1 * (1 - float(ssim(other, clean)))
+    assert float(enhancement_loss(other, clean)) == pytest.approx(expected)
+    assert float(enhancement_loss(clean, clean)) == pytest.approx(0, abs=1e-6)
+
+
+def test_the_norm_is_frozen_when_the_recipe_says(training):
+    frozen = DealTraining(recipe(freeze_norm=0.5))
+    norms = [m for m in frozen.network.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    frozen.done = 4
+    frozen._set_norm()
+    assert all(m.training for m in norms)
+    frozen.done = 5
+    frozen._set_norm()
+    assert frozen.network.training
+    assert not any(m.training for m in norms)
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"method": "deal/cascade-9"}, "method"),
+        ({"generator": {"strategy": "worst"}}, "generator.strategy"),
+        ({"generator": {"degradations": ["fog"]}}, "generator.degradations"),
+        ({"generator": {"degradations": []}}, "generator.degradations"),
+        ({"generator": {"degradations": [{"blur": {"sgima": 1.0}}]}}, "generator.degradations"),
+        ({"generator": {"degradations": [{"stripes": {"offset": {"low": 1, "high": 2}}}]}}, "generator.degradations"),
+        ({"generator": {"gate": 0}}, "generator.gate"),
+        ({"spiking": "perhaps"}, "spiking"),
+    ],
+)
+def test_impossible_values_name_their_key(changes, key):
+    with pytest.raises(ValidationError) as error:
+        recipe(**changes)
+    assert ".".join(str(p) for p in error.value.errors()[0]["loc"]).startswith(key)
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[3] / "recipes").glob("**/deal*.yaml"), key=str))
+def test_our_recipes_are_valid(path):
+    from thermend.training.recipe import check, read_recipe
+
+    check(DealRecipe, read_recipe(path, ["data=somewhere"]), path)

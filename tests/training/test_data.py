@@ -1,0 +1,107 @@
+"""Clean images and numbered crops."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+torch = pytest.importorskip("torch", reason="needs the train extra")
+
+from thermend import InputError, UsageError  # noqa: E402
+from thermend.training.data import CleanCrops, NumberedSamples, chosen_files, clean_pixels  # noqa: E402
+
+
+@pytest.fixture
+def folders(tmp_path, scene):
+    grey = np.rint(scene * 200).astype(np.uint8)
+    places = [tmp_path / "one", tmp_path / "two"]
+    for k, place in enumerate(places):
+        place.mkdir()
+        for n in range(5):
+            Image.fromarray(np.roll(grey, 7 * n, 1)).save(place / f"{'ab'[k]}{n}.png")
+    return places
+
+
+def test_the_convention_puts_the_percentiles_where_it_says(folders):
+    pixels = clean_pixels(folders[0] / "a0.png", True) * 255
+    low, high = np.percentile(pixels, (1, 99))
+    assert (low, high) == pytest.approx((14, 223), abs=0.5)
+
+
+def test_without_the_convention_an_image_is_as_it_is(folders):
+    stored = np.asarray(Image.open(folders[0] / "a0.png"))
+    np.testing.assert_allclose(clean_pixels(folders[0] / "a0.png", False) * 255, stored, atol=1e-3)
+
+
+def test_an_image_without_contrast_is_refused_by_name(tmp_path):
+    Image.fromarray(np.full((64, 64), 9, np.uint8)).save(tmp_path / "flat.png")
+    with pytest.raises(InputError, match=r"flat\.png.*no contrast"):
+        clean_pixels(tmp_path / "flat.png", True)
+
+
+def test_images_are_drawn_from_all_folders_alike(folders):
+    names = [name for _, name in chosen_files(folders, 4, None, 0)]
+    assert sorted(n[0] for n in names) == ["a", "a", "b", "b"]
+    assert names == [name for _, name in chosen_files(folders, 4, None, 0)]
+    assert any(names != [n for _, n in chosen_files(folders, 4, None, seed)] for seed in range(1, 5))
+
+
+def test_a_small_folder_gives_all_it_has(folders):
+    names = [name for _, name in chosen_files(folders, 9, None, 0)]
+    assert len(set(names)) == 9
+
+
+def test_a_split_names_the_images(folders, tmp_path):
+    (tmp_path / "split.txt").write_text("# three\nb1.png\n\na3.png\n")
+    assert [name for _, name in chosen_files(folders, None, tmp_path / "split.txt", 0)] == ["b1.png", "a3.png"]
+    (tmp_path / "split.txt").write_text("c1.png\n")
+    with pytest.raises(UsageError, match=r"c1\.png is in none"):
+        chosen_files(folders, None, tmp_path / "split.txt", 0)
+
+
+def test_too_few_images_are_counted(folders):
+    with pytest.raises(UsageError, match="images: 11, but the folders hold 10"):
+        chosen_files(folders, 11, None, 0)
+
+
+def test_a_crop_that_does_not_fit_names_the_image(folders):
+    with pytest.raises(UsageError, match=r"a0\.png: 240 x 192 pixels; a crop of 200"):
+        CleanCrops([folders[0] / "a0.png"], 200, 0)
+
+
+@pytest.fixture
+def crops(folders):
+    return CleanCrops([path for path, _ in chosen_files(folders, None, None, 0)], 64, 3)
+
+
+def test_a_crop_depends_on_its_number_alone(crops):
+    first = [crops[n] for n in range(15)]
+    again = {n: crops[n] for n in reversed(range(15))}
+    assert all(torch.equal(item[key], again[n][key]) for n, item in enumerate(first) for key in item)
+
+
+def test_every_turn_sees_every_image_once(crops):
+    places = {image.data_ptr(): k for k, image in enumerate(crops.thumbnails)}
+    seen = [places[crops[n]["whole"].data_ptr()] for n in range(20)]
+    assert sorted(seen[:10]) == sorted(seen[10:]) == list(range(10))
+    assert seen[:10] != seen[10:]
+
+
+def test_a_sample_is_a_piece_of_its_image(crops):
+    sample = crops[2]
+    assert sample["clean"].shape == (1, 64, 64)
+    assert sample["whole"].shape == (1, 256, 256)
+    assert 0 <= float(sample["clean"].min()) <= float(sample["clean"].max()) <= 1
+    pieces = [image[0].unfold(0, 64, 1).unfold(1, 64, 1) for image in crops.images]
+    sums = torch.cat([p.sum((2, 3)).flatten() for p in pieces])
+    assert float((sums - sample["clean"].sum()).abs().min()) < 1e-2
+
+
+def test_stretches_follow_one_another_without_gap():
+    numbers = NumberedSamples(6)
+    found = []
+    for stretch in range(3):
+        numbers.set_epoch(stretch)
+        found += list(numbers)
+    assert found == list(range(18))

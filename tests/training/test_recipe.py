@@ -1,0 +1,84 @@
+"""Recipes: what is wrong with one is said before anything starts, with the key."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("yaml", reason="needs the train extra")
+
+from thermend import InputError, UsageError
+from thermend.training.recipe import Recipe, check, read_recipe
+
+TEXT = "method: some\nout: runs/x\nsteps: 10\nbatch: 2\ncrop: 64\nrate: 1.0e-3\n"
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "r.yaml"
+    path.write_text(TEXT)
+    return path
+
+
+def test_the_command_line_changes_keys(file):
+    values = read_recipe(file, ["data=[a, b]", "steps=20", "validation.data=v", "validation.images=2", "images="])
+    recipe = check(Recipe, values, file)
+    assert [str(p) for p in recipe.data] == ["a", "b"]
+    assert recipe.steps == 20
+    assert recipe.validation is not None
+    assert recipe.validation.images == 2
+    assert recipe.images is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("stepz=3", "stepz: no such key; did you mean steps"),
+        ("validation.presetz=[]", "validation.presetz: no such key; did you mean presets"),
+        ("steps=many", "steps: .* not 'many'"),
+        ("steps=0", "steps: .*greater than or equal to 1, not 0"),
+        ("rate=-1", "rate: .*greater than 0"),
+        ("precision=half", "precision: .*float32.*bf16"),
+        ("validation={data: v, presets: [hm-tir-huge]}", "validation.presets: preset 'hm-tir-huge' is not known"),
+        ("split=names.txt", "images and split"),
+        ("data=[]", "data: "),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_key(file, change, message):
+    with pytest.raises(UsageError, match=message):
+        check(Recipe, read_recipe(file, ["data=a", "images=3", change]), file)
+
+
+def test_a_missing_key_is_named(file):
+    values = read_recipe(file, ["data=a"])
+    del values["rate"]
+    with pytest.raises(UsageError, match="rate: is missing"):
+        check(Recipe, values, file)
+
+
+def test_missing_data_says_what_to_type(file):
+    with pytest.raises(UsageError, match="data=DIR"):
+        check(Recipe, read_recipe(file), file)
+
+
+@pytest.mark.parametrize("change", ["steps", "=3", "steps.x=3", "steps={"])
+def test_a_change_of_another_form_is_refused(file, change):
+    with pytest.raises(UsageError, match=r"steps|=3"):
+        read_recipe(file, [change])
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("none.yaml", None), ("list.yaml", "- 1"), ("bad.yaml", "a: [1"), ("bytes.yaml", b"\xff\xfe\x00")],
+)
+def test_what_is_no_recipe_is_refused_by_name(tmp_path, name, text):
+    if text is not None:
+        (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(InputError, match=name):
+        read_recipe(tmp_path / name)
+
+
+def test_nothing_in_a_recipe_is_executed(tmp_path):
+    (tmp_path / "r.yaml").write_text("steps: !!python/object/apply:os.system ['touch mischief']\n")
+    with pytest.raises(InputError, match="YAML"):
+        read_recipe(tmp_path / "r.yaml")
+    assert [p.name for p in tmp_path.iterdir()] == ["r.yaml"]

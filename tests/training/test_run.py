@@ -1,0 +1,217 @@
+"""Runs: the same seed gives the same weights, a killed run goes on to the same end, and what cannot go on says so."""
+
+from __future__ import annotations
+
+import json
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from PIL import Image
+
+torch = pytest.importorskip("torch", reason="needs the train extra")
+pytest.importorskip("lightning", reason="needs the train extra")
+
+from torch import nn  # noqa: E402
+
+from thermend import InputError, UsageError  # noqa: E402
+from thermend.training.losses import ssim  # noqa: E402
+from thermend.training.module import TrainingError, TrainingModule  # noqa: E402
+from thermend.training.recipe import Recipe  # noqa: E402
+from thermend.training.run import train  # noqa: E402
+from thermend.weights.checkpoints import read_metadata, read_tensors  # noqa: E402
+
+
+class Killed(BaseException):
+    """What a kill looks like from inside: no handler catches it."""
+
+
+class Denoising(TrainingModule):
+    """The smallest training there is: one convolution against noise, with dropout, so that draws matter."""
+
+    die_at: ClassVar[int | None] = None
+    spoil_at: ClassVar[int | None] = None
+
+    def __init__(self, recipe: Recipe) -> None:
+        layers = [nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Dropout(0.2), nn.Conv2d(4, 1, 3, padding=1)]
+        super().__init__(recipe, nn.Sequential(*layers))
+
+    def configure_optimizers(self):
+        return [torch.optim.Adam(self.network.parameters(), self.recipe.rate)]
+
+    def degrade(self, batch, generator):
+        clean = batch["clean"]
+        return clean + 0.1 * torch.randn(clean.shape, generator=generator)
+
+    def step(self, batch, generator):
+        if self.done == type(self).die_at:
+            raise Killed
+        loss = (self.network(self.degrade(batch, generator)) - batch["clean"]).square().mean()
+        if self.done == type(self).spoil_at:
+            loss = loss * float("nan")
+        optimizer = self.optimizers()
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        optimizer.step()
+        return {"loss": loss}
+
+
+@pytest.fixture
+def recipe(tmp_path, scene):
+    (tmp_path / "data").mkdir()
+    for n in range(3):
+        Image.fromarray(np.rint(np.roll(scene, 20 * n, 1) * 255).astype(np.uint8)).save(tmp_path / "data" / f"{n}.png")
+
+    def make(out: str, **changes) -> Recipe:
+        values = {
+            "method": "denoising", "data": str(tmp_path / "data"), "out": str(tmp_path / out), "steps": 10, "batch": 2,
+            "crop": 32, "rate": 1e-2, "checkpoint_every": 4, "picture_every": 5, "average": 0.5, "device": "cpu",
+        }  # fmt: skip
+        return Recipe.model_validate(values | changes)
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def unharmed():
+    Denoising.die_at = Denoising.spoil_at = None
+    yield
+    Denoising.die_at = Denoising.spoil_at = None
+
+
+def weights(path):
+    return {name: t.numpy() for name, t in read_tensors(path).items()}
+
+
+def same(one, two) -> bool:
+    a, b = weights(one), weights(two)
+    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_a_run_leaves_weights_log_pictures_and_what_it_was_made_from(recipe, tmp_path):
+    path = train(recipe("run"), Denoising)
+    assert path == tmp_path / "run" / "weights.safetensors"
+    assert read_metadata(path) == {"method": "denoising"}
+    run = tmp_path / "run"
+    assert (run / "images.txt").read_text().split() == ["0.png", "1.png", "2.png"]
+    assert json.loads((run / "recipe.json").read_text())["steps"] == 10
+    assert [p.name for p in sorted((run / "pictures").iterdir())] == ["step-00000005.png", "step-00000010.png"]
+    with Image.open(run / "pictures" / "step-00000010.png") as picture:
+        assert picture.size == (3 * 32, 4 * 32)  # degraded, restored, clean; four crops
+    assert "loss" in next(run.glob("log/*/metrics.csv")).read_text()
+
+
+def test_the_same_seed_gives_the_same_bytes(recipe):
+    one, two, other = (
+        train(recipe("a"), Denoising),
+        train(recipe("b"), Denoising),
+        train(recipe("c", seed=1), Denoising),
+    )
+    assert one.read_bytes() == two.read_bytes()
+    assert not same(one, other)
+
+
+@pytest.mark.parametrize("step", [2, 4, 5, 8, 9])
+def test_a_killed_run_goes_on_to_the_same_end(recipe, step):
+    whole = train(recipe("whole"), Denoising)
+    Denoising.die_at = step
+    with pytest.raises(Killed):
+        train(recipe("killed"), Denoising)
+    Denoising.die_at = None
+    said = []
+    again = train(recipe("killed"), Denoising, said.append)
+    assert whole.read_bytes() == again.read_bytes()
+    resumed = 4 * (step // 4)
+    assert said == ([f"{again.parent}: goes on after step {resumed} of 10"] if resumed else [])
+
+
+def test_what_only_looks_on_does_not_change_the_weights(recipe, tmp_path):
+    plain = train(recipe("plain"), Denoising)
+    watched = {"data": str(tmp_path / "data"), "presets": ["deal-stripe-heavy", "none"], "images": 2, "every": 3}
+    measured = train(recipe("watched", validation=watched, picture_every=1), Denoising)
+    assert plain.read_bytes() == measured.read_bytes()
+    assert "psnr/deal-stripe-heavy" in next(measured.parent.glob("log/*/metrics.csv")).read_text()
+
+
+def test_a_run_that_has_ended_is_left_alone(recipe):
+    path = train(recipe("run"), Denoising)
+    before = path.stat().st_mtime_ns
+    said = []
+    assert train(recipe("run"), Denoising, said.append) == path
+    assert path.stat().st_mtime_ns == before
+    assert "the run has ended" in said[0]
+
+
+@pytest.mark.parametrize("change", [{"rate": 2e-2}, {"seed": 3}, {"steps": 11}, {"average": 0.0}])
+def test_a_run_of_another_recipe_is_not_gone_on_with(recipe, change):
+    Denoising.die_at = 6
+    with pytest.raises(Killed):
+        train(recipe("run"), Denoising)
+    with pytest.raises(UsageError, match=f"another {next(iter(change))}"):
+        train(recipe("run", **change), Denoising)
+
+
+def test_other_images_are_noticed(recipe, tmp_path):
+    Denoising.die_at = 6
+    with pytest.raises(Killed):
+        train(recipe("run"), Denoising)
+    (tmp_path / "data" / "0.png").rename(tmp_path / "data" / "9.png")
+    with pytest.raises(UsageError, match="another data"):
+        train(recipe("run"), Denoising)
+
+
+def test_a_folder_of_something_else_is_left_alone(recipe, tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "mine.txt").write_text("mine")
+    with pytest.raises(UsageError, match="holds no run"):
+        train(recipe("photos"), Denoising)
+    assert [p.name for p in (tmp_path / "photos").iterdir()] == ["mine.txt"]
+
+
+def test_a_spoilt_checkpoint_is_named(recipe, tmp_path):
+    Denoising.die_at = 6
+    with pytest.raises(Killed):
+        train(recipe("run"), Denoising)
+    (tmp_path / "run/checkpoints/last.ckpt").write_bytes(b"rubbish")
+    with pytest.raises(InputError, match=r"last\.ckpt"):
+        train(recipe("run"), Denoising)
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_advice(recipe, tmp_path):
+    Denoising.spoil_at = 5
+    with pytest.raises(TrainingError, match=r"step 6: the loss is nan.*rate"):
+        train(recipe("run"), Denoising)
+    assert not (tmp_path / "run" / "weights.safetensors").exists()
+
+
+def test_the_rate_warms_up_and_falls(recipe):
+    module = Denoising(recipe("x", warmup=4, schedule="cosine", steps=104, rate=1.0))
+    rates = [module.rate_at(step) for step in range(104)]
+    np.testing.assert_allclose(rates[:4], [0.25, 0.5, 0.75, 1.0])
+    assert rates[54] == pytest.approx(0.505, abs=1e-3)
+    assert rates[-1] == pytest.approx(0.01, abs=1e-3)
+    assert rates[4:] == sorted(rates[4:], reverse=True)
+
+
+def test_a_device_that_is_not_there_is_named(recipe):
+    if torch.cuda.is_available():
+        pytest.skip("has what the test needs to be without")
+    with pytest.raises(UsageError, match="cuda"):
+        train(recipe("run", device="cuda"), Denoising)
+
+
+def test_differentiable_ssim_is_that_of_scikit_image():
+    from skimage.metrics import structural_similarity
+
+    rng = np.random.default_rng(0)
+    clean = rng.random((40, 50))
+    other = np.clip(clean + rng.normal(0, 0.2, clean.shape), 0, 1)
+    _, whole = structural_similarity(
+        clean, other, data_range=1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, full=True
+    )
+    expected = whole[5:-5, 5:-5].mean()  # where the window of 11 pixels lies inside
+    one, two = (torch.from_numpy(a)[None, None] for a in (clean, other))
+    assert float(ssim(one, two)) == pytest.approx(expected, abs=1e-5)
+    image = one.clone().requires_grad_()
+    ssim(image, two).backward()
+    assert bool(image.grad.abs().sum() > 0)
