@@ -1,4 +1,4 @@
-"""Every method under every preset, `auto` on undamaged images, and the diagnosis against the truth: docs/benchmarks.md.
+"""Every method without a network under every preset, `auto` on undamaged images, and the diagnosis against the truth.
 
     python benchmarks/laboratory.py roadscene=DIR hit-uav=DIR [NAME=DIR ...] [--out docs/benchmarks.md]
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -20,6 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from pages import table
 from scipy.stats import spearmanr
 
 import thermend
@@ -47,7 +48,7 @@ SEVERITIES = {
 }
 """Of one degradation at a time: grey levels of 255, pixels, a factor about the mean."""
 FURTHER_NOISE = (0.0, 10.0)
-METHODS = [entry.full_name for entry in CATALOGUE if entry.name != "onnx"]
+METHODS = [entry.full_name for entry in CATALOGUE if entry.kind != "network"]
 
 
 def single_threaded() -> None:
@@ -107,11 +108,6 @@ def diagnosed(path: Path) -> list[tuple[str, float, float]]:
                 }[kind]
                 pairs.append((kind, truth, estimate))
     return pairs
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = [list(head), ["---"] + ["---:"] * (len(head) - 1), *(list(r) for r in rows)]
-    return ["| " + " | ".join(line) + " |" for line in lines] + [""]
 
 
 def gains(measured: Sequence[Measured]) -> list[str]:

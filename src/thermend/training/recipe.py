@@ -113,7 +113,7 @@ def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = ()) -> di
 
     Parameters
     ----------
-    path : YAML file
+    path : YAML file; its key ``base`` may name another, beside it, whose keys hold where it has none
     changes : ``KEY=VALUE``; the key of a section is written ``section.key``, the value as in YAML
 
     Raises
@@ -125,17 +125,7 @@ def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = ()) -> di
         import yaml
     except ImportError as error:
         raise MissingDependencyError("training needs more packages: pip install 'thermend[train]'") from error
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(path, "no such file")
-    try:
-        recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(path, f"is not YAML ({' '.join(str(error).split())})") from error
-    except OSError as error:
-        raise InputError(path, f"cannot be read: {error.strerror}") from error
-    if not isinstance(recipe, dict) or not all(isinstance(key, str) for key in recipe):
-        raise InputError(path, "is no recipe: expected keys and values")
+    recipe = _with_base(Path(path), yaml, ())
     for change in changes:
         key, sign, text = change.partition("=")
         if not sign or not key:
@@ -155,6 +145,37 @@ def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = ()) -> di
             place = inner
         place[last] = value
     return recipe
+
+
+def _with_base(path: Path, yaml: Any, seen: tuple[Path, ...]) -> dict[str, Any]:
+    """A file's keys, on top of those of the file that its key ``base`` names."""
+    if not path.is_file():
+        raise InputError(path, "no such file")
+    try:
+        recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(path, f"is not YAML ({' '.join(str(error).split())})") from error
+    except OSError as error:
+        raise InputError(path, f"cannot be read: {error.strerror}") from error
+    if not isinstance(recipe, dict) or not all(isinstance(key, str) for key in recipe):
+        raise InputError(path, "is no recipe: expected keys and values")
+    base = recipe.pop("base", None)
+    if base is None:
+        return recipe
+    if not isinstance(base, str):
+        raise InputError(path, f"base: {base!r}: expected the name of a recipe, beside this one")
+    if path.resolve() in seen:
+        raise InputError(path, "base: is its own base")
+    return _merged(_with_base(path.parent / base, yaml, (*seen, path.resolve())), recipe)
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(below)
+    for key, value in above.items():
+        lower = result.get(key)
+        both = isinstance(lower, Mapping) and isinstance(value, Mapping)
+        result[key] = _merged(lower, value) if both else value
+    return result
 
 
 def check(kind: type[R], values: Mapping[str, Any], source: str | os.PathLike[str]) -> R:

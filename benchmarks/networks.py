@@ -1,0 +1,95 @@
+"""Networks beside one another on validation images: PSNR and SSIM under presets, and undamaged images to themselves.
+
+    python benchmarks/networks.py deal/cascade-2 authors:deal=published.pt auto --on roadscene=DIR hit-uav=DIR \\
+        --presets deal-stripe-heavy deal-x4 none [--precision bf16] [--page docs/reproduction/deal.md --place reach]
+
+A method is [LABEL:]NAME[=WEIGHTS]; the preset `none` gives it undamaged images. Seeded: the same images, the same numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from pages import put, table
+
+import thermend
+from thermend import InputError
+from thermend.degradations import degrade
+from thermend.evaluation.images import Sample
+from thermend.evaluation.measures import Measured, measure
+from thermend.io.folders import image_files
+
+SEED = 0
+
+
+def images(folder: Path) -> list[Path]:
+    """The images of a folder that are neither refused nor empty of contrast."""
+    found = []
+    for path in image_files(folder):
+        try:
+            thermend.read(path)
+        except InputError:
+            continue
+        found.append(path)
+    return found
+
+
+def reach(restorer: thermend.Restorer, files: Sequence[Path], preset: str) -> list[Measured]:
+    """Every image under a preset, as a method restores it."""
+    spoil = None if preset == "none" else lambda pixels, name: degrade(pixels, preset, SEED, name)
+    restore = partial(_display, restorer)
+    return [measure(Sample(path.name, path), restore, spoil) for path in files]
+
+
+def _display(restorer: thermend.Restorer, image: thermend.ThermalImage, scale: int) -> thermend.ThermalImage:
+    return restorer.restore(image, "display", scale)
+
+
+def means(measured: Sequence[Measured]) -> tuple[float, float, float, float]:
+    """PSNR and SSIM of the results, and of the inputs."""
+    return tuple(  # type: ignore[return-value]
+        float(np.mean([values[name] for values in each]))
+        for each in ([m.metrics for m in measured], [m.input_metrics for m in measured])
+        for name in ("psnr", "ssim")
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("methods", nargs="+", metavar="[LABEL:]NAME[=WEIGHTS]")
+    parser.add_argument("--on", nargs="+", required=True, metavar="NAME=DIR")
+    parser.add_argument("--presets", nargs="+", required=True)
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--page", type=Path)
+    parser.add_argument("--place", default="reach")
+    chosen = parser.parse_args()
+    restorers = {}
+    for entry in chosen.methods:
+        name, _, weights = entry.partition("=")
+        label, _, method = name.rpartition(":")
+        restorers[label or method] = thermend.load(method, weights or None, precision=chosen.precision)
+    lines: list[str] = []
+    for entry in chosen.on:
+        name, _, folder = entry.partition("=")
+        files = images(Path(folder))
+        rows = []
+        for preset in chosen.presets:
+            cells = []
+            for restorer in restorers.values():
+                psnr, ssim, psnr_in, ssim_in = means(reach(restorer, files, preset))
+                cells.append(f"{psnr:.2f} / {ssim:.3f}")
+            before = "" if preset == "none" else f"{psnr_in:.2f} / {ssim_in:.3f}"
+            label = "undamaged, to itself" if preset == "none" else f"`{preset}`"
+            rows.append((label, before, *cells))
+            print(name, *rows[-1], sep=" | ", flush=True)
+        lines += [f"{name}, {len(files)} images, PSNR in dB / SSIM:", "", *table(("", "input", *restorers), rows)]
+    if chosen.page:
+        put(chosen.page, chosen.place, lines)
+
+
+if __name__ == "__main__":
+    main()

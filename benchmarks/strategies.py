@@ -1,0 +1,90 @@
+"""Training strategies at equal steps: every recipe with every seed, measured on validation images, paired over images.
+
+    python benchmarks/strategies.py recipes/deal/strategy-adversarial.yaml recipes/deal/strategy-average.yaml \\
+        recipes/deal/strategy-all.yaml --data DIR [DIR ...] --on NAME=DIR [NAME=DIR ...] --seeds 0 1 2 \\
+        --presets deal-stripe-heavy deal-x4 deal-low-contrast deal-composite none [--page PAGE --place PLACE]
+
+The first recipe is the one that the others are compared with. Runs that have ended are not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import yaml
+from networks import images, reach
+from pages import put, table
+
+import thermend
+
+
+def trained(recipe: Path, seed: int, data: list[str], runs: Path, changes: list[str]) -> Path:
+    """The weights of a recipe with a seed."""
+    out = runs / f"{recipe.stem}-{seed}"
+    weights = out / "weights.safetensors"
+    if not weights.is_file():
+        words = [f"data=[{', '.join(data)}]", f"seed={seed}", f"out={out}", *changes]
+        subprocess.run([sys.executable, "-m", "thermend", "train", str(recipe), *words], check=True)
+    return weights
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recipes", nargs="+", type=Path)
+    parser.add_argument("--data", nargs="+", required=True, metavar="DIR")
+    parser.add_argument("--change", nargs="*", default=[], metavar="KEY=VALUE", help="of every recipe")
+    parser.add_argument("--on", nargs="+", required=True, metavar="NAME=DIR")
+    parser.add_argument("--presets", nargs="+", required=True)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--runs", type=Path, default=Path("runs/strategies"))
+    parser.add_argument("--page", type=Path)
+    parser.add_argument("--place", default="strategies")
+    chosen = parser.parse_args()
+    files = [path for entry in chosen.on for path in images(Path(entry.partition("=")[2]))]
+    psnr: dict[str, dict[str, np.ndarray]] = {}  # recipe, preset: (seeds, images)
+    ssim: dict[str, dict[str, np.ndarray]] = {}
+    steps = set()
+    for recipe in chosen.recipes:
+        name = recipe.stem.removeprefix("strategy-")
+        found: dict[str, list[list[tuple[float, float]]]] = {preset: [] for preset in chosen.presets}
+        for seed in chosen.seeds:
+            weights = trained(recipe, seed, chosen.data, chosen.runs, chosen.change)
+            steps.add(yaml.safe_load((weights.parent / "recipe.json").read_text())["steps"])
+            restorer = thermend.load("deal", weights, precision="bf16")
+            for preset in chosen.presets:
+                found[preset].append([(m.metrics["psnr"], m.metrics["ssim"]) for m in reach(restorer, files, preset)])
+            print(name, seed, *(f"{p} {np.mean(v[-1], 0).round(3)}" for p, v in found.items()), flush=True)
+        psnr[name] = {preset: np.array(values)[..., 0] for preset, values in found.items()}
+        ssim[name] = {preset: np.array(values)[..., 1] for preset, values in found.items()}
+    first, *others = psnr
+    rows = []
+    for preset in chosen.presets:
+        label = "undamaged, to itself" if preset == "none" else f"`{preset}`"
+        cells = [
+            f"{psnr[n][preset].mean():.2f} ± {psnr[n][preset].mean(1).std():.2f} / {ssim[n][preset].mean():.3f}"
+            for n in psnr
+        ]
+        for other in others:
+            difference = (psnr[first][preset] - psnr[other][preset]).mean(0)  # over seeds; paired over images
+            error = difference.std(ddof=1) / np.sqrt(len(difference))
+            cells.append(f"{difference.mean():+.2f} ± {error:.2f}")
+        rows.append((label, *cells))
+    head = ("", *psnr, *(f"{first} − {other}" for other in others))
+    counts = f"{len(files)} images, {len(chosen.seeds)} seeds, {'/'.join(map(str, sorted(steps)))} steps each."
+    lines = [
+        f"{counts} PSNR in dB (mean ± standard deviation over",
+        "seeds) / SSIM; differences of PSNR paired over images, ± their standard error.",
+        "",
+        *table(head, rows),
+    ]
+    print("\n".join(lines))
+    if chosen.page:
+        put(chosen.page, chosen.place, lines)
+
+
+if __name__ == "__main__":
+    main()
