@@ -93,7 +93,8 @@ def main() -> None:
             for k, (label, engine, precision) in enumerate(RUNS):
                 job = {
                     "method": chosen.method, "weights": chosen.weights, "engine": engine, "precision": precision,
-                    "width": width, "height": height, "times": 3, "out": f"{folder}/{k}.npy", "on": chosen.on if turn == 0 else None,
+                    "width": width, "height": height, "times": 3, "out": f"{folder}/{k}.npy",
+                    "on": chosen.on if turn == 0 else None,
                 }  # fmt: skip
                 done = subprocess.run([sys.executable, "-c", CHILD, json.dumps(job)], capture_output=True, text=True)
                 if done.returncode:

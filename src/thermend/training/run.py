@@ -98,9 +98,12 @@ def train(recipe: Recipe, kind: Callable[[Recipe], TrainingModule], say: Callabl
         raise UsageError(f"device {recipe.device!r} × {recipe.devices}: {' '.join(str(error).split())}") from error
     numbers = NumberedSamples(stretch * recipe.batch * recipe.devices)
     loader = DataLoader(samples, recipe.batch, sampler=numbers)
-    trainer.fit(module, loader, ckpt_path=str(last) if done else None, weights_only=True)
-    if module.done < recipe.steps:
-        raise KeyboardInterrupt
+    try:
+        trainer.fit(module, loader, ckpt_path=str(last) if done else None, weights_only=True)
+    except SystemExit as end:  # Lightning's answer to Ctrl-C
+        if trainer.interrupted:
+            raise KeyboardInterrupt from end
+        raise
     if trainer.is_global_zero:
         write_tensors(out / WEIGHTS, module.weights(), module.metadata())
     return out / WEIGHTS
