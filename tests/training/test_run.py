@@ -122,7 +122,7 @@ def test_a_killed_run_goes_on_to_the_same_end(recipe, step):
     again = train(recipe("killed"), Denoising, said.append)
     assert whole.read_bytes() == again.read_bytes()
     resumed = 4 * (step // 4)
-    assert said == ([f"{again.parent}: goes on after step {resumed} of 10"] if resumed else [])
+    assert said == [f"{again.parent}: goes on after step {resumed} of 10"] * bool(resumed) + [f"weights: {again}"]
 
 
 def test_what_only_looks_on_does_not_change_the_weights(recipe, tmp_path):

@@ -30,9 +30,8 @@ def run(path: str, changes: Sequence[str], say: Callable[[str], None] = print) -
         raise UsageError(f"{path}: method: {method.full_name} is not trained")
     recipe = check(training.recipe_kind, values, path)
     try:
-        weights = train(recipe, training, say)
+        train(recipe, training, say)
     except KeyboardInterrupt:
         console.complain(f"interrupted; the same command goes on from the last checkpoint in {recipe.out}")
         return 128 + signal.SIGINT
-    say(f"weights: {weights}")
     return console.DONE

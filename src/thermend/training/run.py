@@ -12,6 +12,7 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger
+from lightning.pytorch.utilities import rank_zero_only
 from torch.utils.data import DataLoader
 
 from thermend.errors import InputError, MissingDependencyError, UsageError
@@ -48,6 +49,7 @@ def train(recipe: Recipe, kind: Callable[[Recipe], TrainingModule], say: Callabl
     InputError : an image or a checkpoint cannot be read
     TrainingError : the loss is no longer a number
     """
+    say = rank_zero_only(say)  # of several devices' processes one speaks
     out = recipe.out
     if (out / WEIGHTS).is_file():
         _check_same(out, recipe)
@@ -106,6 +108,7 @@ def train(recipe: Recipe, kind: Callable[[Recipe], TrainingModule], say: Callabl
         raise
     if trainer.is_global_zero:
         write_tensors(out / WEIGHTS, module.weights(), module.metadata())
+    say(f"weights: {out / WEIGHTS}")
     return out / WEIGHTS
 
 
