@@ -139,6 +139,7 @@ def test_provenance_names_the_variant_and_the_weights(run, images):
     result = restorer.restore(package.read(images / "0.png"))
     stamp = result.metadata.provenance
     assert (stamp["method"], stamp["variant"]) == ("deal", "cascade-1")
+    assert stamp["steps"] == [{"method": "deal/cascade-1", "engine": "torch", "precision": "float32"}]
     assert stamp["weights_sha256"] == hashlib.sha256((run / "weights.safetensors").read_bytes()).hexdigest()
 
 

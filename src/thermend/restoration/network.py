@@ -43,6 +43,11 @@ class NetworkFunction:
         self.engine = engine
         self.tile, self.overlap, self.multiple, self.least = tile, overlap, multiple, least
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """What provenance says of how it was computed."""
+        return {"engine": self.engine.name, "precision": self.engine.precision}
+
     def __call__(self, image: Image) -> Image:
         """From (H, W) float32 in [0, 1] to (s H, s W) float32."""
         fixed = self.engine.fixed_size

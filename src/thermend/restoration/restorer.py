@@ -128,7 +128,7 @@ class Restorer:
         mended = np.ascontiguousarray(self.function(pixels), np.float32)
         if self.method.kind == "sharpener" and mode == "radiometric":
             mended = within_measured(mended, pixels)
-        return mended, [{"method": self.method.full_name}]
+        return mended, [{"method": self.method.full_name, **getattr(self.function, "facts", {})}]
 
     def _result(
         self,

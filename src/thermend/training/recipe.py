@@ -173,8 +173,10 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     result = dict(below)
     for key, value in above.items():
         lower = result.get(key)
-        both = isinstance(lower, Mapping) and isinstance(value, Mapping)
-        result[key] = _merged(lower, value) if both else value
+        if isinstance(lower, Mapping) and isinstance(value, Mapping):
+            result[key] = _merged(lower, value)
+        else:
+            result[key] = value
     return result
 
 

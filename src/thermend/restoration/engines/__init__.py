@@ -23,12 +23,14 @@ class Engine(Protocol):
     ----------
     name : of the engine
     device : that it runs on
+    precision : ``float32`` or ``bf16``
     fixed_size : height and width, where the network takes no other
     channels : of the input: 1, or 3 that all get the same
     """
 
     name: str
     device: str
+    precision: str
     fixed_size: tuple[int, int] | None
     channels: int
 

@@ -22,6 +22,7 @@ class ONNXRuntimeEngine:
     def __init__(self, path: Path, device: str = "auto", precision: str = "auto") -> None:
         if precision == "bf16":
             raise UsageError("precision 'bf16': ONNX Runtime computes these networks in float32; use openvino or torch")
+        self.precision = "float32"
         available = onnxruntime.get_available_providers()
         if device == "auto":
             device = "cuda" if _PROVIDERS["cuda"] in available else "cpu"

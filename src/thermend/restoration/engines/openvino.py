@@ -22,7 +22,8 @@ class OpenVINOEngine:
         self.device = "CPU" if device in ("auto", "cpu") else device.upper()
         if self.device.split(".")[0] not in {d.split(".")[0] for d in core.available_devices}:
             raise UsageError(f"device {device!r}: OpenVINO has {', '.join(core.available_devices).lower()} here")
-        settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32"}
+        self.precision = "bf16" if precision == "bf16" else "float32"
+        settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": self.precision.replace("float", "f")}
         if precision == "bf16" and "BF16" not in core.get_property(self.device, "OPTIMIZATION_CAPABILITIES"):
             raise UsageError(f"precision 'bf16': the device {self.device} does not compute it")
         try:

@@ -30,11 +30,11 @@ class TorchEngine:
         except (RuntimeError, AssertionError) as error:
             raise UsageError(f"device {device!r} is not to be had by torch here") from error
         self.device = device
-        self._reduced = precision == "bf16"
+        self.precision = "bf16" if precision == "bf16" else "float32"
         self.channels = channels
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """From (B, C, H, W) float32 to (B, C', s H, s W) float32."""
-        with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, self._reduced):
+        with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, self.precision == "bf16"):
             result = self._module(torch.from_numpy(np.ascontiguousarray(batch)).to(self._device))
         return np.asarray(result.float().cpu().numpy(), np.float32)
