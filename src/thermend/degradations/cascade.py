@@ -79,26 +79,25 @@ class Step:
         mean : (B,), of the whole images where these are pieces of them; contrast is lost about it
         """
         drawn = [self._draw(generator) for _ in range(len(image))]
-        words = [{k: v for k, v in d.items() if not isinstance(v, float)} for d in drawn]
-        function = DEGRADATIONS[self.name]
-        extra: dict[str, Any] = {"generator": generator} if self.name in _RANDOM else {}
-        centred = mean is not None and self.name == "contrast"
-        if all(w == words[0] for w in words):
-            numbers = {
-                k: torch.tensor([d[k] for d in drawn], dtype=torch.float64)
-                for k, v in drawn[0].items()
-                if isinstance(v, float)
-            }
-            if centred:
-                extra["centre"] = mean
-            result = function(image, **numbers, **words[0], **extra)
-        else:
-            pieces = []
-            for i, d in enumerate(drawn):
-                if centred:
-                    extra["centre"] = mean[i : i + 1]  # type: ignore[index]
-                pieces.append(function(image[i : i + 1], **d, **extra))
-            result = torch.cat(pieces)
+        alike: dict[tuple[Any, ...], list[int]] = {}  # samples that differ in numbers alone go together
+        for i, values in enumerate(drawn):
+            alike.setdefault(tuple(v for v in values.values() if not isinstance(v, float)), []).append(i)
+        pieces = []
+        for places in alike.values():
+            arguments: dict[str, Any] = {}
+            for key, value in drawn[places[0]].items():
+                numbers = [drawn[i][key] for i in places]
+                arguments[key] = torch.tensor(numbers, dtype=torch.float64) if isinstance(value, float) else value
+            if self.name in _RANDOM:
+                arguments["generator"] = generator
+            if mean is not None and self.name == "contrast":
+                arguments["centre"] = mean[places]
+            together = image if len(alike) == 1 else image[places]
+            pieces.append(DEGRADATIONS[self.name](together, **arguments))
+        result = pieces[0]
+        if len(pieces) > 1:
+            order = torch.tensor([i for places in alike.values() for i in places], device=image.device)
+            result = torch.cat(pieces)[order.argsort()]
         return rounded(result) if self.rounds else result
 
     def _draw(self, generator: torch.Generator) -> dict[str, Any]:
