@@ -40,7 +40,6 @@ rng = np.random.default_rng(0)
 image = np.clip(0.5 + 0.2 * np.sin(np.arange(job["width"]) / 37) + rng.normal(0, 0.05, (job["height"], job["width"])), 0, 1)
 image = image.astype(np.float32)
 method = find(job["method"])
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 if job["engine"] == "eager":
     import torch
     from thermend.methods.deal.checkpoints import load_network
@@ -58,6 +57,7 @@ for _ in range(job["times"]):
     result = function(image)
     times.append(time.perf_counter() - start)
 np.save(job["out"], result)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 psnr = None
 if job["on"]:
     from thermend import metrics
@@ -71,7 +71,6 @@ if job["on"]:
         spoilt = degrade(clean, "deal-composite", 0, path.name).astype(np.float32) / np.float32(255)
         values.append(metrics.psnr(np.rint(np.clip(function(spoilt), 0, 1) * 255).astype(np.uint8), clean))
     psnr = float(np.mean(values))
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(json.dumps({"seconds": min(times), "peak": peak / 1024, "psnr": psnr}))
 """
 

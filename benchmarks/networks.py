@@ -27,7 +27,7 @@ SEED = 0
 
 
 def images(folder: Path) -> list[Path]:
-    """The images of a folder that are neither refused nor empty of contrast."""
+    """The images of a folder that are not refused."""
     found = []
     for path in image_files(folder):
         try:

@@ -10,12 +10,12 @@ The first recipe is the one that the others are compared with. Runs that have en
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
-import yaml
 from networks import images, reach
 from pages import put, table
 
@@ -23,13 +23,11 @@ import thermend
 
 
 def trained(recipe: Path, seed: int, data: list[str], runs: Path, changes: list[str]) -> Path:
-    """The weights of a recipe with a seed."""
+    """The weights of a recipe with a seed; `thermend train` itself sees whether they are there already, and the same."""
     out = runs / f"{recipe.stem}-{seed}"
-    weights = out / "weights.safetensors"
-    if not weights.is_file():
-        words = [f"data=[{', '.join(data)}]", f"seed={seed}", f"out={out}", *changes]
-        subprocess.run([sys.executable, "-m", "thermend", "train", str(recipe), *words], check=True)
-    return weights
+    words = [f"data=[{', '.join(data)}]", f"seed={seed}", f"out={out}", *changes]
+    subprocess.run([sys.executable, "-m", "thermend", "train", str(recipe), *words], check=True)
+    return out / "weights.safetensors"
 
 
 def main() -> None:
@@ -53,7 +51,7 @@ def main() -> None:
         found: dict[str, list[list[tuple[float, float]]]] = {preset: [] for preset in chosen.presets}
         for seed in chosen.seeds:
             weights = trained(recipe, seed, chosen.data, chosen.runs, chosen.change)
-            steps.add(yaml.safe_load((weights.parent / "recipe.json").read_text())["steps"])
+            steps.add(json.loads((weights.parent / "run.json").read_text())["recipe"]["steps"])
             restorer = thermend.load("deal", weights, precision="bf16")
             for preset in chosen.presets:
                 found[preset].append([(m.metrics["psnr"], m.metrics["ssim"]) for m in reach(restorer, files, preset)])

@@ -71,7 +71,7 @@ def bold(tmp_path_factory) -> Path:
 
 def test_a_recipe_and_a_folder_are_all_it_takes(run):
     kept = {p.name for p in run.iterdir()}
-    assert kept == {"recipe.json", "images.txt", "log", "checkpoints", "weights.safetensors"}
+    assert kept == {"run.json", "images.txt", "log", "checkpoints", "weights.safetensors"}
     assert "blocks.0.up.weight" in read_tensors(run / "weights.safetensors")
     assert len((run / "images.txt").read_text().splitlines()) == 3
 
@@ -84,7 +84,7 @@ def test_the_same_command_again_leaves_the_run_alone(run, images):
 
 def test_a_run_that_is_interrupted_goes_on(tmp_path, images):
     words = [COMMAND, "train", str(RECIPES / "deal/cascade-1.yaml"), f"data={images}", f"out={tmp_path / 'r'}", *SMALL]
-    words += ["steps=400", "checkpoint_every=1"]
+    words += ["steps=30", "checkpoint_every=1"]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for _ in range(1200):
         if (tmp_path / "r/checkpoints/last.ckpt").exists():
@@ -96,6 +96,41 @@ def test_a_run_that_is_interrupted_goes_on(tmp_path, images):
     assert "Traceback" not in said
     assert "the same command goes on" in said
     assert not (tmp_path / "r/weights.safetensors").exists()
+    done = thermend(*words[1:])
+    assert done.returncode == 0
+    assert "goes on after step" in done.stdout
+    assert (tmp_path / "r/weights.safetensors").exists()
+
+
+def test_two_devices_killed_and_gone_on_end_as_two_that_were_not(tmp_path, images):
+    """Two processes on the CPU stand for two GPUs."""
+
+    def words(out: str) -> list[str]:
+        changes = ["devices=2", "steps=12", "checkpoint_every=2", "batch=1", "freeze_norm=0.7", "generator.begin=0.1"]
+        return [
+            COMMAND,
+            "train",
+            str(RECIPES / "deal/cascade-1.yaml"),
+            f"data={images}",
+            f"out={tmp_path / out}",
+            *SMALL,
+            *changes,
+        ]
+
+    assert subprocess.run(words("whole"), capture_output=True, timeout=280).returncode == 0
+    process = subprocess.Popen(
+        words("killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    for _ in range(1200):
+        if (tmp_path / "killed/checkpoints/last.ckpt").exists():
+            break
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    again = subprocess.run(words("killed"), capture_output=True, text=True, timeout=280)
+    assert again.returncode == 0, again.stderr
+    one, two = (tmp_path / f"{name}/weights.safetensors" for name in ("whole", "killed"))
+    assert one.read_bytes() == two.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -207,6 +242,9 @@ def test_an_exported_network_gives_what_torch_gives(bold, scene, tmp_path):
     assert again.returncode == 2
     assert "not overwritten" in again.stderr
     assert package.load("onnx", tmp_path / "deal.onnx").restore(np.zeros((64, 64), np.uint8)).shape == (64, 64)
+    assert package.load("deal", tmp_path / "deal.onnx").method.variant == "custom"
+    with pytest.raises(package.InputError, match="deal/custom, not of deal/cascade-3"):
+        package.load("deal/cascade-3", tmp_path / "deal.onnx")
 
 
 @pytest.mark.parametrize(

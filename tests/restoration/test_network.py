@@ -80,8 +80,7 @@ def test_every_engine_computes_the_network(engine, network, image):
     else:
         opened = open_onnx(network, engine)
     result = opened.run(image[None, None])[0, 0]
-    tolerance = 6e-3 if engine == "openvino" else 2e-5  # OpenVINO computes in bfloat16 where the processor can
-    np.testing.assert_allclose(result, _by_hand(image), atol=tolerance)
+    np.testing.assert_allclose(result, _by_hand(image), atol=2e-5)
     assert opened.name == engine
 
 

@@ -58,6 +58,20 @@ def test_a_split_names_the_images(folders, tmp_path):
     (tmp_path / "split.txt").write_text("c1.png\n")
     with pytest.raises(UsageError, match=r"c1\.png is in none"):
         chosen_files(folders, None, tmp_path / "split.txt", 0)
+    (folders[1] / "a3.png").write_bytes((folders[0] / "a3.png").read_bytes())
+    (tmp_path / "split.txt").write_text("a3.png\n")
+    with pytest.raises(UsageError, match=r"a3\.png is in several"):
+        chosen_files(folders, None, tmp_path / "split.txt", 0)
+    for content in (b"# none\n", b"\xff\xfe"):
+        (tmp_path / "split.txt").write_bytes(content)
+        with pytest.raises(InputError, match=r"split\.txt"):
+            chosen_files(folders, None, tmp_path / "split.txt", 0)
+
+
+def test_a_folder_named_twice_counts_once(folders):
+    assert len(chosen_files([folders[0], folders[0]], None, None, 0)) == 5
+    with pytest.raises(UsageError, match="the folders hold 5"):
+        chosen_files([folders[0], folders[0]], 6, None, 0)
 
 
 def test_too_few_images_are_counted(folders):

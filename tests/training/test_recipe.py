@@ -20,7 +20,8 @@ def file(tmp_path):
 
 
 def test_the_command_line_changes_keys(file):
-    values = read_recipe(file, ["data=[a, b]", "steps=20", "validation.data=v", "validation.images=2", "images="])
+    words = ["data=[a, b]", "steps=20", "validation.data=v", "validation.images=2", "validation.presets=[none]"]
+    values = read_recipe(file, [*words, "images="])
     recipe = check(Recipe, values, file)
     assert [str(p) for p in recipe.data] == ["a", "b"]
     assert recipe.steps == 20
@@ -39,13 +40,21 @@ def test_the_command_line_changes_keys(file):
         ("rate=-1", "rate: .*greater than 0"),
         ("precision=half", "precision: .*float32.*bf16"),
         ("validation={data: v, presets: [hm-tir-huge]}", "validation.presets: preset 'hm-tir-huge' is not known"),
-        ("split=names.txt", "images and split"),
+        ("validation={data: v, presets: []}", "validation.presets: "),
+        ("rate=.inf", "rate: "),
         ("data=[]", "data: "),
     ],
 )
 def test_what_is_wrong_is_said_with_its_key(file, change, message):
     with pytest.raises(UsageError, match=message):
         check(Recipe, read_recipe(file, ["data=a", "images=3", change]), file)
+
+
+def test_a_split_takes_the_place_of_a_number(file):
+    values = read_recipe(file, ["data=a", "images=3", "split=names.txt"])
+    assert "images" not in values
+    with pytest.raises(UsageError, match="images and split exclude each other"):
+        check(Recipe, values | {"images": 3}, file)
 
 
 def test_a_missing_key_is_named(file):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 from typing import ClassVar
 
 import numpy as np
@@ -15,11 +17,12 @@ pytest.importorskip("lightning", reason="needs the train extra")
 from torch import nn  # noqa: E402
 
 from thermend import InputError, UsageError  # noqa: E402
+from thermend.errors import MissingDependencyError  # noqa: E402
 from thermend.training.losses import ssim  # noqa: E402
 from thermend.training.module import TrainingError, TrainingModule  # noqa: E402
 from thermend.training.recipe import Recipe  # noqa: E402
 from thermend.training.run import train  # noqa: E402
-from thermend.weights.checkpoints import read_metadata, read_tensors  # noqa: E402
+from thermend.weights.checkpoints import read_metadata, read_tensors, write_tensors  # noqa: E402
 
 
 class Killed(BaseException):
@@ -94,7 +97,9 @@ def test_a_run_leaves_weights_log_pictures_and_what_it_was_made_from(recipe, tmp
     assert read_metadata(path) == {"method": "denoising"}
     run = tmp_path / "run"
     assert (run / "images.txt").read_text().split() == ["0.png", "1.png", "2.png"]
-    assert json.loads((run / "recipe.json").read_text())["steps"] == 10
+    kept = json.loads((run / "run.json").read_text())
+    assert kept["recipe"]["steps"] == 10
+    assert kept["images"][1] == ["1.png", hashlib.sha256((tmp_path / "data/1.png").read_bytes()).hexdigest()]
     assert [p.name for p in sorted((run / "pictures").iterdir())] == ["step-00000005.png", "step-00000010.png"]
     with Image.open(run / "pictures" / "step-00000010.png") as picture:
         assert picture.size == (3 * 32, 4 * 32)  # degraded, restored, clean; four crops
@@ -151,13 +156,85 @@ def test_a_run_of_another_recipe_is_not_gone_on_with(recipe, change):
         train(recipe("run", **change), Denoising)
 
 
-def test_other_images_are_noticed(recipe, tmp_path):
-    Denoising.die_at = 6
-    with pytest.raises(Killed):
+@pytest.mark.parametrize("ended", [False, True])
+@pytest.mark.parametrize("change", ["name", "content"])
+def test_other_images_are_noticed(recipe, tmp_path, ended, change):
+    Denoising.die_at = None if ended else 6
+    if ended:
         train(recipe("run"), Denoising)
-    (tmp_path / "data" / "0.png").rename(tmp_path / "data" / "9.png")
+    else:
+        with pytest.raises(Killed):
+            train(recipe("run"), Denoising)
+    if change == "name":
+        (tmp_path / "data" / "0.png").rename(tmp_path / "data" / "9.png")
+    else:
+        shutil.copy(tmp_path / "data" / "1.png", tmp_path / "data" / "0.png")
     with pytest.raises(UsageError, match="another data"):
         train(recipe("run"), Denoising)
+
+
+def test_a_run_may_lie_among_its_images_and_move(recipe, tmp_path):
+    whole = train(recipe("whole"), Denoising)
+    Denoising.die_at = 9
+    with pytest.raises(Killed):
+        train(recipe("data/run", picture_every=1), Denoising)
+    Denoising.die_at = None
+    assert list((tmp_path / "data/run/pictures").iterdir())
+    assert train(recipe("data/run", picture_every=1), Denoising).read_bytes() == whole.read_bytes()
+
+
+def test_a_folder_is_not_claimed_by_a_run_that_never_began(recipe):
+    Denoising.spoil_at = 1
+    with pytest.raises(TrainingError, match="step 2"):
+        train(recipe("run"), Denoising)
+    Denoising.spoil_at = None
+    assert same(train(recipe("run", rate=2e-2), Denoising), train(recipe("other", rate=2e-2), Denoising))
+    with pytest.raises(UsageError):
+        train(recipe("third", log="tensorboard", device="cuda"), Denoising)
+    assert train(recipe("third"), Denoising).is_file()
+
+
+def test_a_checkpoint_is_whole_or_the_one_before(recipe, tmp_path, monkeypatch):
+    """A write that is cut off half-way leaves the last whole checkpoint, from which the run goes on."""
+    whole = train(recipe("whole"), Denoising)
+    real = torch.save
+    calls = []
+
+    def broken(content, path, *rest):
+        calls.append(path)
+        if len(calls) == 2:
+            path.write_bytes(b"half")
+            raise Killed
+        real(content, path, *rest)
+
+    monkeypatch.setattr(torch, "save", broken)
+    with pytest.raises(Killed):
+        train(recipe("run"), Denoising)
+    monkeypatch.setattr(torch, "save", real)
+    assert [p.name for p in (tmp_path / "run/checkpoints").iterdir()] == ["last.ckpt"]
+    assert train(recipe("run"), Denoising).read_bytes() == whole.read_bytes()
+
+
+def test_a_run_can_begin_with_the_weights_of_another(recipe):
+    first = train(recipe("first"), Denoising)
+    module = Denoising(recipe("second", start=str(first)))
+    assert all(np.array_equal(module.network.state_dict()[n].numpy(), t) for n, t in weights(first).items())
+    second = train(recipe("second", start=str(first)), Denoising)
+    assert not same(first, second)
+
+
+def test_weights_of_another_network_cannot_begin_a_run(recipe, tmp_path):
+    write_tensors(tmp_path / "w.safetensors", {"a": torch.zeros(3)}, {})
+    with pytest.raises(InputError, match=r"w\.safetensors.*another network"):
+        Denoising(recipe("x", start=str(tmp_path / "w.safetensors")))
+
+
+def test_an_image_too_small_to_validate_on_is_named_before_the_start(recipe, tmp_path):
+    (tmp_path / "val").mkdir()
+    Image.fromarray(np.arange(600, dtype=np.uint8).reshape(20, 30)).save(tmp_path / "val/tiny.png")
+    with pytest.raises(UsageError, match=r"tiny\.png: 30 x 20"):
+        train(recipe("run", validation={"data": str(tmp_path / "val"), "presets": ["none"]}), Denoising)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_of_something_else_is_left_alone(recipe, tmp_path):
@@ -198,6 +275,18 @@ def test_a_device_that_is_not_there_is_named(recipe):
         pytest.skip("has what the test needs to be without")
     with pytest.raises(UsageError, match="cuda"):
         train(recipe("run", device="cuda"), Denoising)
+    assert train(recipe("run"), Denoising).is_file()
+
+
+def test_tensorboard_is_asked_for_by_name(recipe):
+    try:
+        import tensorboard  # noqa: F401
+    except ImportError:
+        with pytest.raises(MissingDependencyError, match="pip install tensorboard"):
+            train(recipe("run", log="tensorboard"), Denoising)
+    else:
+        run = train(recipe("run", log="tensorboard"), Denoising).parent
+        assert list(run.glob("log/*/events*"))
 
 
 def test_differentiable_ssim_is_that_of_scikit_image():

@@ -31,8 +31,8 @@ class MethodDescription:
     weights : name of the shipped weights, if there are any
     network : ``module:function`` that reads weights from a file into a torch module, (B, 1, H, W) to the same; None where
         there is no network of ours
-    tiling : of a network: ``overlap`` of its tiles, ``multiple`` and ``least`` of their sides, pixels, where they are not the
-        usual ones
+    tiling : of a network: ``overlap`` of its tiles, their ``side``, what that is a ``multiple`` of, the ``least``, and the
+        pixels of an image that goes through ``whole``, where they are not the usual ones
     training : ``module:class``, the method's :class:`thermend.training.module.TrainingModule`; None where nothing is trained
     """
 

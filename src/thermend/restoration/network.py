@@ -17,11 +17,12 @@ from thermend.methods.description import MethodDescription
 from thermend.restoration.engines import ENGINES, Engine, open_onnx
 from thermend.restoration.tiling import run_tiled
 from thermend.weights.checkpoints import SUFFIXES as CHECKPOINT_SUFFIXES
+from thermend.weights.onnx_export import read_onnx_metadata, write_onnx
 from thermend.weights.shipped import shipped
 
 Image = NDArray[np.float32]
 
-WHOLE_AT_MOST = 1_500_000  # pixels; larger images go through in tiles
+WHOLE_AT_MOST = 1_500_000
 DEFAULT_TILE = 768
 
 
@@ -35,13 +36,23 @@ class NetworkFunction:
     overlap : pixels that neighbouring tiles share
     multiple : the network's sizes are multiples of this
     least : and no side is shorter than this; smaller images are mirrored
+    whole : larger images, in pixels, go through in tiles
+    side : of those
     """
 
     def __init__(
-        self, engine: Engine, tile: int | None = None, overlap: int = 48, multiple: int = 8, least: int = 1
+        self,
+        engine: Engine,
+        tile: int | None = None,
+        overlap: int = 48,
+        multiple: int = 8,
+        least: int = 1,
+        whole: int = WHOLE_AT_MOST,
+        side: int = DEFAULT_TILE,
     ) -> None:
         self.engine = engine
         self.tile, self.overlap, self.multiple, self.least = tile, overlap, multiple, least
+        self.whole, self.side = whole, side
 
     @property
     def facts(self) -> dict[str, str]:
@@ -55,7 +66,7 @@ class NetworkFunction:
             return self._enlarged(image, fixed, lambda whole: self._tiles_of(whole, fixed))
         if min(image.shape) < self.least:
             return self._enlarged(image, (self.least, self.least), self)
-        tile = self.tile or (max(image.shape) if image.size <= WHOLE_AT_MOST else DEFAULT_TILE)
+        tile = self.tile or (max(image.shape) if image.size <= self.whole else self.side)
         return run_tiled(image, self._run, tile, min(self.overlap, tile // 2), self.multiple)
 
     def _tiles_of(self, image: Image, size: tuple[int, int]) -> Image:
@@ -111,8 +122,19 @@ def open_network(
     if path.suffix in CHECKPOINT_SUFFIXES and method.network is not None and engine in ("auto", *ENGINES):
         network = method.load_network()(path)
     opened = _open(path, network, engine, device, precision)
-    variant = method.variant if network is None else network.variant
+    variant = _variant_of(path, method) if network is None else network.variant
     return NetworkFunction(opened, tile, **method.tiling), hashlib.sha256(path.read_bytes()).hexdigest(), variant
+
+
+def _variant_of(path: Path, method: MethodDescription) -> str | None:
+    """Of an ONNX file: what it says itself, if it says anything."""
+    stated = str(read_onnx_metadata(path).get("method", "")) if method.network is not None else ""
+    if not stated:
+        return method.variant
+    name, _, variant = stated.partition("/")
+    if name != method.name:
+        raise InputError(path, f"holds a network of {stated}, not of {method.full_name}")
+    return variant
 
 
 def _open(path: Path, network: Any, engine: str, device: str, precision: str) -> Engine:
@@ -122,8 +144,6 @@ def _open(path: Path, network: Any, engine: str, device: str, precision: str) ->
         from thermend.restoration.engines.torch import TorchEngine
 
         return TorchEngine(network, 1, device, precision)
-    from thermend.weights.onnx_export import write_onnx
-
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder) / "network.onnx"
         write_onnx(network, exported, {})

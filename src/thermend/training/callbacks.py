@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from thermend import metrics
 from thermend.degradations import degrade
+from thermend.errors import UsageError
 from thermend.io.atomic import whole_file
 from thermend.io.folders import image_files
 from thermend.training.data import CleanCrops, clean_pixels
@@ -61,7 +62,14 @@ class SamplePictures(Callback):
 
 
 class Measures(Callback):
-    """Mean PSNR on validation images, with the weights as they are then; seed 0 of each preset, whole images."""
+    """Mean PSNR on validation images, with the weights as they are then; seed 0 of each preset.
+
+    Of images larger than 768 × 768 pixels the middle counts.
+
+    Raises
+    ------
+    UsageError : an image is smaller than 64 × 64
+    """
 
     def __init__(self, validation: Validation) -> None:
         self.every = validation.every
@@ -69,7 +77,11 @@ class Measures(Callback):
         places = np.linspace(0, len(paths) - 1, min(validation.images, len(paths))).round().astype(int)
         self.pairs: dict[str, list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]] = {}
         for place in places:
-            clean = np.rint(clean_pixels(paths[place], False) * 255).astype(np.uint8)
+            clean = _middle(np.rint(clean_pixels(paths[place], False) * 255).astype(np.uint8))
+            if min(clean.shape) < 64:
+                raise UsageError(
+                    f"{paths[place]}: {clean.shape[1]} x {clean.shape[0]} pixels are too few to validate on"
+                )
             for preset in validation.presets:
                 damaged = clean if preset == "none" else degrade(clean, preset, 0, paths[place].name)
                 self.pairs.setdefault(preset, []).append((damaged, clean))
@@ -87,6 +99,11 @@ class Measures(Callback):
                 values.append(metrics.psnr(np.rint(result * 255).astype(np.uint8), clean))
             finite = [v for v in values if np.isfinite(v)]
             pl_module.log(f"psnr/{preset}", float(np.mean(finite)) if finite else float("inf"), rank_zero_only=True)
+
+
+def _middle(pixels: NDArray[np.uint8], side: int = 768) -> NDArray[np.uint8]:
+    top, left = (max(0, (n - side) // 2) for n in pixels.shape)
+    return pixels[top : top + side, left : left + side]
 
 
 class ProgressLine(Callback):
@@ -121,7 +138,13 @@ class ProgressLine(Callback):
             text = "" if loss is None or pl_module.done % 10 else f"loss {float(loss):.4f}"
             self.bar.update(self.task, completed=pl_module.done, **({"loss": text} if text else {}))
 
+    def on_exception(self, trainer: Trainer, pl_module: Any, exception: BaseException) -> None:
+        self._stop()
+
     def teardown(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
         if self.bar is not None:
             self.bar.stop()
             self.bar = None

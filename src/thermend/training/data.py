@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 from torch.utils.data import Dataset, Sampler
 
-from thermend.errors import InputError, UsageError
+from thermend.errors import InputError, UsageError, first_line
 from thermend.io import read
 from thermend.io.folders import image_files
 from thermend.io.raster import rendered
@@ -20,30 +20,42 @@ CONVENTION = (14.0, 223.0)
 """Grey levels of 255 that the 1st and the 99th percentile of a clean image are brought to."""
 
 
-def chosen_files(folders: Sequence[Path], images: int | None, split: Path | None, seed: int) -> list[tuple[Path, str]]:
+def chosen_files(
+    folders: Sequence[Path], images: int | None, split: Path | None, seed: int, skip: Path | None = None
+) -> list[tuple[Path, str]]:
     """The files to train on, each with its name below its folder, in the order of the names.
 
     Parameters
     ----------
     images : so many from the folders alike, drawn by the seed; None for all
-    split : a file that names the images to take, one a line
+    split : a file that names the images to take, one a line, with or without the folders below the one that was named
+    skip : a folder whose images do not count, because the run writes there
 
     Raises
     ------
-    UsageError : fewer images than asked for, or an image of the split that is in no folder
+    UsageError : fewer images than asked for, or an image of the split that is in no folder, or in several
     """
-    found = [[(path, path.relative_to(folder).as_posix()) for path in image_files(folder)] for folder in folders]
+    found: list[list[tuple[Path, str]]] = []
+    seen = set()
+    for folder in folders:
+        found.append([])
+        for path in image_files(folder):
+            place = path.resolve()
+            if place not in seen and not (skip is not None and place.is_relative_to(skip.resolve())):
+                seen.add(place)
+                found[-1].append((path, path.relative_to(folder).as_posix()))
     items = [item for own in found for item in own]
     if split is not None:
         if not split.is_file():
             raise InputError(split, "no such file")
-        wanted = [line.strip() for line in split.read_text(encoding="utf-8").splitlines()]
-        wanted = [line for line in wanted if line and not line.startswith("#")]
-        by_name = {key: item for item in items for key in (item[0].name, item[1])}
-        for name in wanted:
-            if name not in by_name:
-                raise UsageError(f"{split}: {name} is in none of the folders {', '.join(map(str, folders))}")
-        return [by_name[name] for name in wanted]
+        try:
+            lines = [line.strip() for line in split.read_text(encoding="utf-8").splitlines()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(split, f"cannot be read as a list of names ({first_line(error)})") from error
+        wanted = list(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
+        if not wanted:
+            raise InputError(split, "names no image")
+        return [_named(name, items, split, folders) for name in wanted]
     if images is None:
         return items
     if images > len(items):
@@ -55,6 +67,14 @@ def chosen_files(folders: Sequence[Path], images: int | None, split: Path | None
             if own and len(picked) < images:
                 picked.add(own.pop())
     return [item for item in items if item in picked]
+
+
+def _named(name: str, items: list[tuple[Path, str]], split: Path, folders: Sequence[Path]) -> tuple[Path, str]:
+    matches = [item for item in items if name == item[1]] or [item for item in items if name == item[0].name]
+    if len(matches) != 1:
+        where = "none" if not matches else "several"
+        raise UsageError(f"{split}: {name} is in {where} of the folders {', '.join(map(str, folders))}")
+    return matches[0]
 
 
 def clean_pixels(path: Path, convention: bool) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ import hashlib
 import math
 from abc import abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import lightning
@@ -13,8 +14,9 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from thermend.errors import ThermendError
+from thermend.errors import InputError, ThermendError
 from thermend.training.recipe import Recipe
+from thermend.weights.checkpoints import read_tensors
 
 
 class TrainingError(ThermendError):
@@ -45,6 +47,8 @@ class TrainingModule(lightning.LightningModule):
         self.automatic_optimization = False
         self.recipe = recipe
         self.network = network
+        if recipe.start is not None:
+            _start_from(network, recipe.start)
         self.averaged = (
             AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True)
             if recipe.average
@@ -85,15 +89,24 @@ class TrainingModule(lightning.LightningModule):
         if not math.isfinite(loss):
             raise TrainingError(
                 f"step {self.done + 1}: the loss is {loss}; the run ends here. A lower rate"
-                " (rate=...), a longer warmup or precision=float32 may help"
+                " (rate=...), a longer warmup or precision=float32 may help, in another folder (out=DIR)"
             )
         self.done += 1
         self.steps_done.fill_(self.done)
+        self._share_statistics()
         if self.averaged is not None:
             self.averaged.update_parameters(self.network)
         if self.done >= self.recipe.steps:
             self.trainer.should_stop = True
         self.log_dict({name: value.detach().float() for name, value in logged.items()}, sync_dist=False)
+
+    def _share_statistics(self) -> None:
+        """Batch norm's running statistics are the mean of all devices', so that one checkpoint tells them."""
+        if self.trainer.world_size > 1:
+            for buffer in self.network.buffers():
+                if buffer.is_floating_point():
+                    torch.distributed.all_reduce(buffer)
+                    buffer /= self.trainer.world_size
 
     @property
     def enhancer(self) -> torch.optim.Optimizer:
@@ -115,6 +128,14 @@ class TrainingModule(lightning.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Called by Lightning."""
         self.done = int(checkpoint["state_dict"]["steps_done"])
+
+
+def _start_from(network: nn.Module, path: Path) -> None:
+    tensors = read_tensors(path)
+    own = network.state_dict()
+    if {n: t.shape for n, t in tensors.items()} != {n: t.shape for n, t in own.items()}:
+        raise InputError(path, "holds weights of another network than the one that is to be trained")
+    network.load_state_dict(tensors)
 
 
 def _seed(*parts: int) -> int:

@@ -20,7 +20,7 @@ def _as_list(value: Any) -> Any:
 class Section(BaseModel):
     """A part of a recipe; unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Validation(Section):
@@ -35,7 +35,7 @@ class Validation(Section):
     """
 
     data: Annotated[tuple[Path, ...], BeforeValidator(_as_list)] = Field(min_length=1)
-    presets: tuple[str, ...] = ()
+    presets: tuple[str, ...] = Field(min_length=1)
     images: int = Field(4, ge=1)
     every: int = Field(1000, ge=1)
 
@@ -64,6 +64,7 @@ class Recipe(Section):
     split : a file that names the images to take, one a line, instead of ``images``
     convention : bring each image's 1st and 99th percentile to grey levels 14 and 223, so that lost contrast can be known
     out : folder of the run; a run that is there already goes on
+    start : weights to begin with, of the same network; None draws them
     seed : of everything that is drawn
     steps, batch, crop : optimiser steps; crops a step (on each device); side of a crop, pixels
     rate : of the optimiser, after ``warmup`` steps
@@ -82,6 +83,7 @@ class Recipe(Section):
     split: Path | None = None
     convention: bool = True
     out: Path
+    start: Path | None = None
     seed: int = Field(0, ge=0)
     steps: int = Field(ge=1)
     batch: int = Field(ge=1)
@@ -133,17 +135,22 @@ def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = ()) -> di
         try:
             value = yaml.safe_load(text) if text else None
         except yaml.YAMLError as error:
-            raise UsageError(f"{change!r}: the value is not YAML") from error
+            raise UsageError(
+                f"{change!r}: the value is not YAML (a list is written '{key}=[A, B]', in quotes)"
+            ) from error
         *sections, last = key.split(".")
-        place = recipe
-        for section in sections:
-            inner = place.get(section)
-            if inner is None:
-                inner = place[section] = {}
-            if not isinstance(inner, dict):
-                raise UsageError(f"{change!r}: {section} is no section of the recipe")
-            place = inner
-        place[last] = value
+        above: dict[str, Any] = {last: value}
+        for depth in range(len(sections), 0, -1):
+            if not isinstance(_at(recipe, sections[:depth]), (Mapping, type(None))):
+                raise UsageError(f"{change!r}: {'.'.join(sections[:depth])} is no section of the recipe")
+            above = {sections[depth - 1]: above}
+        recipe = _merged(recipe, above)
+    return recipe
+
+
+def _at(recipe: Any, place: Sequence[str]) -> Any:
+    for key in place:
+        recipe = recipe.get(key) if isinstance(recipe, Mapping) else None
     return recipe
 
 
@@ -171,6 +178,8 @@ def _with_base(path: Path, yaml: Any, seen: tuple[Path, ...]) -> dict[str, Any]:
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(below)
+    if "split" in above:
+        result.pop("images", None)  # they exclude each other, and what is above counts
     for key, value in above.items():
         lower = result.get(key)
         if isinstance(lower, Mapping) and isinstance(value, Mapping):

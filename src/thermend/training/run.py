@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.utilities import rank_zero_only
 from torch.utils.data import DataLoader
 
@@ -21,19 +24,28 @@ from thermend.training.callbacks import Measures, ProgressLine, SamplePictures
 from thermend.training.data import CleanCrops, NumberedSamples, chosen_files
 from thermend.training.module import TrainingModule
 from thermend.training.recipe import Recipe
+from thermend.version import __version__
 from thermend.weights.checkpoints import write_tensors
 
 WEIGHTS = "weights.safetensors"
-_RECIPE, _FILES, _LAST = "recipe.json", "images.txt", "checkpoints/last.ckpt"
+_RUN, _NAMES, _LAST = "run.json", "images.txt", "checkpoints/last.ckpt"
 _FREE = {"out", "device", "picture_every", "log", "validation", "data", "split"}
 """Keys that may change between a run and its continuation: what is learned does not depend on them."""
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Checkpoints that take the place of the one before when they are complete, and not before."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        with whole_file(Path(path), overwrite=True) as file:
+            torch.save(checkpoint, file)
 
 
 def train(recipe: Recipe, kind: Callable[[Recipe], TrainingModule], say: Callable[[str], None] = print) -> Path:
     """Carry out a recipe, or go on with it where it was interrupted.
 
-    The folder ``out`` gets: ``recipe.json``, ``images.txt`` (the images that are trained on), ``log/``, ``pictures/``,
-    ``checkpoints/last.ckpt`` and at the end ``weights.safetensors``.
+    The folder ``out`` gets: ``run.json`` (the recipe with every key, the images with their hashes, the version), ``images.txt``
+    (their names), ``log/``, ``pictures/``, ``checkpoints/last.ckpt`` and at the end ``weights.safetensors``.
 
     Parameters
     ----------
@@ -45,42 +57,56 @@ def train(recipe: Recipe, kind: Callable[[Recipe], TrainingModule], say: Callabl
 
     Raises
     ------
-    UsageError : ``out`` holds the run of another recipe, or the device is not there
-    InputError : an image or a checkpoint cannot be read
+    UsageError : ``out`` holds the run of another recipe or of other images, the device is not there, or memory does not suffice
+    InputError : an image or a checkpoint cannot be read, or ``out`` cannot be written
     TrainingError : the loss is no longer a number
     """
     say = rank_zero_only(say)  # of several devices' processes one speaks
-    out = recipe.out
-    if (out / WEIGHTS).is_file():
-        _check_same(out, recipe)
-        say(f"{out / WEIGHTS} is there already: the run has ended")
-        return out / WEIGHTS
-    files = chosen_files(recipe.data, recipe.images, recipe.split, recipe.seed)
-    last = out / _LAST
-    if (out / _RECIPE).is_file():
-        _check_same(out, recipe, [name for _, name in files])
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+    out, weights, last = recipe.out, recipe.out / WEIGHTS, recipe.out / _LAST
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / _RUN).is_file())):
         raise UsageError(f"{out}: is there already and holds no run; choose another folder: out=DIR")
+    files = chosen_files(recipe.data, recipe.images, recipe.split, recipe.seed, skip=out)
+    facts = _facts(recipe, files)
+    if weights.is_file() or last.is_file():
+        _check_same(out, facts)
+    if weights.is_file():
+        say(f"{weights} is there already: the run has ended")
+        return weights
     samples = CleanCrops([path for path, _ in files], recipe.crop, recipe.seed, recipe.convention)
-    _write(out / _RECIPE, recipe.model_dump_json(indent=1))
-    _write(out / _FILES, "".join(f"{name}\n" for _, name in files))
-
+    done = _steps_done(last)
     torch.manual_seed(recipe.seed)
     module = kind(recipe)
-    done = _steps_done(last)
+    trainer, loader = _trainer(recipe, samples, done)
+    _write(out / _RUN, json.dumps(facts, indent=1))
+    _write(out / _NAMES, "".join(f"{name}\n" for _, name in files))
     if done:
         say(f"{out}: goes on after step {done} of {recipe.steps}")
+    _fit(trainer, module, loader, last if done else None)
+    if trainer.is_global_zero:
+        write_tensors(weights, module.weights(), module.metadata())
+    say(f"weights: {weights}")
+    return weights
+
+
+def _trainer(recipe: Recipe, samples: CleanCrops, done: int) -> tuple[lightning.Trainer, DataLoader]:
+    """Lightning's trainer; its epoch is a stretch between two checkpoints."""
+    out = recipe.out
     callbacks: list[Callback] = [
         SamplePictures(out / "pictures", samples, recipe.picture_every),
         ProgressLine(),
         ModelCheckpoint(
-            last.parent, last.stem, every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
+            (out / _LAST).parent,
+            Path(_LAST).stem,
+            every_n_epochs=1,
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
         ),
     ]
     if recipe.validation is not None:
         callbacks.insert(0, Measures(recipe.validation))
-    _quieten()
+    logger = _logger(recipe, done)
     stretch = min(recipe.checkpoint_every, recipe.steps)
+    _quieten()
     try:
         trainer = lightning.Trainer(
             accelerator={"auto": "auto", "cpu": "cpu", "cuda": "gpu"}[recipe.device],
@@ -88,9 +114,10 @@ def train(recipe: Recipe, kind: Callable[[Recipe], TrainingModule], say: Callabl
             strategy="ddp_find_unused_parameters_true" if recipe.devices > 1 else "auto",
             precision="bf16-mixed" if recipe.precision == "bf16" else "32-true",
             max_epochs=-(-recipe.steps // stretch),
-            logger=_logger(recipe, done),
+            logger=logger,
             log_every_n_steps=min(50, stretch),
             callbacks=callbacks,
+            plugins=[WholeFiles()],
             enable_progress_bar=False,
             enable_model_summary=False,
             use_distributed_sampler=False,
@@ -98,31 +125,44 @@ def train(recipe: Recipe, kind: Callable[[Recipe], TrainingModule], say: Callabl
         )
     except Exception as error:
         raise UsageError(f"device {recipe.device!r} × {recipe.devices}: {' '.join(str(error).split())}") from error
-    numbers = NumberedSamples(stretch * recipe.batch * recipe.devices)
-    loader = DataLoader(samples, recipe.batch, sampler=numbers)
+    return trainer, DataLoader(samples, recipe.batch, sampler=NumberedSamples(stretch * recipe.batch * recipe.devices))
+
+
+def _fit(trainer: lightning.Trainer, module: TrainingModule, loader: DataLoader, checkpoint: Path | None) -> None:
     try:
-        trainer.fit(module, loader, ckpt_path=str(last) if done else None, weights_only=True)
+        trainer.fit(module, loader, ckpt_path=None if checkpoint is None else str(checkpoint), weights_only=True)
     except SystemExit as end:  # Lightning's answer to Ctrl-C
         if trainer.interrupted:
             raise KeyboardInterrupt from end
         raise
-    if trainer.is_global_zero:
-        write_tensors(out / WEIGHTS, module.weights(), module.metadata())
-    say(f"weights: {out / WEIGHTS}")
-    return out / WEIGHTS
+    except OSError as error:
+        raise InputError(module.recipe.out, f"cannot be written: {error.strerror or error}") from error
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise UsageError("the device has not enough memory; a smaller batch or crop needs less") from error
 
 
-def _check_same(out: Path, recipe: Recipe, names: list[str] | None = None) -> None:
-    """Refuse to go on with a run of another recipe."""
+def _facts(recipe: Recipe, files: Sequence[tuple[Path, str]]) -> dict[str, Any]:
+    """What a run follows from."""
+    images = []
+    for path, name in files:
+        try:
+            images.append([name, hashlib.sha256(path.read_bytes()).hexdigest()])
+        except OSError as error:
+            raise InputError(path, f"cannot be read: {error.strerror}") from error
+    return {"version": __version__, "recipe": json.loads(recipe.model_dump_json()), "images": images}
+
+
+def _check_same(out: Path, now: dict[str, Any]) -> None:
+    """Refuse to go on with a run of another recipe, of other images or of another version."""
     try:
-        before = json.loads((out / _RECIPE).read_text(encoding="utf-8"))
-        images = (out / _FILES).read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError) as error:
+        before = json.loads((out / _RUN).read_text(encoding="utf-8"))
+        changed = [
+            key for key, value in now["recipe"].items() if key not in _FREE and before["recipe"].get(key) != value
+        ]
+        changed += ["data"] * (before["images"] != now["images"])
+        changed += ["version of thermend"] * (before["version"] != now["version"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{out}: holds a run that cannot be read; choose another folder: out=DIR") from error
-    now = json.loads(recipe.model_dump_json())
-    changed = [key for key in now if key not in _FREE and before.get(key) != now[key]]
-    if names is not None and names != images:
-        changed.append("data")
     if changed:
         raise UsageError(
             f"{out}: holds a run with another {', '.join(changed)}; choose another folder (out=DIR) or the same recipe"

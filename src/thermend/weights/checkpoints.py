@@ -94,8 +94,8 @@ def write_tensors(
     ------
     InputError : the file exists, or cannot be written
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     text = json.dumps(dict(metadata), sort_keys=True)
     with whole_file(path, overwrite=overwrite) as file:
-        save_file(dict(tensors), file, metadata={_METADATA_KEY: text})
+        file.write_bytes(save(dict(tensors), metadata={_METADATA_KEY: text}))

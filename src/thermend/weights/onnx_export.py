@@ -1,10 +1,10 @@
-"""Networks as ONNX files, for engines."""
+"""Networks as ONNX files, for engines; and what such a file says of itself."""
 
 from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,3 +48,51 @@ def write_onnx(network: Any, path: Path, metadata: Mapping[str, Any], *, overwri
         entry.key, entry.value = _KEY, json.dumps(dict(metadata), sort_keys=True)
         onnx.checker.check_model(model)
         onnx.save(model, str(file))
+
+
+def read_onnx_metadata(path: Path) -> dict[str, Any]:
+    """What :func:`write_onnx` wrote beside the network; empty for any other file. Needs no ONNX package.
+
+    An ONNX file is a protocol buffer whose field 14 holds pairs of key (field 1) and value (field 2).
+    """
+    try:
+        for pair in _fields(memoryview(path.read_bytes()), 14):
+            key, value = (bytes(next(_fields(pair, n))).decode() for n in (1, 2))
+            if key == _KEY:
+                content = json.loads(value)
+                return content if isinstance(content, dict) else {}
+    except (ValueError, IndexError, StopIteration, OSError):
+        pass
+    return {}
+
+
+def _fields(message: memoryview, wanted: int) -> Iterator[memoryview]:
+    """The contents of a message's fields of one number, as far as they have a length."""
+    place = 0
+    while place < len(message):
+        tag, place = _varint(message, place)
+        number, kind = tag >> 3, tag & 7
+        if kind == 2:
+            length, place = _varint(message, place)
+            if place + length > len(message):
+                raise ValueError("truncated")
+            if number == wanted:
+                yield message[place : place + length]
+            place += length
+        elif kind == 0:
+            _, place = _varint(message, place)
+        elif kind in (1, 5):
+            place += 8 if kind == 1 else 4
+        else:
+            raise ValueError("no protocol buffer")
+
+
+def _varint(message: memoryview, place: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[place]
+        place += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, place
+        shift += 7

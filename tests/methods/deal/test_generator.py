@@ -61,6 +61,13 @@ def test_all_applies_one_degradation_a_sample():
     assert bool((counts > 70).all())  # 100 expected of each
 
 
+def test_gates_hold_for_one_degradation_a_sample_too():
+    network = DegradationGenerator([CONTRAST, BLUR], strategy="all", gate=0.4)
+    _, passes = network.mixture(torch.rand(300, 1, 8, 8), drawing())
+    assert float(passes[:, 0].double().mean()) == pytest.approx(0.4, abs=0.06)
+    assert not bool(passes[:, 1:].any())
+
+
 def test_gates_leave_some_samples_undamaged():
     network = DegradationGenerator([CONTRAST, BLUR], strategy="random", noise=1.0, gate=0.4)
     clean = torch.rand(200, 1, 8, 8)

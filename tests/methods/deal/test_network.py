@@ -141,6 +141,31 @@ def test_a_network_to_run_uses_the_mean_spike(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    "facts", [{}, {"blocks": 5}, {"blocks": [[1, 2]]}, {"blocks": [["scale", 5, 3, 1]], "width": "32", "time_steps": 4}]
+)
+def test_a_file_that_misdescribes_itself_is_refused_by_name(tmp_path, facts):
+    tensors = DualInteractionNetwork("cascade-1").state_dict()
+    write_tensors(tmp_path / "w.safetensors", tensors, {"method": "deal/cascade-1"} | facts)
+    with pytest.raises(InputError, match=r"w\.safetensors: .*DEAL"):
+        load_network(tmp_path / "w.safetensors")
+
+
+@pytest.mark.parametrize("names", [["block1"], ["block1.norm"], ["conv2d"], ["head.1.weight"], ["blocks.0.up.weight"]])
+def test_odd_names_are_refused_by_name(tmp_path, names):
+    write_tensors(tmp_path / "w.safetensors", {name: torch.tensor(1.0) for name in names}, {})
+    with pytest.raises(InputError, match=r"w\.safetensors: .*DEAL"):
+        load_network(tmp_path / "w.safetensors")
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path):
+    tensors = DualInteractionNetwork("cascade-1").state_dict()
+    tensors["tail.0.bias"][3] = float("nan")
+    write_tensors(tmp_path / "w.safetensors", tensors, {})
+    with pytest.raises(InputError, match="no numbers"):
+        load_network(tmp_path / "w.safetensors")
+
+
 @pytest.mark.parametrize("broken", ["other", "missing", "shape"])
 def test_another_networks_weights_are_refused_by_name(tmp_path, broken):
     tensors = DualInteractionNetwork("cascade-1").state_dict()

@@ -93,6 +93,57 @@ def test_the_adversary_learns_between_the_warm_start_and_its_end(training):
     assert learning == [False] * 3 + [True] * 4 + [False] * 3
 
 
+@pytest.mark.parametrize("strategy", ["adversarial", "random", "all"])
+def test_closed_gates_are_no_obstacle(batch, strategy):
+    """Where no stage is applied to any sample, the graph still reaches the classifier."""
+    training = DealTraining(recipe(generator={"gate": 1e-6, "strategy": strategy}))
+    gain = training.adversary_gain(batch, torch.Generator().manual_seed(0))
+    assert float(gain.detach()) >= 0
+    if strategy == "adversarial":
+        gain.backward()
+        assert all(float(p.grad.abs().sum()) == 0 for p in training.generator.parameters())
+
+
+class Killed(BaseException):
+    pass
+
+
+class Mortal(DealTraining):
+    die_at: int | None = None
+
+    def step(self, batch, generator):
+        if self.done == Mortal.die_at:
+            raise Killed
+        return super().step(batch, generator)
+
+
+@pytest.mark.parametrize("step", [3, 5])
+def test_a_killed_run_of_both_networks_goes_on_to_the_same_end(tmp_path, scene, step):
+    """Two optimisers, dropout, averaged weights, norms that freeze half-way, bf16."""
+    import numpy as np
+    from PIL import Image
+
+    from thermend.training.run import train
+
+    (tmp_path / "data").mkdir()
+    for n in range(2):
+        Image.fromarray(np.rint(np.roll(scene, 50 * n, 1) * 255).astype(np.uint8)).save(tmp_path / f"data/{n}.png")
+
+    def make(out: str) -> DealRecipe:
+        return recipe(
+            data=str(tmp_path / "data"), out=str(tmp_path / out), steps=6, checkpoint_every=2, freeze_norm=0.5, average=0.5,
+            precision="bf16", device="cpu", generator={"noise": 1.0, "gate": 0.5, "begin": 0.1, "end": 0.9, "rate": 0.1},
+        )  # fmt: skip
+
+    Mortal.die_at = None
+    whole = train(make("whole"), Mortal)
+    Mortal.die_at = step
+    with pytest.raises(Killed):
+        train(make("killed"), Mortal)
+    Mortal.die_at = None
+    assert train(make("killed"), Mortal).read_bytes() == whole.read_bytes()
+
+
 def test_rivals_have_no_adversary():
     rival = DealTraining(recipe(generator={"strategy": "all"}))
     rival.done = 5
@@ -129,6 +180,13 @@ def test_the_norm_is_frozen_when_the_recipe_says(training):
         ({"generator": {"degradations": []}}, "generator.degradations"),
         ({"generator": {"degradations": [{"blur": {"sgima": 1.0}}]}}, "generator.degradations"),
         ({"generator": {"degradations": [{"stripes": {"offset": {"low": 1, "high": 2}}}]}}, "generator.degradations"),
+        ({"generator": {"degradations": [{"stripes": {"offset": {"from": None, "to": 5}}}]}}, "generator.degradations"),
+        ({"generator": {"degradations": [{"low-resolution": {"factor": {"any": 4}}}]}}, "generator.degradations"),
+        ({"generator": {"degradations": [{"contrast": {"factor": [0.3, 0.9]}}]}}, "generator.degradations"),
+        ({"generator": {"degradations": [{"low-resolution": {"factor": {"any": [2, 0]}}}]}}, "generator.degradations"),
+        ({"generator": {"degradations": [{"blur": 3}]}}, "generator.degradations"),
+        ({"generator": {"begin": 0.7, "end": 0.3}}, "generator"),
+        ({"generator": {"similarity": float("nan")}}, "generator.similarity"),
         ({"generator": {"gate": 0}}, "generator.gate"),
         ({"spiking": "perhaps"}, "spiking"),
     ],

@@ -12,6 +12,9 @@ from __future__ import annotations
 
 from thermend.methods.description import MethodDescription
 
+_TILING = {"overlap": 128, "multiple": 1, "least": 32, "whole": 450_000, "side": 640}
+"""A pixel costs about a kilobyte and a half on its way through, and sees some fifty pixels to each side."""
+
 
 def _variant(name: str, parameters: int, macs: int, title: str, weights: str | None = None) -> MethodDescription:
     return MethodDescription(
@@ -26,7 +29,7 @@ def _variant(name: str, parameters: int, macs: int, title: str, weights: str | N
         weights,
         "thermend.methods.deal.checkpoints:load_for_running",
         "thermend.methods.deal.training:DealTraining",
-        {"overlap": 128, "multiple": 1, "least": 32},
+        _TILING,
     )
 
 

@@ -37,16 +37,22 @@ def load_network(path: str | os.PathLike[str]) -> DualInteractionNetwork:
     ------
     InputError : not a checkpoint, or one of another network
     """
-    tensors = _renamed(read_tensors(path))
-    network = _described(read_metadata(path)) or _inferred(path, tensors)
+    found = read_tensors(path)
+    try:
+        tensors = _renamed(found)
+        network = _described(read_metadata(path)) or _inferred(tensors)
+    except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+        raise InputError(path, "holds no weights of DEAL's network") from error
     expected = {name: tuple(t.shape) for name, t in network.state_dict().items()}
-    found = {name: tuple(t.shape) for name, t in tensors.items()}
-    wrong = [n for n in sorted(expected.keys() | found.keys()) if expected.get(n) != found.get(n)]
+    given = {name: tuple(t.shape) for name, t in tensors.items()}
+    wrong = [n for n in sorted(expected.keys() | given.keys()) if expected.get(n) != given.get(n)]
     wrong = [n for n in wrong if not n.endswith("num_batches_tracked")]
     if wrong:
         raise InputError(
             path, f"holds no weights of DEAL's network: {wrong[0]} is missing, not known, or of another shape"
         )
+    if not all(bool(t.isfinite().all()) for t in tensors.values()):
+        raise InputError(path, "holds weights that are no numbers")
     network.load_state_dict(tensors, strict=False)
     return network.eval()
 
@@ -72,11 +78,11 @@ def _described(metadata: Mapping[str, Any]) -> DualInteractionNetwork | None:
     return DualInteractionNetwork(specs, metadata["width"], metadata["time_steps"])
 
 
-def _inferred(path: str | os.PathLike[str], tensors: Mapping[str, Any]) -> DualInteractionNetwork:
-    specs = _specs(path, tensors)
-    width = tensors["head.1.weight"].shape[0] if "head.1.weight" in tensors else 0
-    if not specs or not width:
-        raise InputError(path, "holds no weights of DEAL's network")
+def _inferred(tensors: Mapping[str, Any]) -> DualInteractionNetwork:
+    specs = _specs(tensors)
+    width = tensors["head.1.weight"].shape[0]
+    if not specs:
+        raise ValueError("no blocks")
     spikes = any(".spiking." in name for name in tensors)
     return DualInteractionNetwork(specs, int(width), TIME_STEPS if spikes else 0)
 
@@ -99,13 +105,11 @@ def _our_name(name: str) -> str:
     return ".".join([first, inner, *("norm" if p == "bn" else p for p in parts[2:])])
 
 
-def _specs(path: str | os.PathLike[str], tensors: Mapping[str, Any]) -> tuple[BlockSpec, ...]:
+def _specs(tensors: Mapping[str, Any]) -> tuple[BlockSpec, ...]:
     specs: list[BlockSpec] = []
     while (up := tensors.get(f"blocks.{len(specs)}.up.weight")) is not None:
         prefix = f"blocks.{len(specs)}"
-        down = tensors.get(f"{prefix}.down.weight")
-        if down is None or up.ndim != 4 or down.ndim != 4:
-            raise InputError(path, f"holds no weights of DEAL's network: {prefix}.down is missing")
+        down = tensors[f"{prefix}.down.weight"]
         scale = f"{prefix}.norm_up.weight" in tensors
         sides = int(up.shape[-1]), int(down.shape[-1])
         specs.append(BlockSpec("scale" if scale else "spiking", *sides, _dilation(scale, sides)))

@@ -50,7 +50,8 @@ class DegradationGenerator(nn.Module):
     strategy : where the weights a come from. ``adversarial``: the classifier, softmax over j. ``random``: equal logits and
         the noise. ``average``: all 1/N. ``all``: one degradation a sample, drawn, and one stage (the paper's "random
         selection"; assumed). The last three learn nothing: Table 7's rivals.
-    noise : Gumbel noise added to the logits, so that mixtures vary from sample to sample; 0 in the paper
+    noise : Gumbel noise added to the logits of ``adversarial`` and ``random``, so that mixtures vary from sample to sample;
+        0 in the paper
     gate : chance of a stage to be applied to a sample; 1 in the paper. With less, single and undamaged samples occur too.
     """
 
@@ -90,8 +91,8 @@ class DegradationGenerator(nn.Module):
         degraded = clean
         for stage in range(self.stages):
             through = passes[:, stage]
-            if not bool(through.any()):
-                continue
+            if not bool(through.any()) and not torch.is_grad_enabled():
+                continue  # (with gradients the graph has to reach the classifier, whatever the gates say)
             mixed = torch.zeros_like(degraded)
             for j, degradation in enumerate(self.degradations):
                 image = degraded if degradation is None else degradation(degraded, generator, mean)
@@ -105,8 +106,9 @@ class DegradationGenerator(nn.Module):
         shape = (batch, self.stages, count)
         if self.strategy == "all":
             chosen = torch.randint(count, (batch, self.stages), generator=generator).to(whole.device)
-            first = torch.arange(self.stages, device=whole.device).expand(batch, -1) == 0
-            return functional.one_hot(chosen, count).to(whole.dtype), first
+            first = torch.arange(self.stages, device=whole.device) == 0
+            drawn = uniform((batch, 1), generator, whole) < self.gate
+            return functional.one_hot(chosen, count).to(whole.dtype), first & drawn
         logits = whole.new_zeros(shape) if self.classifier is None else self.classifier(whole)
         if self.noise and self.strategy != "average":
             logits = logits - self.noise * torch.log(-torch.log(uniform(shape, generator, whole).clamp(1e-6, 1 - 1e-6)))

@@ -6,11 +6,12 @@ Where the released script detaches the degraded image and N_E's loss, so that no
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 import torch
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 from torch import nn
 
 from thermend.degradations import DEGRADATIONS, OneOf, Step, Uniform
@@ -32,21 +33,24 @@ def _degradation(value: Any) -> Any:
     if not isinstance(value, dict) or len(value) != 1:
         raise ValueError("expected NAME or NAME: {PARAMETER: SEVERITY}")
     name, severity = next(iter(value.items()))
+    if severity is not None and not isinstance(severity, dict):
+        raise ValueError(f"{name}: expected {{PARAMETER: SEVERITY}}")
     if name != "none" and name not in DEGRADATIONS:
         raise ValueError(f"degradation {name!r} is not known; known are none, {', '.join(DEGRADATIONS)}")
     return {name: severity or {}}
 
 
-def _severity(value: Any) -> Any:
+def _severity(name: str, key: str, value: Any) -> Any:
+    """A number or a word; ``{from: A, to: B}``; ``{any: [A, B, ...]}``."""
+    place = f"{name}: {key}: {value!r}"
     if isinstance(value, Mapping):
-        if set(value) == {"from", "to"}:
+        if set(value) == {"from", "to"} and all(isinstance(v, (int, float)) for v in value.values()):
             return Uniform(float(value["from"]), float(value["to"]))
-        if set(value) == {"any"}:
+        if set(value) == {"any"} and isinstance(value["any"], list) and value["any"]:
             return OneOf(tuple(value["any"]))
-        raise ValueError(
-            f"severity {dict(value)}: expected a number, a word, {{from: A, to: B}} or {{any: [A, B, ...]}}"
-        )
-    return value
+    elif isinstance(value, (int, float, str)):
+        return value
+    raise ValueError(f"{place}: expected a number, a word, {{from: A, to: B}} or {{any: [A, B, ...]}}")
 
 
 class Generator(Section):
@@ -83,20 +87,22 @@ class Generator(Section):
     every: int = Field(1, ge=1)
     similarity: float = 0.0
 
+    @model_validator(mode="after")
+    def _has_a_time(self) -> Generator:
+        if self.strategy == "adversarial" and self.begin >= self.end:
+            raise ValueError(
+                f"begin {self.begin}, end {self.end}: the adversary never learns; strategy: random says so"
+            )
+        return self
+
     @field_validator("degradations")
     @classmethod
     def _work(cls, degradations: tuple[dict[str, dict[str, Any]], ...]) -> tuple[dict[str, dict[str, Any]], ...]:
         if not degradations:
             raise ValueError("expected at least one")
-        trial = torch.full((2, 1, 16, 16), 0.5)
-        for entry, step in zip(degradations, steps_of(degradations)):
-            if step is None:
-                continue
-            try:
-                step(trial, torch.Generator().manual_seed(0), trial.mean((1, 2, 3)))
-            except (TypeError, ValueError, RuntimeError) as error:
-                reason = str(error).replace(f"{DEGRADATIONS[step.name].__name__}() ", "")
-                raise ValueError(f"{next(iter(entry))}: {reason}") from error
+        for step in steps_of(degradations):
+            if step is not None:
+                _try(step)
         return degradations
 
     def build(self) -> DegradationGenerator:
@@ -107,10 +113,27 @@ class Generator(Section):
 def steps_of(degradations: tuple[dict[str, dict[str, Any]], ...]) -> list[Step | None]:
     """A recipe's degradations as the laboratory's."""
     return [
-        None if name == "none" else Step(name, {key: _severity(value) for key, value in severity.items()})
+        None if name == "none" else Step(name, {key: _severity(name, key, value) for key, value in severity.items()})
         for entry in degradations
         for name, severity in entry.items()
     ]
+
+
+def _try(step: Step) -> None:
+    """Apply a degradation with every value that it may have, to find out now what is impossible."""
+    choices = [
+        [value.low, value.high] if isinstance(value, Uniform) else value.values if isinstance(value, OneOf) else [value]
+        for value in step.severity.values()
+    ]
+    trial = torch.full((1, 1, 16, 16), 0.5)
+    for values in itertools.product(*choices):
+        fixed = Step(step.name, dict(zip(step.severity, values)))
+        try:
+            fixed(trial, torch.Generator().manual_seed(0), trial.mean((1, 2, 3)))
+        except Exception as error:
+            reason = str(error).replace(f"{DEGRADATIONS[step.name].__name__}() ", "")
+            stated = ", ".join(f"{key}: {value!r}" for key, value in fixed.severity.items())
+            raise ValueError(f"{step.name}: {{{stated}}} cannot be: {reason}") from error
 
 
 class DealRecipe(Recipe):
