@@ -111,6 +111,32 @@ def test_a_tree_in_hm_tirs_layout_is_made_and_measured(clean, tmp_path):
     assert all(c["images"] == 1 for c in report["conditions"].values())
 
 
+def test_a_tree_is_never_made_of_its_own_clean_images(clean, tmp_path):
+    assert thermend("degrade", clean, "-o", tmp_path / "tree", "--layout", "hm-tir").returncode == 0
+    before = {p: p.read_bytes() for p in (tmp_path / "tree").rglob("*") if p.is_file()}
+    done = thermend("degrade", tmp_path / "tree/imgs", "-o", tmp_path / "tree", "--layout", "hm-tir", "--overwrite")
+    assert done.returncode == 2
+    assert "would be replaced" in done.stderr
+    assert before == {p: p.read_bytes() for p in (tmp_path / "tree").rglob("*") if p.is_file()}
+
+
+def test_sizes_that_do_not_fit_are_said(clean, tmp_path):
+    (tmp_path / "small").mkdir()
+    for path in clean.rglob("*.png"):
+        with Image.open(path) as image:
+            image.crop((0, 0, 50, 60)).save(tmp_path / "small" / path.name)
+    done = thermend("evaluate", "--method", "classical.he", "--clean", clean, "--degraded", tmp_path / "small")
+    assert done.returncode == 2
+    assert "does not fit its clean image: 50 x 60" in done.stderr
+
+
+def test_a_report_that_cannot_be_written_is_known_before_the_work(clean, tmp_path):
+    done = thermend("evaluate", "--method", "auto", "--clean", clean, "--preset", "deal-x2", "--json", tmp_path)
+    assert done.returncode == 2
+    assert "is a folder" in done.stderr
+    assert "psnr" not in done.stdout
+
+
 def test_a_scale_is_restored_to_the_clean_size(clean, tmp_path):
     arguments = ("--clean", clean, "--degraded", clean, "--scale", 2, "--json", tmp_path / "r.json")
     assert thermend("evaluate", "--method", "classical.lanczos", *arguments).returncode == 0

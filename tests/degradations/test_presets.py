@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 
 import thermend  # noqa: E402
 from thermend import UsageError  # noqa: E402
-from thermend.degradations import PRESETS, Cascade, OneOf, Step, Uniform, degrade, generator_for  # noqa: E402
+from thermend.degradations import DEGRADATIONS, PRESETS, Cascade, OneOf, Step, Uniform, degrade, generator_for  # noqa: E402
 
 PARITY = Path(__file__).parent / "presets.npz"
 """An image and what every preset made of it (seed 7, name `scene.png`); written by `python tests/degradations/parity.py`."""
@@ -87,3 +87,26 @@ def test_each_image_of_a_batch_draws_its_own_severity(scene):
     step = Step("stripes", {"offset": Uniform(0, 20), "direction": OneOf(("columns", "rows"))})
     result = step(batch, generator_for(0, "p", "x")) - batch
     assert len({round(float(r.std()), 4) for r in result}) == 4
+
+
+def test_samples_that_differ_in_what_a_number_is_for_are_kept_apart():
+    """Drawn for each sample alone or for all together, a degradation is the same."""
+    step = Step("anisotropic-blur", {"sigma_x": OneOf((2, 1.0)), "sigma_y": OneOf((2, 1.0)), "angle": 0.0, "size": 9})
+    images = torch.rand(16, 1, 20, 24, generator=torch.Generator().manual_seed(1))
+    together = step(images, torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    drawn = [step._draw(generator) for _ in range(16)]
+    apart = [Step("anisotropic-blur", d)(images[i : i + 1], torch.Generator()) for i, d in enumerate(drawn)]
+    torch.testing.assert_close(together, torch.cat(apart), atol=1e-5, rtol=0)
+
+
+def test_half_of_the_blind_kernels_are_isotropic():
+    blur = PRESETS["hidra-blind-sr"].steps[0]
+    generator = torch.Generator().manual_seed(0)
+    isotropic = [blur._draw(generator)["isotropic"] for _ in range(400)]
+    assert 0.4 < sum(isotropic) / 400 < 0.6
+    point = torch.zeros(1, 1, 31, 31)
+    point[..., 15, 15] = 1
+    round_, long = (DEGRADATIONS["anisotropic-blur"](point, 1.0, 3.0, 0.0, 25, float(i)) for i in (1, 0))
+    torch.testing.assert_close(round_, round_.transpose(2, 3))
+    assert not torch.allclose(long, long.transpose(2, 3))

@@ -36,6 +36,45 @@ def test_a_missing_partner_or_folder_is_named(tmp_path):
         images.samples(tmp_path / "nowhere")
 
 
+def test_one_missing_partner_is_its_samples_problem(tmp_path):
+    for name in ("clean/a.png", "clean/b.png", "clean/.hidden.png", "bad/a.png"):
+        save(tmp_path / name)
+    found = images.samples(tmp_path / "clean", tmp_path / "bad")
+    assert [s.name for s in found] == ["a.png", "b.png"]
+    assert found[0].problem is None
+    assert "b.png: no image of that name" in found[1].problem
+
+
+def test_results_below_the_clean_folder_are_no_clean_images(tmp_path):
+    for name in ("clean/a.png", "clean/bad/a.png"):
+        save(tmp_path / name)
+    found = images.samples(tmp_path / "clean", tmp_path / "clean/bad")
+    assert [(s.name, s.degraded) for s in found] == [("a.png", tmp_path / "clean/bad/a.png")]
+
+
+def test_a_name_that_several_could_claim_is_nobodys(tmp_path):
+    for name in ("clean/a/1.png", "clean/b/1.png", "clean/2.png", "bad/1.png", "bad/2.png"):
+        save(tmp_path / name)
+    problems = {s.name: s.problem for s in images.samples(tmp_path / "clean", tmp_path / "bad")}
+    assert problems["2.png"] is None
+    assert problems["a/1.png"]
+    assert problems["b/1.png"]
+
+
+def test_a_list_in_another_encoding_and_an_empty_condition_are_no_obstacle(tmp_path):
+    for name in ("imgs/1.v2.png", "imgs/3.png", "composited/normal/1.v2.png"):
+        save(tmp_path / name)
+    (tmp_path / "composited/hard").mkdir()
+    (tmp_path / "meta").mkdir()
+    (tmp_path / "meta/test.txt").write_bytes(b"1.v2\n3.png\n")
+    found = images.hm_tir(tmp_path)
+    assert list(found) == ["hm-tir-normal"]
+    assert [(s.name, s.problem is None) for s in found["hm-tir-normal"]] == [("1.v2.png", True), ("3.png", False)]
+    (tmp_path / "meta/test.txt").write_bytes(b"\xff\xfe\n")
+    with pytest.raises(UsageError, match="no clean image"):
+        images.hm_tir(tmp_path)
+
+
 def test_hm_tir_is_read_as_it_is_downloaded(tmp_path):
     for name in ("imgs/1.png", "imgs/2.png", "imgs/3.png", "composited/normal/1.png", "composited/normal/2.png"):
         save(tmp_path / name)
@@ -43,10 +82,13 @@ def test_hm_tir_is_read_as_it_is_downloaded(tmp_path):
     (tmp_path / "meta").mkdir()
     (tmp_path / "meta/test.txt").write_text("imgs/2.png\n3\n\n")
     found = images.hm_tir(tmp_path)
-    assert {c: [s.name for s in samples] for c, samples in found.items()} == {
+    assert {c: [s.name for s in samples if s.problem is None] for c, samples in found.items()} == {
         "hm-tir-normal": ["2.png"],
         "hm-tir-blur": ["2.png"],
     }
+    missing = [s.problem for samples in found.values() for s in samples if s.problem]
+    assert len(missing) == 2
+    assert all("3.png: no image of that name" in problem for problem in missing)
     (tmp_path / "meta/test.txt").unlink()
     assert len(images.hm_tir(tmp_path)["hm-tir-normal"]) == 2
 

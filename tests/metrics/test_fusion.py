@@ -155,3 +155,10 @@ def test_three_images_of_one_size_are_needed(three):
         metrics.correlation(three[0], three[1], three[2][:-1])
     with pytest.raises(ValueError, match="bits"):
         metrics.mutual_information(*three, unit="dits")
+
+
+def test_fidelity_needs_seventeen_pixels():
+    rng = np.random.default_rng(0)
+    small = [rng.integers(0, 255, (12, 40)) for _ in range(3)]
+    assert metrics.visual_information_fidelity(*small) is None
+    assert metrics.visual_information_fidelity(*(np.vstack([s, s]) for s in small)) < 0.5

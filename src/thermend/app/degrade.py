@@ -11,7 +11,7 @@ from typing import Any
 from thermend.app import batch, console
 from thermend.app.inputs import Input, collect
 from thermend.app.outputs import resolve_target
-from thermend.errors import InputError, ThermendError, UsageError
+from thermend.errors import ThermendError, UsageError
 
 
 @dataclass(frozen=True)
@@ -61,15 +61,13 @@ def _degrade(task: Task, job: Job) -> tuple[str, str]:
     import numpy as np
 
     from thermend import degradations, io
-    from thermend.evaluation.images import as_grey
+    from thermend.evaluation.images import grey
     from thermend.image import Metadata, ThermalImage
     from thermend.version import __version__
 
     if task.target.exists() and not job.overwrite:
         return "kept", f"{task.target} exists already and is kept (--overwrite replaces it)"
-    if (pages := io.count_pages(task.item.path)) > 1:
-        raise InputError(task.item.path, f"has {pages} pages; single images are degraded")
-    pixels = as_grey(io.read(task.item.path))
+    pixels = grey(task.item.path)
     provenance: dict[str, Any] = {"software": "thermend", "version": __version__}
     if task.preset is not None:
         pixels = degradations.degrade(pixels, task.preset, job.seed, task.item.path.name)
@@ -132,9 +130,19 @@ def _tree(inputs: Sequence[Input], out: Path, seed: int) -> list[Task]:
     for name in test:
         tasks.append(Task(names[name], out / "test" / f"{name}.png", None))
         tasks += [Task(names[name], out / place / f"{name}.png", p) for p, place in HM_TIR_CONDITIONS.items()]
+    tasks += [Task(item, out, None) for item in inputs if item.problem]
+    _check_targets(tasks)
     for kind, chosen in (("train", training), ("test", test)):
         _write_list(out / "meta" / f"{kind}.txt", chosen)
     return tasks
+
+
+def _check_targets(tasks: Sequence[Task]) -> None:
+    """Refuse to write where the inputs lie."""
+    inputs = {task.item.path.resolve(): task.item.path for task in tasks}
+    for task in tasks:
+        if task.target.resolve() in inputs:
+            raise UsageError(f"{inputs[task.target.resolve()]} would be replaced; choose another output folder")
 
 
 def _write_list(path: Path, names: Iterable[str]) -> None:
@@ -142,11 +150,11 @@ def _write_list(path: Path, names: Iterable[str]) -> None:
 
     text = "".join(f"{name}.png\n" for name in names)
     if path.exists():
-        if path.read_text() != text:
+        if path.read_bytes() != text.encode("utf-8", "surrogateescape"):
             raise UsageError(f"{path} lists other images already; name another folder")
         return
     with whole_file(path) as temporary:
-        temporary.write_text(text)
+        temporary.write_bytes(text.encode("utf-8", "surrogateescape"))
 
 
 def _carry_out(tasks: Sequence[Task], job: Job, out: str, say: Callable[[str], None]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -71,6 +72,8 @@ def _work(sample: Any) -> Any:
 
     job: Job = _state["job"]
     restorer = _state["restorer"]
+    if sample.problem:
+        return sample.problem
     try:
         return measure(
             sample,
@@ -115,6 +118,8 @@ def run(
     else:
         places = (Path(p) if p is not None else None for p in (degraded, visible))
         conditions = {"": images.samples(Path(clean or ""), *places)}
+    if json_file is not None:
+        _check_json(Path(json_file))
     _setup(job)  # wrong names, weights and engines are found before the first image
     reports, failed = {}, 0
     for name, samples in conditions.items():
@@ -122,11 +127,11 @@ def run(
         reports[name], failures = _measure(job, samples, facts, name or job.preset or "evaluating")
         failed += failures
     report = reports[""] if dataset is None else _of_dataset(dataset, reports)
-    if json_file is not None:
-        _write_json(Path(json_file), report)
     measured = sum(r["images"] for r in reports.values())
     if measured:
         _tables(job, reports)
+    if json_file is not None:
+        _write_json(Path(json_file), report)
     return console.exit_code(measured, failed)
 
 
@@ -198,12 +203,19 @@ def _of_dataset(dataset: tuple[str, str], reports: dict[str, dict[str, Any]]) ->
     return {**facts, "dataset": dataset[0], "degraded": dataset[1], "conditions": reports}
 
 
+def _check_json(path: Path) -> None:
+    """Find out before the work whether its report could be written."""
+    if path.is_dir():
+        raise InputError(path, "is a folder; name a file for the JSON")
+    parent = next(p for p in path.absolute().parents if p.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise InputError(path, "cannot be written")
+
+
 def _write_json(path: Path, report: dict[str, Any]) -> None:
     """Replaced as a whole: a report is a program's file, and made anew by every run."""
     from thermend.io.atomic import whole_file
 
-    if path.is_dir():
-        raise InputError(path, "is a folder; name a file for the JSON")
     with whole_file(path, overwrite=True) as temporary:
         temporary.write_text(json.dumps(report, indent=1) + "\n")
 

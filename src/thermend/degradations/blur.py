@@ -25,7 +25,12 @@ def gaussian_blur(image: torch.Tensor, sigma: Severity = 1.0, size: int | None =
 
 
 def anisotropic_blur(
-    image: torch.Tensor, sigma_x: Severity, sigma_y: Severity, angle: Severity = 0.0, size: int | None = None
+    image: torch.Tensor,
+    sigma_x: Severity,
+    sigma_y: Severity,
+    angle: Severity = 0.0,
+    size: int | None = None,
+    isotropic: Severity = 0.0,
 ) -> torch.Tensor:
     """Convolution with an elliptic Gaussian, borders mirrored.
 
@@ -34,8 +39,10 @@ def anisotropic_blur(
     sigma_x, sigma_y : standard deviations along the axes of the ellipse, pixels
     angle : from the image's rows to the first axis, radians
     size : side of the kernel, odd; None takes 4 σ on each side
+    isotropic : 1 takes the first standard deviation for both
     """
     widths = [per_sample(s, image).clamp_min(1e-3) for s in (sigma_x, sigma_y)]
+    widths[1] = torch.where(per_sample(isotropic, image) > 0.5, widths[0], widths[1])
     if size is None:
         size = 2 * math.ceil(_REACH * max(float(w.detach().max()) for w in widths)) + 1
     if size % 2 == 0 or size < 1:

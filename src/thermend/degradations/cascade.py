@@ -81,7 +81,7 @@ class Step:
         drawn = [self._draw(generator) for _ in range(len(image))]
         alike: dict[tuple[Any, ...], list[int]] = {}  # samples that differ in numbers alone go together
         for i, values in enumerate(drawn):
-            alike.setdefault(tuple(v for v in values.values() if not isinstance(v, float)), []).append(i)
+            alike.setdefault(tuple((k, v) for k, v in values.items() if not isinstance(v, float)), []).append(i)
         pieces = []
         for places in alike.values():
             arguments: dict[str, Any] = {}

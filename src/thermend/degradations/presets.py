@@ -104,7 +104,13 @@ PRESETS: dict[str, Cascade] = {
         (
             Step(
                 "anisotropic-blur",
-                {"sigma_x": Uniform(0.5, 3), "sigma_y": Uniform(0.5, 3), "angle": Uniform(0, math.pi), "size": 25},
+                {
+                    "sigma_x": Uniform(0.5, 3),
+                    "sigma_y": Uniform(0.5, 3),
+                    "angle": Uniform(0, math.pi),
+                    "size": 25,
+                    "isotropic": OneOf((0.0, 1.0)),
+                },
             ),
             Step("low-resolution", {"factor": 4}),
             Step("gaussian-noise", {"sigma": Uniform(0, 10)}),
@@ -128,7 +134,7 @@ def preset(name: str) -> Cascade:
 
 def generator_for(seed: int, preset_name: str, file_name: str) -> torch.Generator:
     """The generator of one image under one preset: what is drawn depends on nothing but these three."""
-    digest = hashlib.sha256(f"{seed}/{preset_name}/{file_name}".encode()).digest()
+    digest = hashlib.sha256(f"{seed}/{preset_name}/{file_name}".encode("utf-8", "surrogateescape")).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
 

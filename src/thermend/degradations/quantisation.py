@@ -18,7 +18,7 @@ def posterisation(image: torch.Tensor, bits: Severity = 5.0) -> torch.Tensor:
     bits : 1 to 8; need not be whole
     """
     levels = 2 ** per_sample(bits, image).detach()
-    stepped = torch.floor(image.detach() * levels * (1 - 1e-6)).clamp_min(0) / (levels - 1)
+    stepped = (torch.floor(image.detach() * levels * (1 - 1e-6)) / (levels - 1)).clamp(0, 1)
     return image + (stepped - image).detach()
 
 

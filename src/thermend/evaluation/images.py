@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from thermend.errors import InputError, UsageError
 from thermend.image import ThermalImage
-from thermend.io import read
+from thermend.io import READABLE_SUFFIXES, count_pages, read
 from thermend.io.folders import image_files
 from thermend.io.raster import rendered
 
@@ -37,16 +37,20 @@ class Sample:
     clean : its file
     degraded : the file of its degraded version; None where a preset makes it
     visible : the file of the visible image beside it, for fusion
+    problem : why it cannot be evaluated, where that is known already
     """
 
     name: str
     clean: Path
     degraded: Path | None = None
     visible: Path | None = None
+    problem: str | None = None
 
 
 def grey(path: Path) -> NDArray[np.uint8]:
     """An image file as evaluation sees every image: (H, W) uint8. What is not 8 bits deep is shown between its percentiles."""
+    if (pages := count_pages(path)) > 1:
+        raise InputError(path, f"has {pages} pages; single images are degraded and evaluated")
     return as_grey(read(path))
 
 
@@ -69,22 +73,32 @@ def visible_grey(path: Path) -> NDArray[np.uint8]:
 def samples(clean: Path, degraded: Path | None = None, visible: Path | None = None) -> list[Sample]:
     """The images of a folder, each with its degraded and its visible version of the same name (the suffix may differ).
 
+    A version that is missing, or that several images could claim, is the sample's problem. Where degraded or visible images lie
+    below the clean ones, they are not clean ones.
+
     Raises
     ------
-    UsageError : a folder is missing or empty, or a clean image has no degraded or visible version
+    UsageError : a folder is missing or empty, or no clean image has its versions
     """
-    originals = image_files(clean)
-    damaged = None if degraded is None else _Partners(degraded)
-    seen = None if visible is None else _Partners(visible)
-    return [
-        Sample(
-            str(path.relative_to(clean)),
-            path,
-            None if damaged is None else damaged.of(path, clean),
-            None if seen is None else seen.of(path, clean),
-        )
-        for path in originals
-    ]
+    partners = [_Partners(folder) if folder is not None else None for folder in (degraded, visible)]
+    within = [f.resolve() for f in (degraded, visible) if f is not None and f.resolve() != clean.resolve()]
+    originals = [p for p in image_files(clean) if not any(p.resolve().is_relative_to(f) for f in within)]
+    found = [_sample(path, clean, originals, *partners) for path in originals]
+    if not found or all(sample.problem for sample in found):
+        raise UsageError((found[0].problem if found else None) or f"{clean}: no image in this folder")
+    return found
+
+
+def _sample(
+    path: Path, clean: Path, originals: Sequence[Path], degraded: _Partners | None, visible: _Partners | None
+) -> Sample:
+    alone = sum(other.stem == path.stem for other in originals) == 1
+    name = str(path.relative_to(clean))
+    try:
+        first, second = (None if p is None else p.of(path, clean, alone) for p in (degraded, visible))
+    except UsageError as error:
+        return Sample(name, path, problem=str(error))
+    return Sample(name, path, first, second)
 
 
 class _Partners:
@@ -93,19 +107,23 @@ class _Partners:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.by_name = {str(p.relative_to(folder)): p for p in image_files(folder)}
+        self.by_path: dict[str, list[Path]] = {}
         self.by_stem: dict[str, list[Path]] = {}
         for name, path in self.by_name.items():
-            self.by_stem.setdefault(str(Path(name).with_suffix("")), []).append(path)
+            self.by_path.setdefault(str(Path(name).with_suffix("")), []).append(path)
+            self.by_stem.setdefault(path.stem, []).append(path)
 
-    def of(self, path: Path, root: Path) -> Path:
+    def of(self, path: Path, root: Path, alone: bool) -> Path:
+        """The partner of a file below a root; ``alone``: whether no other file there has its stem."""
         name = path.relative_to(root)
-        candidates = (
-            *(c for c in (self.by_name.get(f"{name}.png"), self.by_name.get(str(name))) if c),
-            *self.by_stem.get(str(name.with_suffix("")), ()),
-            *self.by_stem.get(name.stem, ()),
-        )
+        for exact in (f"{name}.png", str(name)):
+            if exact in self.by_name:
+                return self.by_name[exact]
+        candidates = self.by_path.get(str(name.with_suffix(""))) or (self.by_stem.get(name.stem) if alone else None)
         if not candidates:
             raise UsageError(f"{path}: no image of that name in {self.folder}")
+        if len(candidates) > 1:
+            raise UsageError(f"{path}: several images of that name in {self.folder}: {', '.join(map(str, candidates))}")
         return candidates[0]
 
 
@@ -120,28 +138,32 @@ def hm_tir(folder: Path) -> dict[str, list[Sample]]:
     """
     originals = {p.stem: p for p in image_files(folder / "imgs")}
     listed = folder / "meta" / "test.txt"
-    chosen = (
-        {Path(line.strip()).stem for line in listed.read_text().split("\n") if line.strip()}
-        if listed.is_file()
-        else None
-    )
+    chosen = _listed(listed) if listed.is_file() else None
     conditions: dict[str, list[Sample]] = {}
     for condition, place in HM_TIR_CONDITIONS.items():
-        if not (folder / place).is_dir():
+        if not (folder / place).is_dir() or not any((folder / place).iterdir()):
             continue
+        degraded = {p.stem: p for p in image_files(folder / place)}
         found = []
-        for path in image_files(folder / place):
-            if chosen is not None and path.stem not in chosen:
-                continue
-            if path.stem not in originals:
-                raise UsageError(f"{path}: no clean image of that name in {folder / 'imgs'}")
-            found.append(Sample(originals[path.stem].name, originals[path.stem], path))
-        if found:
+        for stem in sorted(degraded if chosen is None else chosen):
+            if stem not in originals:
+                raise UsageError(f"{degraded.get(stem, stem)}: no clean image of that name in {folder / 'imgs'}")
+            clean = originals[stem]
+            missing = None if stem in degraded else f"{clean}: no image of that name in {folder / place}"
+            found.append(Sample(clean.name, clean, degraded.get(stem), problem=missing))
+        if any(sample.problem is None for sample in found):
             conditions[condition] = found
     if not conditions:
         places = ", ".join(HM_TIR_CONDITIONS.values())
         raise UsageError(f"{folder}: no degraded test image in HM-TIR's folders ({places})")
     return conditions
+
+
+def _listed(path: Path) -> set[str]:
+    """The stems that a list names; a suffix is one only if it is an image's."""
+    names = [line.strip() for line in path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")]
+    paths = [Path(name) for name in names if name]
+    return {p.stem if p.suffix.lower() in READABLE_SUFFIXES else p.name for p in paths}
 
 
 def split(names: Iterable[str], seed: int) -> tuple[list[str], list[str]]:

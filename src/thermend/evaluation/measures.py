@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermend import metrics
+from thermend.errors import InputError, UsageError
 from thermend.evaluation import images
 from thermend.image import ThermalImage
 from thermend.metrics.fidelity import grey_levels
@@ -37,7 +38,7 @@ OF_ONE: dict[str, Callable[[Grey], float]] = {
     "roughness": metrics.roughness,
     "stripe_energy": metrics.stripe_energy,
 }
-OF_FUSED: dict[str, Callable[[Grey, Grey, Grey], float]] = {
+OF_FUSED: dict[str, Callable[[Grey, Grey, Grey], float | None]] = {
     "fused_en": lambda f, i, v: metrics.entropy(f),
     "fused_sd": lambda f, i, v: metrics.standard_deviation(f),
     "fused_sd_uint8": lambda f, i, v: metrics.standard_deviation_uint8(f),
@@ -78,14 +79,24 @@ def measure(
     scale : the degraded image is reduced by this before (unless its file is that small), and restored to the clean size
     fuse : of infrared and visible pixels, where the sample has a visible image; I of the fusion measures is the clean one
     learned : names of measures by pyiqa
+
+    Raises
+    ------
+    InputError : an image cannot be read, the sizes do not fit, or the sample has a problem
     """
+    if sample.problem is not None:
+        raise UsageError(sample.problem)
     clean = images.grey(sample.clean)
     if sample.degraded is not None:
         degraded = images.grey(sample.degraded)
     else:
         degraded = clean if degrade is None else degrade(clean, sample.clean.name)
+    small = tuple(max(1, round(side / scale)) for side in clean.shape)
+    if degraded.shape not in (clean.shape, small):
+        sizes = " and ".join(f"{image.shape[1]} x {image.shape[0]}" for image in (degraded, clean))
+        raise InputError(sample.degraded or sample.clean, f"does not fit its clean image: {sizes} pixels")
     if scale > 1 and degraded.shape == clean.shape:
-        degraded = _resized(degraded, [round(side / scale) for side in clean.shape])
+        degraded = _resized(degraded, small)
     before = time.perf_counter()
     result = restore(ThermalImage.from_array(degraded), scale)
     seconds = time.perf_counter() - before

@@ -9,7 +9,7 @@ from thermend.io import READABLE_SUFFIXES
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The image files below a folder, in the order of their names.
+    """The image files below a folder, in the order of their names, without hidden ones.
 
     Raises
     ------
@@ -18,6 +18,7 @@ def image_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
     found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in READABLE_SUFFIXES and p.is_file())
+    found = [p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts)]
     if not found:
         raise UsageError(f"{folder}: no image in this folder")
     return found

@@ -161,7 +161,7 @@ def _grey_of_colour(path: Path, rgb: NDArray[Any], options: ReadOptions) -> tupl
         raise InputError(
             path,
             "is a colour picture in no palette that thermend knows, so that its colours cannot be turned back into "
-            f"intensity (known: {', '.join(palettes.PALETTES)}; name one with --input-palette)",
+            f"intensity (known: {', '.join(palettes.PALETTES)}; enhance and diagnose take one with --input-palette)",
         )
     return found[1], found[0]
 

@@ -71,8 +71,8 @@ def sum_of_correlated_differences(fused: ArrayLike, infrared: ArrayLike, visible
     return _correlation(fused - visible, infrared) + _correlation(fused - infrared, visible)
 
 
-def visual_information_fidelity(fused: ArrayLike, infrared: ArrayLike, visible: ArrayLike) -> float:
-    """VIF: pixel-domain visual information fidelity of F to I, plus that to V.
+def visual_information_fidelity(fused: ArrayLike, infrared: ArrayLike, visible: ArrayLike) -> float | None:
+    """VIF: pixel-domain visual information fidelity of F to I, plus that to V; None under 17 pixels along a side.
 
     References
     ----------
@@ -80,6 +80,8 @@ def visual_information_fidelity(fused: ArrayLike, infrared: ArrayLike, visible: 
     Gaussian windows of 17, 9, 5 and 3 pixels, noise variance 2.
     """
     fused, infrared, visible = _three(fused, infrared, visible)
+    if min(fused.shape) < 17:
+        return None
     return _vif(infrared, fused) + _vif(visible, fused)
 
 
