@@ -1,6 +1,6 @@
 """Measures that need trained networks or statistics, by pyiqa: an optional extra, since it brings torchvision and timm.
 
-pip install pyiqa
+pip install 'thermend[measures]'
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _measure(name: str) -> Any:
         import pyiqa
     except ImportError as error:
         raise MissingDependencyError(
-            f"{name} is measured by pyiqa, which is not installed: pip install pyiqa (it brings a torch of its own choice; "
+            f"{name} is measured by pyiqa, which is not installed: pip install 'thermend[measures]' (it brings a torch of its own choice; "
             "take an environment apart from thermend's pinned one)"
         ) from error
     return pyiqa.create_metric(name)
