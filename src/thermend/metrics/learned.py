@@ -25,8 +25,8 @@ def _measure(name: str) -> Any:
         import pyiqa
     except ImportError as error:
         raise MissingDependencyError(
-            f"{name} is measured by pyiqa, which is not installed: pip install 'thermend[measures]' (it brings a torch of its own choice; "
-            "take an environment apart from thermend's pinned one)"
+            f"{name} is measured by pyiqa, which is not installed: pip install 'thermend[measures]'"
+            " (it brings a torch of its own choice; take an environment apart from thermend's pinned one)"
         ) from error
     return pyiqa.create_metric(name)
 
