@@ -48,6 +48,8 @@ def run(
     setup: Callable[..., None],
     arguments: tuple[Any, ...],
     workers: int,
+    *,
+    ready: bool = False,
 ) -> Generator[tuple[Item, Any], None, None]:
     """Yield each item with its result (or the exception that its worker died of) as they come.
 
@@ -56,9 +58,11 @@ def run(
     work : called with one item; a function of a module; raises nothing
     setup : called once in each worker, with `arguments`
     workers : processes; 1 works in this one
+    ready : whether this process is set up already
     """
     if workers <= 1:
-        setup(*arguments)
+        if not ready:
+            setup(*arguments)
         for item in items:
             yield item, work(item)
         return

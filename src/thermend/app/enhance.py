@@ -222,7 +222,7 @@ def run(
     if len(inputs) <= 2:
         workers = 1  # starting a second process costs more than it saves
     done, failed, report = 0, 0, []
-    running = batch.run(inputs, _work, _setup, (job,), workers)
+    running = batch.run(inputs, _work, _setup, (job,), workers, ready=True)
     with closing(running), console.progress(len(inputs), "mending") as advance:
         for item, outcome in running:
             if not isinstance(outcome, Outcome):

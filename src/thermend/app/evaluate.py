@@ -182,7 +182,7 @@ def _measure(job: Job, samples: Sequence[Any], facts: dict[str, Any], title: str
     workers = 1 if together else min(batch.cores(), len(samples))
     measured: list[Measured] = []
     failed = 0
-    running = batch.run(samples, _work, _setup if together else _setup_worker, (job,), workers)
+    running = batch.run(samples, _work, _setup_worker, (job,), workers, ready=True)
     with closing(running), console.progress(len(samples), title) as advance:
         for sample, outcome in running:
             advance()
