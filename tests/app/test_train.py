@@ -21,7 +21,7 @@ pytest.importorskip("lightning", reason="needs the train extra")
 import thermend as package  # noqa: E402
 from thermend.methods.deal.checkpoints import architecture  # noqa: E402
 from thermend.methods.deal.network import BlockSpec, DualInteractionNetwork  # noqa: E402
-from thermend.weights.checkpoints import read_tensors, write_tensors  # noqa: E402
+from thermend.weights.checkpoints import read_metadata, read_tensors, write_tensors  # noqa: E402
 
 COMMAND = shutil.which("thermend", path=str(Path(sys.executable).parent)) or "thermend"
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -245,6 +245,28 @@ def test_an_exported_network_gives_what_torch_gives(bold, scene, tmp_path):
     assert package.load("deal", tmp_path / "deal.onnx").method.variant == "custom"
     with pytest.raises(package.InputError, match="deal/custom, not of deal/cascade-3"):
         package.load("deal/cascade-3", tmp_path / "deal.onnx")
+
+
+def test_what_the_weights_want_done_first_goes_with_them_into_the_export(bold, run, scene, tmp_path):
+    tensors, facts = read_tensors(bold), read_metadata(bold)
+    write_tensors(tmp_path / "w.safetensors", tensors, facts | {"least_spread": 170.0})
+    assert (
+        thermend(
+            "export", "--method", "deal", "--weights", tmp_path / "w.safetensors", "-o", tmp_path / "w.onnx"
+        ).returncode
+        == 0
+    )
+    dull = np.rint(60 + 80 * scene).astype(np.uint8)
+    plain, torch_result, onnx_result = (
+        package.load("deal", path).restore(dull, mode="display").pixels.astype(float)
+        for path in (bold, tmp_path / "w.safetensors", tmp_path / "w.onnx")
+    )
+    assert torch_result.std() > 1.5 * plain.std()
+    assert np.abs(torch_result - onnx_result).max() <= 3
+    assert read_metadata(run / "weights.safetensors")["least_spread"] == 170
+    write_tensors(tmp_path / "odd.safetensors", tensors, facts | {"least_spread": "much"})
+    with pytest.raises(package.InputError, match=r"odd\.safetensors: least_spread"):
+        package.load("deal", tmp_path / "odd.safetensors")
 
 
 @pytest.mark.parametrize(

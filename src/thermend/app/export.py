@@ -20,9 +20,8 @@ def run(method: str, weights: str | None, out: str, overwrite: bool = False, say
     InputError : the weights cannot be read, or the file cannot be written
     """
     from thermend.version import __version__
-    from thermend.weights.checkpoints import SUFFIXES
+    from thermend.weights.checkpoints import SUFFIXES, read_metadata
     from thermend.weights.onnx_export import write_onnx
-    from thermend.weights.shipped import shipped
 
     console.quieten_libraries()
     description = find(method)
@@ -31,18 +30,14 @@ def run(method: str, weights: str | None, out: str, overwrite: bool = False, say
         raise UsageError(f"{description.full_name} has no network that could be exported")
     if target.suffix != ".onnx":
         raise UsageError(f"{out}: expected a name that ends in .onnx")
-    if weights is None and description.weights is None:
-        raise UsageError(f"{description.full_name} ships no weights and needs --weights FILE")
     if target.exists() and not overwrite:
         raise InputError(target, "exists already and is not overwritten unless asked (--overwrite)")
-    source = Path(weights) if weights is not None else shipped(str(description.weights), ".safetensors")
-    if source.suffix not in SUFFIXES:
-        raise UsageError(f"{source}: expected a checkpoint ({', '.join(SUFFIXES)})")
+    if weights is not None and Path(weights).suffix not in SUFFIXES:
+        raise UsageError(f"{weights}: expected a checkpoint ({', '.join(SUFFIXES)})")
+    source = description.weights_file(weights, ".safetensors")
     network = description.load_network()(source)
-    name = f"{description.name}/{network.variant}"
-    if method == description.full_name and name != method:
-        raise InputError(source, f"holds weights of {name}, not of {method}")
-    facts = {
+    name = description.of_weights(network.variant, method, source).full_name
+    facts = read_metadata(source) | {
         "method": name,
         "version": __version__,
         "weights_sha256": hashlib.sha256(source.read_bytes()).hexdigest(),

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Literal
+
+from thermend.errors import InputError, UsageError
+from thermend.weights.shipped import shipped
 
 Kind = Literal["filter", "destriper", "sharpener", "shading", "upsampler", "network", "chain"]
 Mode = Literal["radiometric", "display"]
@@ -33,6 +38,8 @@ class MethodDescription:
         there is no network of ours
     tiling : of a network: ``overlap`` of its tiles, their ``side``, what that is a ``multiple`` of, the ``least``, and the
         pixels of an image that goes through ``whole``, where they are not the usual ones
+    preparation : ``module:function``: from what a file of weights says of itself to what its network wants done to an image
+        first, (H, W) float32 in [0, 1] to the same, or to None; None where no weights want anything
     training : ``module:class``, the method's :class:`thermend.training.module.TrainingModule`; None where nothing is trained
     """
 
@@ -46,6 +53,7 @@ class MethodDescription:
     macs: int | None = None
     weights: str | None = None
     network: str | None = None
+    preparation: str | None = None
     training: str | None = None
     tiling: Mapping[str, int] = field(default_factory=dict)
 
@@ -63,6 +71,43 @@ class MethodDescription:
     def load_network(self) -> Any:
         """Import what ``network`` names."""
         return None if self.network is None else _imported(self.network)
+
+    def load_preparation(self, facts: Mapping[str, Any]) -> Any:
+        """What ``preparation`` makes of what a file of weights says of itself."""
+        return None if self.preparation is None else _imported(self.preparation)(facts)
+
+    def weights_file(self, given: str | os.PathLike[str] | None, suffix: str) -> Path:
+        """The file of a network's weights: the one that is given, or the one that ships, with a suffix.
+
+        Raises
+        ------
+        UsageError : none is given and none ships
+        InputError : no such file
+        """
+        if given is None and self.weights is None:
+            made = "; `thermend train` makes them" if self.training else ""
+            raise UsageError(f"{self.full_name} ships no weights and needs --weights FILE{made}")
+        path = Path(given) if given is not None else shipped(str(self.weights), suffix)
+        if not path.is_file():
+            raise InputError(path, "no such file")
+        return path
+
+    def of_weights(self, variant: str | None, asked: str, path: Path | str) -> MethodDescription:
+        """The description with the variant that weights are of.
+
+        Parameters
+        ----------
+        asked : the method as the user typed it; with a variant in it, that has to be the weights'
+
+        Raises
+        ------
+        InputError : they are of another variant
+        """
+        if variant == self.variant:
+            return self
+        if asked == self.full_name:
+            raise InputError(path, f"holds weights of {self.name}/{variant}, not of {asked}")
+        return replace(self, variant=variant)
 
     def load_training(self) -> Any:
         """Import what ``training`` names."""

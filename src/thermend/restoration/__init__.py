@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from dataclasses import replace
 
 from numpy.typing import ArrayLike
 
-from thermend.errors import InputError, MissingDependencyError, UsageError
+from thermend.errors import MissingDependencyError, UsageError
 from thermend.image import ThermalImage
 from thermend.methods import find
 from thermend.restoration.engines import ENGINES, PRECISIONS
@@ -58,10 +57,7 @@ def load(
         from thermend.restoration.network import open_network
 
         function, sha256, variant = open_network(description, weights, engine, device, tile, precision)
-        if variant != description.variant:
-            if method == description.full_name:
-                raise InputError(str(weights), f"holds weights of {description.name}/{variant}, not of {method}")
-            description = replace(description, variant=variant)
+        description = description.of_weights(variant, method, str(weights))
         return Restorer(description, function, sha256)
     if weights is not None:
         raise UsageError(f"{description.full_name} has no weights; --weights is for networks")

@@ -5,20 +5,20 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from thermend.errors import InputError, UsageError
+from thermend.errors import InputError
 from thermend.methods.description import MethodDescription
 from thermend.restoration.engines import ENGINES, Engine, open_onnx
 from thermend.restoration.tiling import run_tiled
 from thermend.weights.checkpoints import SUFFIXES as CHECKPOINT_SUFFIXES
+from thermend.weights.checkpoints import read_metadata
 from thermend.weights.onnx_export import read_onnx_metadata, write_onnx
-from thermend.weights.shipped import shipped
 
 Image = NDArray[np.float32]
 
@@ -38,6 +38,7 @@ class NetworkFunction:
     least : and no side is shorter than this; smaller images are mirrored
     whole : larger images, in pixels, go through in tiles
     side : of those
+    preparation : applied to the whole image first
     """
 
     def __init__(
@@ -49,8 +50,10 @@ class NetworkFunction:
         least: int = 1,
         whole: int = WHOLE_AT_MOST,
         side: int = DEFAULT_TILE,
+        preparation: Callable[[Image], Image] | None = None,
     ) -> None:
         self.engine = engine
+        self.preparation = preparation
         self.tile, self.overlap, self.multiple, self.least = tile, overlap, multiple, least
         self.whole, self.side = whole, side
 
@@ -61,11 +64,14 @@ class NetworkFunction:
 
     def __call__(self, image: Image) -> Image:
         """From (H, W) float32 in [0, 1] to (s H, s W) float32."""
+        return self._prepared(image if self.preparation is None else self.preparation(image))
+
+    def _prepared(self, image: Image) -> Image:
         fixed = self.engine.fixed_size
         if fixed is not None:
             return self._enlarged(image, fixed, lambda whole: self._tiles_of(whole, fixed))
         if min(image.shape) < self.least:
-            return self._enlarged(image, (self.least, self.least), self)
+            return self._enlarged(image, (self.least, self.least), self._prepared)
         tile = self.tile or (max(image.shape) if image.size <= self.whole else self.side)
         return run_tiled(image, self._run, tile, min(self.overlap, tile // 2), self.multiple)
 
@@ -109,26 +115,24 @@ def open_network(
     UsageError : no weights ship with the method, or the engine or the precision is not to be had
     InputError : the weights cannot be read, or are another network's
     """
-    if weights is not None:
-        path = Path(weights)
-    elif method.weights is not None:
-        path = shipped(method.weights, ".safetensors" if engine == "torch" else ".onnx")
-    else:
-        made = "; `thermend train` makes them" if method.training else ""
-        raise UsageError(f"{method.full_name} ships no weights and needs --weights FILE{made}")
-    if not path.is_file():
-        raise InputError(path, "no such file")
+    path = method.weights_file(weights, ".safetensors" if engine == "torch" else ".onnx")
     network = None
     if path.suffix in CHECKPOINT_SUFFIXES and method.network is not None and engine in ("auto", *ENGINES):
         network = method.load_network()(path)
     opened = _open(path, network, engine, device, precision)
-    variant = _variant_of(path, method) if network is None else network.variant
-    return NetworkFunction(opened, tile, **method.tiling), hashlib.sha256(path.read_bytes()).hexdigest(), variant
+    facts = read_onnx_metadata(path) if network is None else read_metadata(path)
+    variant = _variant_of(path, facts, method) if network is None else network.variant
+    try:
+        preparation = method.load_preparation(facts)
+    except ValueError as error:
+        raise InputError(path, str(error)) from error
+    function = NetworkFunction(opened, tile, **method.tiling, preparation=preparation)
+    return function, hashlib.sha256(path.read_bytes()).hexdigest(), variant
 
 
-def _variant_of(path: Path, method: MethodDescription) -> str | None:
+def _variant_of(path: Path, facts: Mapping[str, Any], method: MethodDescription) -> str | None:
     """Of an ONNX file: what it says itself, if it says anything."""
-    stated = str(read_onnx_metadata(path).get("method", "")) if method.network is not None else ""
+    stated = str(facts.get("method", "")) if method.network is not None else ""
     if not stated:
         return method.variant
     name, _, variant = stated.partition("/")

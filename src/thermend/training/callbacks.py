@@ -94,7 +94,8 @@ class Measures(Callback):
         for preset, pairs in self.pairs.items():
             values = []
             for damaged, clean in pairs:
-                batch = torch.from_numpy(damaged.astype(np.float32) / np.float32(255))[None, None].to(pl_module.device)
+                image = pl_module.prepared(damaged.astype(np.float32) / np.float32(255))
+                batch = torch.from_numpy(image)[None, None].to(pl_module.device)
                 result = _restored(pl_module, batch)[0, 0].cpu().numpy()
                 values.append(metrics.psnr(np.rint(result * 255).astype(np.uint8), clean))
             finite = [v for v in values if np.isfinite(v)]

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import lightning
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -64,6 +66,10 @@ class TrainingModule(lightning.LightningModule):
     @abstractmethod
     def step(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> dict[str, torch.Tensor]:
         """One step of all optimisers; returns what is to be logged, ``loss`` among it."""
+
+    def prepared(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What the network gets of a whole image, (H, W) in [0, 1]: the image itself unless a method says otherwise."""
+        return image
 
     @property
     def restoring(self) -> nn.Module:

@@ -3,6 +3,7 @@
 | module | section of the paper |
 | --- | --- |
 | `blocks`, `network` | 2.2, the dual-interaction network N_E |
+| `levels` | not in the paper: what of an image's contrast the whole image alone can tell |
 | `generator` | 2.1, Eq. 3, the degradation generator N_G |
 | `training` | 2.1, Algorithm 1, Eqs. 4 and 5, the dynamic adversarial solution; section 3, its losses and rates |
 | `checkpoints` | weights, ours and the authors' |
@@ -28,6 +29,7 @@ def _variant(name: str, parameters: int, macs: int, title: str, weights: str | N
         macs,
         weights,
         "thermend.methods.deal.checkpoints:load_for_running",
+        "thermend.methods.deal.levels:preparation",
         "thermend.methods.deal.training:DealTraining",
         _TILING,
     )

@@ -86,8 +86,18 @@ class DegradationGenerator(nn.Module):
         whole : what the classifier sees where ``clean`` are pieces: (B, 1, h, w)
         mean : (B,), then, of the whole images: contrast is lost about it (at every stage about that of x̂^0)
         """
-        whole = clean if whole is None else whole
-        weights, passes = self.mixture(whole, generator)
+        weights, passes = self.mixture(clean if whole is None else whole, generator)
+        return self.mix(clean, weights, passes, generator, mean)
+
+    def mix(
+        self,
+        clean: torch.Tensor,
+        weights: torch.Tensor,
+        passes: torch.Tensor,
+        generator: torch.Generator,
+        mean: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Eq. 3 with weights and passes as :meth:`mixture` gives them; the rest as in :meth:`forward`."""
         degraded = clean
         for stage in range(self.stages):
             through = passes[:, stage]

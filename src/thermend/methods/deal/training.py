@@ -13,17 +13,21 @@ from typing import Annotated, Any, ClassVar
 import torch
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 from torch import nn
+from torch.nn import functional
 
 from thermend.degradations import DEGRADATIONS, OneOf, Step, Uniform
 from thermend.methods.deal.blocks import TIME_STEPS
 from thermend.methods.deal.checkpoints import architecture
 from thermend.methods.deal.generator import STAGES, DegradationGenerator, Strategy
+from thermend.methods.deal.levels import Image, spread, spreading
 from thermend.methods.deal.network import PRESETS, DualInteractionNetwork
 from thermend.training.losses import ssim
 from thermend.training.module import TrainingModule
 from thermend.training.recipe import Recipe, Section
 
 PIXEL_WEIGHT, SSIM_WEIGHT = 0.75, 1.1
+_BLOCK_OF_WHOLE = 3
+"""Side of the blocks of the whole image at the size of a crop, pixels: of an image of 640 x 512 about twice those in use."""
 
 
 def _degradation(value: Any) -> Any:
@@ -141,6 +145,8 @@ class DealRecipe(Recipe):
 
     Attributes
     ----------
+    least_spread : grey levels of 255 that an image spans at least when N_E sees it (:mod:`thermend.methods.deal.levels`); 0, as
+        in the paper, leaves every image as it is
     spiking : with the neurons of the spiking blocks; false is the ablation of Fig. 7
     freeze_norm : share of the run after which batch norm uses its running statistics, as it will when it restores; 1 never
     generator : N_G
@@ -149,6 +155,7 @@ class DealRecipe(Recipe):
     batch: int = Field(2, ge=1)
     crop: int = Field(128, ge=64)
     rate: float = Field(1e-4, gt=0)
+    least_spread: float = Field(0.0, ge=0, le=255)
     spiking: bool = True
     freeze_norm: float = Field(1.0, ge=0, le=1)
     generator: Generator = Generator()
@@ -203,9 +210,27 @@ class DealTraining(TrainingModule):
         return self.generator.classifier is not None and within and self.done % own.every == 0
 
     def degrade(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
+        """What N_E gets: N_G's images, spread as the whole image asks for it."""
         with torch.autocast(self.device.type, enabled=False):
-            degraded: torch.Tensor = self.generator(batch["clean"], generator, batch["whole"], batch["mean"])
+            weights, passes = self.generator.mixture(batch["whole"], generator)
+            state = generator.get_state()
+            degraded = self.generator.mix(batch["clean"], weights, passes, generator, batch["mean"])
+            if self.recipe.least_spread:
+                again = torch.Generator()
+                again.set_state(state)
+                with torch.no_grad():
+                    small = functional.interpolate(batch["whole"], batch["clean"].shape[2:], mode="area")
+                    whole = self.generator.mix(small, weights, passes, again, batch["mean"])
+                degraded = self._spread(degraded, whole)
         return degraded
+
+    def _spread(self, degraded: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
+        found = [spreading(image, self.recipe.least_spread, _BLOCK_OF_WHOLE) for image in whole[:, 0].cpu().numpy()]
+        gain, mean = degraded.new_tensor(found).T[..., None, None, None]
+        return mean + gain * (degraded - mean)
+
+    def prepared(self, image: Image) -> Image:
+        return spread(image, self.recipe.least_spread) if self.recipe.least_spread else image
 
     def step(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> dict[str, torch.Tensor]:
         optimizers: Any = self.optimizers()
@@ -242,7 +267,8 @@ class DealTraining(TrainingModule):
         return gain
 
     def metadata(self) -> dict[str, Any]:
-        return super().metadata() | architecture(self.network)  # type: ignore[arg-type]
+        own = {"least_spread": self.recipe.least_spread} if self.recipe.least_spread else {}
+        return super().metadata() | architecture(self.network) | own  # type: ignore[arg-type]
 
     def _set_norm(self) -> None:
         self.network.train()
