@@ -11,17 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from command import COMMAND, thermend
 from PIL import Image
 
 from thermend import read
-
-COMMAND = shutil.which("thermend", path=str(Path(sys.executable).parent)) or "thermend"
-
-
-def thermend(*words: object) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([COMMAND, *map(str, words)], capture_output=True, text=True, timeout=120)
-    assert "Traceback" not in done.stdout + done.stderr
-    return done
 
 
 @pytest.fixture

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+from command import thermend
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 pytest.importorskip("torch", reason="needs the train extra")
-
-COMMAND = shutil.which("thermend", path=str(Path(sys.executable).parent)) or "thermend"
-
-
-def thermend(*words: object) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([COMMAND, *map(str, words)], capture_output=True, text=True, timeout=180)
-    assert "Traceback" not in done.stdout + done.stderr
-    return done
 
 
 @pytest.fixture

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command import COMMAND, thermend
 from PIL import Image
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
@@ -23,15 +22,8 @@ from thermend.methods.deal.checkpoints import architecture  # noqa: E402
 from thermend.methods.deal.network import BlockSpec, DualInteractionNetwork  # noqa: E402
 from thermend.weights.checkpoints import read_metadata, read_tensors, write_tensors  # noqa: E402
 
-COMMAND = shutil.which("thermend", path=str(Path(sys.executable).parent)) or "thermend"
 RECIPES = Path(__file__).parents[2] / "recipes"
 SMALL = ["images=3", "steps=4", "batch=2", "crop=64", "precision=float32", "checkpoint_every=2", "device=cpu"]
-
-
-def thermend(*words: object) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([COMMAND, *map(str, words)], capture_output=True, text=True, timeout=280)
-    assert "Traceback" not in done.stdout + done.stderr, done.stderr
-    return done
 
 
 @pytest.fixture(scope="module")
