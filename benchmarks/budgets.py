@@ -23,11 +23,13 @@ import psutil
 import tifffile
 from PIL import Image
 
+from thermend.methods import CATALOGUE
+
 COMMAND = shutil.which("thermend", path=str(Path(sys.executable).parent)) or "thermend"
 WARM = """
 import sys, time, thermend
 image = thermend.read(sys.argv[1])
-restorer = thermend.load("auto")
+restorer = thermend.load(sys.argv[2], precision=sys.argv[3])
 times = []
 for _ in range(6):
     begin = time.perf_counter()
@@ -82,6 +84,27 @@ def best(*words: object, times: int = 4) -> Run:
     return min((run(*words) for _ in range(times)), key=lambda r: r.wall)
 
 
+def warm(path: Path, method: str = "auto", precision: str = "auto") -> float:
+    words = [sys.executable, "-c", WARM, str(path), method, precision]
+    return min(float(subprocess.run(words, capture_output=True, text=True, check=True).stdout) for _ in range(3))
+
+
+def networks(picture: Path, large: Path, out: Path) -> list[tuple[str, str, str]]:
+    """Rows of every method whose weights ship."""
+    rows = []
+    for entry in CATALOGUE:
+        if entry.weights is None:
+            continue
+        name = entry.full_name
+        for precision in ("bf16", "float32"):
+            budget = "0.6 s" if precision == "bf16" else ""
+            rows.append((f"`{name}`, {precision}, 640 × 512, warm", f"{warm(picture, name, precision):.2f} s", budget))
+        words = ("--method", name, "--precision", "bf16", "--mode", "display", "--overwrite")
+        peak = max(run(COMMAND, "enhance", large, "-o", out, *words).memory)
+        rows.append((f"`{name}`, bf16, peak memory, 16.8 megapixels", f"{peak:.0f} MiB", "1024 MiB"))
+    return rows
+
+
 def measure(folder: Path, images: int) -> list[tuple[str, str, str]]:
     """Rows of (what, measured, budget)."""
     rows: list[tuple[str, str, str]] = []
@@ -93,12 +116,8 @@ def measure(folder: Path, images: int) -> list[tuple[str, str, str]]:
     rows.append(("`thermend --help`", f"{best(COMMAND, '--help').wall:.2f} s", "0.5 s"))
     for path, kind in ((small, "8-bit picture"), (counts, "16-bit counts")):
         cold = best(COMMAND, "enhance", path, "-o", folder / "cold", "--overwrite").wall
-        warm = min(
-            float(subprocess.run([sys.executable, "-c", WARM, path], capture_output=True, text=True, check=True).stdout)
-            for _ in range(3)
-        )
         rows.append((f"one {kind}, 640 × 512, cold", f"{cold:.2f} s", "2 s"))
-        rows.append((f"one {kind}, 640 × 512, warm", f"{warm:.2f} s", "0.25 s"))
+        rows.append((f"one {kind}, 640 × 512, warm", f"{warm(path):.2f} s", "0.25 s"))
 
     peaks: dict[int, float] = {}
     for side in (4096, 8192):
@@ -108,6 +127,8 @@ def measure(folder: Path, images: int) -> list[tuple[str, str, str]]:
     rows.append(("peak memory, 16.8 megapixels", f"{peaks[4096]:.0f} MiB", "1024 MiB"))
     further = (peaks[8192] - peaks[4096]) * 2**20 / (8192**2 - 4096**2)
     rows.append(("memory of a further pixel", f"{further:.0f} bytes", "16 bytes"))
+
+    rows += networks(small, folder / "4096.tif", folder / "large")
 
     many = folder / "many"
     many.mkdir()

@@ -1,7 +1,7 @@
 """Networks beside one another on validation images: PSNR and SSIM under presets, and undamaged images to themselves.
 
     python benchmarks/networks.py deal/cascade-2 authors:deal=published.pt auto --on roadscene=DIR hit-uav=DIR \\
-        --presets deal-stripe-heavy deal-x4 none [--precision bf16] [--page docs/reproduction/deal.md --place reach]
+        --presets deal-stripe-heavy deal-x4 none [--precision bf16] [--page PAGE ... --place reach]
 
 A method is [LABEL:]NAME[=WEIGHTS]; the preset `none` gives it undamaged images. Seeded: the same images, the same numbers.
 """
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--on", nargs="+", required=True, metavar="NAME=DIR")
     parser.add_argument("--presets", nargs="+", required=True)
     parser.add_argument("--precision", default="auto")
-    parser.add_argument("--page", type=Path)
+    parser.add_argument("--page", type=Path, nargs="*", default=[])
     parser.add_argument("--place", default="reach")
     chosen = parser.parse_args()
     restorers = {}
@@ -87,8 +87,8 @@ def main() -> None:
             rows.append((label, before, *cells))
             print(name, *rows[-1], sep=" | ", flush=True)
         lines += [f"{name}, {len(files)} images, PSNR in dB / SSIM:", "", *table(("", "input", *restorers), rows)]
-    if chosen.page:
-        put(chosen.page, chosen.place, lines)
+    for page in chosen.page:
+        put(page, chosen.place, lines)
 
 
 if __name__ == "__main__":

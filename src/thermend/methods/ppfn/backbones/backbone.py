@@ -1,0 +1,42 @@
+"""What every backbone has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import nn
+
+Modulate = Callable[[str, torch.Tensor], torch.Tensor]
+
+
+def unmodulated(stage: str, features: torch.Tensor) -> torch.Tensor:
+    """Without prompts."""
+    return features
+
+
+class Backbone(nn.Module):
+    """Base of the backbones.
+
+    Attributes
+    ----------
+    stages : channels of the features at each named stage, in the order of the forward pass; a stage ``output`` has the image's
+    multiple : sides of the images are multiples of this
+    """
+
+    stages: Mapping[str, int]
+    multiple: int
+
+
+class LayerNorm(nn.Module):
+    """Layer norm over the channels of (B, C, H, W), with weight and bias."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width))
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        mean = features.mean(1, keepdim=True)
+        variance = features.var(1, keepdim=True, unbiased=False)
+        normal = (features - mean) * torch.rsqrt(variance + 1e-5)
+        return normal * self.weight[:, None, None] + self.bias[:, None, None]

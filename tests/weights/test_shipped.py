@@ -1,0 +1,93 @@
+"""The weights that ship: complete, the same in both forms, and as good as their cards say."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import thermend
+from thermend import metrics
+from thermend.degradations import PRESETS, degrade
+from thermend.methods import CATALOGUE
+from thermend.weights import shipped as place
+from thermend.weights.onnx_export import read_onnx_metadata
+from thermend.weights.shipped import shipped
+
+SHIPPED = [entry for entry in CATALOGUE if entry.weights is not None]
+NAMES = [entry.full_name for entry in SHIPPED]
+
+
+def test_every_file_belongs_to_a_row_of_the_catalogue():
+    files = {p.name for p in (Path(place.__file__).parent / "files").iterdir()}
+    assert files == {f"{e.weights}{suffix}" for e in SHIPPED for suffix in (".onnx", ".safetensors", ".md")}
+
+
+@pytest.mark.parametrize("entry", SHIPPED, ids=NAMES)
+def test_both_forms_are_the_same_network_and_small(entry):
+    onnx, tensors = shipped(entry.weights, ".onnx"), shipped(entry.weights, ".safetensors")
+    facts = read_onnx_metadata(onnx)
+    assert facts["method"] == entry.full_name
+    assert facts["weights_sha256"] == hashlib.sha256(tensors.read_bytes()).hexdigest()
+    assert max(onnx.stat().st_size, tensors.stat().st_size) < 16e6
+
+
+@pytest.mark.parametrize("entry", SHIPPED, ids=NAMES)
+def test_the_card_names_what_a_user_has_to_know(entry):
+    card = shipped(entry.weights, ".md").read_text(encoding="utf-8")
+    for heading in ("## Data", "## Training", "## Measures", "## Limits", "## Licence"):
+        assert heading in card
+    assert f"--method {entry.full_name}" in card
+
+
+@pytest.mark.parametrize("entry", SHIPPED, ids=NAMES)
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_engines_give_what_torch_gives(entry, engine, scene):
+    pytest.importorskip("torch", reason="needs the train extra")
+    picture = degrade(np.rint(scene * 255).astype(np.uint8), "deal-composite", 0, "scene")
+    expected = thermend.load(entry.full_name, engine="torch").restore(picture).pixels
+    error = np.abs(thermend.load(entry.full_name, engine=engine).restore(picture).pixels - expected) / 255
+    assert (error < 5e-4).mean() >= 0.999
+    assert error.max() < 1e-2
+
+
+def _means(restorer: thermend.Restorer, files: list[Path], preset: str) -> tuple[float, float]:
+    """PSNR of the results and of the inputs."""
+    found = []
+    for path in files:
+        clean = thermend.read(path).pixels.astype(np.uint8)
+        damaged = clean if preset == "none" else degrade(clean, preset, 0, path.name)
+        result = np.rint(restorer.restore(damaged, "display").pixels).astype(np.uint8)
+        found.append([metrics.psnr(image, clean) for image in (result, damaged)])
+    after, before = np.mean(found, axis=0)
+    return float(after), float(before)
+
+
+@pytest.fixture(scope="module")
+def files(cases) -> list[Path]:
+    """Validation images, which no weights were trained on."""
+    folders = ("roadscene", "hit-uav")
+    return [sorted(p for p in (cases / "data" / f / "val").iterdir())[n] for f in folders for n in (3, 8)]
+
+
+@pytest.mark.parametrize(
+    ("preset", "gain"),
+    [("deal-stripe-heavy", 10), ("deal-x4", 0.5), ("deal-low-contrast", 4), ("deal-composite", 5)],
+)
+def test_deal_mends_what_it_was_trained_on(files, preset, gain):
+    assert preset in PRESETS
+    after, before = _means(thermend.load("deal/cascade-2"), files, preset)
+    assert after > before + gain
+
+
+def test_deal_leaves_undamaged_images_alone(files):
+    assert _means(thermend.load("deal/cascade-2"), files, "none")[0] > 30
+
+
+def test_bf16_costs_less_than_a_tenth_of_a_decibel(files):
+    exact, fast = (
+        _means(thermend.load("deal/cascade-2", precision=p), files, "deal-composite")[0] for p in ("float32", "bf16")
+    )
+    assert abs(exact - fast) < 0.1
