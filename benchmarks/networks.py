@@ -63,6 +63,7 @@ def main() -> None:
     parser.add_argument("methods", nargs="+", metavar="[LABEL:]NAME[=WEIGHTS]")
     parser.add_argument("--on", nargs="+", required=True, metavar="NAME=DIR")
     parser.add_argument("--presets", nargs="+", required=True)
+    parser.add_argument("--engine", default="auto")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--page", type=Path, nargs="*", default=[])
     parser.add_argument("--place", default="reach")
@@ -71,7 +72,7 @@ def main() -> None:
     for entry in chosen.methods:
         name, _, weights = entry.partition("=")
         label, _, method = name.rpartition(":")
-        restorers[label or method] = thermend.load(method, weights or None, precision=chosen.precision)
+        restorers[label or method] = thermend.load(method, weights or None, chosen.engine, precision=chosen.precision)
     lines: list[str] = []
     for entry in chosen.on:
         name, _, folder = entry.partition("=")

@@ -39,6 +39,7 @@ def main() -> None:
     parser.add_argument("--presets", nargs="+", required=True)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--runs", type=Path, default=Path("runs/strategies"))
+    parser.add_argument("--engine", default="auto", help="that restores the validation images")
     parser.add_argument("--page", type=Path)
     parser.add_argument("--place", default="strategies")
     chosen = parser.parse_args()
@@ -52,7 +53,7 @@ def main() -> None:
         for seed in chosen.seeds:
             weights = trained(recipe, seed, chosen.data, chosen.runs, chosen.change)
             steps.add(json.loads((weights.parent / "run.json").read_text())["recipe"]["steps"])
-            restorer = thermend.load("deal", weights, precision="bf16")
+            restorer = thermend.load("deal", weights, chosen.engine, precision="bf16")
             for preset in chosen.presets:
                 found[preset].append([(m.metrics["psnr"], m.metrics["ssim"]) for m in reach(restorer, files, preset)])
             print(name, seed, *(f"{p} {np.mean(v[-1], 0).round(3)}" for p, v in found.items()), flush=True)

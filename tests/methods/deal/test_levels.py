@@ -8,7 +8,7 @@ import pytest
 from thermend.degradations import degrade
 from thermend.methods.deal.levels import preparation, spread, spreading
 
-LEAST = 170
+LEAST = 190
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def test_an_image_that_spans_enough_is_left_alone(wide):
     assert spread(wide, LEAST) is wide
 
 
-@pytest.mark.parametrize("factor", [0.3, 0.5, 0.6])
+@pytest.mark.parametrize("factor", [0.3, 0.5])
 def test_lost_contrast_comes_back_to_the_least_spread_about_the_mean(wide, factor):
     dull = wide.mean() + factor * (wide - wide.mean())
     result = spread(dull, LEAST)
@@ -29,7 +29,18 @@ def test_lost_contrast_comes_back_to_the_least_spread_about_the_mean(wide, facto
     blocks = result.reshape(24, 8, 30, 8).mean((1, 3))
     low, high = np.percentile(blocks, (1, 99))
     assert 255 * (high - low) == pytest.approx(LEAST, abs=0.01)
-    assert np.abs(result - wide).mean() < np.abs(dull - wide).mean()
+    assert np.abs(result - wide).mean() < 0.4 * np.abs(dull - wide).mean()
+
+
+def test_what_is_not_plainly_lost_is_left(wide):
+    """Between nothing and all of it there is no jump."""
+    gains = [
+        spreading((0.5 + factor * (wide - wide.mean())).astype(np.float32), LEAST)[0]
+        for factor in np.arange(1, 0.3, -0.01)
+    ]
+    assert gains[0] == 1
+    assert np.all(np.diff(gains) >= 0)
+    assert np.diff(gains).max() < 0.08
 
 
 def test_stripes_hardly_count_for_the_spread(wide):
@@ -39,13 +50,12 @@ def test_stripes_hardly_count_for_the_spread(wide):
     assert gains[1] == pytest.approx(gains[0], rel=0.15)
 
 
-def test_nothing_larger_than_a_block_is_driven_out_of_range(wide):
-    """A few hot pixels of a narrow scene: their block stays below full scale."""
-    dull = (0.4 + 0.1 * (wide - wide.mean())).astype(np.float32)
-    dull[64:80, 64:80] = 0.95
-    result = spread(dull, LEAST)
-    assert 0.95 <= result.max() <= 1.001
-    assert result.min() >= -0.001
+def test_a_single_hot_pixel_keeps_its_place_in_the_range(wide):
+    """A narrow scene whose range one target fills has lost no contrast, and the target would be lost in white."""
+    dull = (0.4 + 0.2 * (wide - wide.mean())).astype(np.float32)
+    assert spreading(dull, LEAST)[0] > 2
+    dull[70, 71] = 0.97
+    assert spread(dull, LEAST) is dull
 
 
 @pytest.mark.parametrize("level", [0.0, 0.4, 1.0])

@@ -26,8 +26,8 @@ from thermend.training.module import TrainingModule
 from thermend.training.recipe import Recipe, Section
 
 PIXEL_WEIGHT, SSIM_WEIGHT = 0.75, 1.1
-_BLOCK_OF_WHOLE = 3
-"""Side of the blocks of the whole image at the size of a crop, pixels: of an image of 640 x 512 about twice those in use."""
+_BLOCK_OF_WHOLE = 2
+"""Side of the blocks of the whole image at the size of a crop, pixels: of an image of 640 x 512 about a dozen of its own."""
 
 
 def _degradation(value: Any) -> Any:
