@@ -38,14 +38,24 @@ def images(folder: Path) -> list[Path]:
     return found
 
 
+def opened(entries: Sequence[str], engine: str, precision: str) -> dict[str, thermend.Restorer]:
+    """Restorers by their labels, from [LABEL:]NAME[=WEIGHTS]."""
+    restorers = {}
+    for entry in entries:
+        name, _, weights = entry.partition("=")
+        label, _, method = name.rpartition(":")
+        restorers[label or method] = thermend.load(method, weights or None, engine, precision=precision)
+    return restorers
+
+
 def reach(restorer: thermend.Restorer, files: Sequence[Path], preset: str) -> list[Measured]:
     """Every image under a preset, as a method restores it."""
     spoil = None if preset == "none" else lambda pixels, name: degrade(pixels, preset, SEED, name)
-    restore = partial(_display, restorer)
+    restore = partial(display, restorer)
     return [measure(Sample(path.name, path), restore, spoil) for path in files]
 
 
-def _display(restorer: thermend.Restorer, image: thermend.ThermalImage, scale: int) -> thermend.ThermalImage:
+def display(restorer: thermend.Restorer, image: thermend.ThermalImage, scale: int) -> thermend.ThermalImage:
     return restorer.restore(image, "display", scale)
 
 
@@ -68,11 +78,7 @@ def main() -> None:
     parser.add_argument("--page", type=Path, nargs="*", default=[])
     parser.add_argument("--place", default="reach")
     chosen = parser.parse_args()
-    restorers = {}
-    for entry in chosen.methods:
-        name, _, weights = entry.partition("=")
-        label, _, method = name.rpartition(":")
-        restorers[label or method] = thermend.load(method, weights or None, chosen.engine, precision=chosen.precision)
+    restorers = opened(chosen.methods, chosen.engine, chosen.precision)
     lines: list[str] = []
     for entry in chosen.on:
         name, _, folder = entry.partition("=")
