@@ -28,7 +28,7 @@ from thermend.degradations.cascade import DEGRADATIONS, Cascade, OneOf, Step, Un
 from thermend.degradations.contrast import contrast, darkening, haze
 from thermend.degradations.noise import dead_pixels, fixed_pattern_noise, gaussian_noise, shot_noise
 from thermend.degradations.nonuniformity import nonuniformity
-from thermend.degradations.presets import PRESETS, degrade, generator_for, preset
+from thermend.degradations.presets import PRESETS, degrade, generator_for, hm_tir, preset
 from thermend.degradations.quantisation import jpeg, posterisation
 from thermend.degradations.resolution import low_resolution
 from thermend.degradations.stripes import stripes
@@ -50,6 +50,7 @@ __all__ = [
     "gaussian_noise",
     "generator_for",
     "haze",
+    "hm_tir",
     "jpeg",
     "low_resolution",
     "nonuniformity",

@@ -46,6 +46,11 @@ def _detector(strength: float) -> tuple[Step, ...]:
     )
 
 
+def hm_tir(strength: float = 1.0) -> Cascade:
+    """PPFN's pipeline: contrast, blur and the detector's part, a group each; the strength is the detector's."""
+    return Cascade((_HAZE, _OPTICS, *_detector(strength)), groups=(1, 1, 3))
+
+
 HARD = 1.8
 """Strength of the detector's part in `hm-tir-hard`, calibrated to a mean PSNR of 11.5 dB on RoadScene and HIT-UAV
 (training images; benchmarks/calibrate_hard.py)."""
@@ -68,8 +73,8 @@ PRESETS: dict[str, Cascade] = {
     "hm-tir-contrast": Cascade((_HAZE,)),
     "hm-tir-blur": Cascade((_OPTICS,)),
     "hm-tir-noise": Cascade(_detector(1.0), groups=(3,)),
-    "hm-tir-normal": Cascade((_HAZE, _OPTICS, *_detector(1.0)), groups=(1, 1, 3)),
-    "hm-tir-hard": Cascade((_HAZE, _OPTICS, *_detector(HARD)), groups=(1, 1, 3)),
+    "hm-tir-normal": hm_tir(),
+    "hm-tir-hard": hm_tir(HARD),
     "deal-stripe-moderate": Cascade((Step("stripes", {"offset": 10.0}),)),
     "deal-stripe-heavy": Cascade((Step("stripes", {"offset": 25.0}),)),
     "deal-x2": Cascade((Step("low-resolution", {"factor": 2}),)),

@@ -28,7 +28,7 @@ def _restored(module: TrainingModule, degraded: torch.Tensor) -> torch.Tensor:
     training = network.training
     network.eval()
     with torch.no_grad(), torch.autocast(degraded.device.type, torch.bfloat16, module.recipe.precision == "bf16"):
-        result = network(degraded)
+        result = module.restore(degraded)
     network.train(training)
     return result.float().clamp(0, 1)
 

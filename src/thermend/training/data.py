@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -122,21 +122,27 @@ class CleanCrops(Dataset[dict[str, torch.Tensor]]):
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
+    def drawn(self, number: int) -> tuple[int, Callable[[torch.Tensor], torch.Tensor]]:
+        """Of a sample: which image, and the function that takes the piece out of it, or out of what it was degraded to."""
         turn, place = divmod(number, len(self.images))
         index = int(np.random.default_rng([self.seed, 0, turn]).permutation(len(self.images))[place])
         rng = np.random.default_rng([self.seed, 1, number])
-        image = self.images[index]
-        top = int(rng.integers(image.shape[1] - self.crop + 1))
-        left = int(rng.integers(image.shape[2] - self.crop + 1))
-        piece = image[:, top : top + self.crop, left : left + self.crop]
-        flips, turned = [a for a in (1, 2) if rng.random() < 0.5], rng.random() < 0.5
-        piece = piece.flip(flips) if flips else piece
-        piece = piece.transpose(1, 2) if turned else piece
+        top, left = (int(rng.integers(side - self.crop + 1)) for side in self.images[index].shape[1:])
+        flips, turned = [a for a in (-2, -1) if rng.random() < 0.5], rng.random() < 0.5
+
+        def piece(image: torch.Tensor) -> torch.Tensor:
+            part = image[..., top : top + self.crop, left : left + self.crop]
+            part = part.flip(flips) if flips else part
+            return (part.transpose(-2, -1) if turned else part).contiguous()
+
+        return index, piece
+
+    def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
+        index, piece = self.drawn(number)
         return {
-            "clean": piece.contiguous(),
+            "clean": piece(self.images[index]),
             "whole": self.thumbnails[index],
-            "mean": image.mean(),
+            "mean": self.images[index].mean(),
             "number": torch.tensor(number),
         }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +17,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from thermend.errors import InputError, ThermendError
+from thermend.training.data import CleanCrops
 from thermend.training.recipe import Recipe
 from thermend.weights.checkpoints import read_tensors
 
@@ -59,9 +60,14 @@ class TrainingModule(lightning.LightningModule):
         self.register_buffer("steps_done", torch.zeros((), dtype=torch.long))
         self.done = 0
 
+    @classmethod
+    def samples(cls, recipe: Recipe, paths: Sequence[Path]) -> CleanCrops:
+        """What the run draws its batches from."""
+        return CleanCrops(paths, recipe.crop, recipe.seed, recipe.convention)
+
     @abstractmethod
     def degrade(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
-        """The degraded images of a batch of :class:`thermend.training.data.CleanCrops`, (B, 1, H, W)."""
+        """The degraded images of a batch of :meth:`samples`, (B, 1, H, W)."""
 
     @abstractmethod
     def step(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> dict[str, torch.Tensor]:
@@ -70,6 +76,11 @@ class TrainingModule(lightning.LightningModule):
     def prepared(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """What the network gets of a whole image, (H, W) in [0, 1]: the image itself unless a method says otherwise."""
         return image
+
+    def restore(self, degraded: torch.Tensor) -> torch.Tensor:
+        """What becomes of images, (B, 1, H, W) to the same, with the weights as they are now."""
+        result: torch.Tensor = self.restoring(degraded)
+        return result
 
     @property
     def restoring(self) -> nn.Module:

@@ -41,7 +41,7 @@ class WholeFiles(TorchCheckpointIO):
             torch.save(checkpoint, file)
 
 
-def train(recipe: Recipe, kind: Callable[[Recipe], TrainingModule], say: Callable[[str], None] = print) -> Path:
+def train(recipe: Recipe, kind: Any, say: Callable[[str], None] = print) -> Path:
     """Carry out a recipe, or go on with it where it was interrupted.
 
     The folder ``out`` gets: ``run.json`` (the recipe with every key, the images with their hashes, the version), ``images.txt``
@@ -49,7 +49,7 @@ def train(recipe: Recipe, kind: Callable[[Recipe], TrainingModule], say: Callabl
 
     Parameters
     ----------
-    kind : the method's training
+    kind : the method's training, a subclass of :class:`TrainingModule` whose one parameter is the recipe
 
     Returns
     -------
@@ -72,7 +72,7 @@ def train(recipe: Recipe, kind: Callable[[Recipe], TrainingModule], say: Callabl
     if weights.is_file():
         say(f"{weights} is there already: the run has ended")
         return weights
-    samples = CleanCrops([path for path, _ in files], recipe.crop, recipe.seed, recipe.convention)
+    samples = kind.samples(recipe, [path for path, _ in files])
     done = _steps_done(last)
     torch.manual_seed(recipe.seed)
     module = kind(recipe)

@@ -1,4 +1,4 @@
-"""A backbone with prompts (PPFN, Fig. 3), and its passes."""
+"""A backbone with prompts (PPFN, Fig. 3), and the passes that undo composite damage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from torch import nn
 from torch.nn import functional
 
 from thermend.methods.ppfn.backbones.backbone import Backbone
+from thermend.methods.ppfn.estimator import PromptEstimator
 from thermend.methods.ppfn.prompts import DEGRADATIONS, SCENARIOS, Film, FusionKind, PromptFusion, drawn_prompts
+from thermend.methods.ppfn.whole import Whole, whole_of
+
+PASSES = tuple((name,) for name in reversed(DEGRADATIONS))
+"""What each pass removes: what the camera added last comes first."""
+WORTH_A_PASS = 0.5
+"""Chance of its degradations to be present from which on a pass is made."""
 
 
 class PromptedNetwork(nn.Module):
@@ -46,14 +53,19 @@ class PromptedNetwork(nn.Module):
         self.register_buffer("degradation_prompts", degradation)
         self.register_buffer("scenario_prompts", scenario)
 
-    def forward(self, image: torch.Tensor, degradation: torch.Tensor, scenario: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, image: torch.Tensor, degradation: torch.Tensor, scenario: torch.Tensor, whole: Whole | None = None
+    ) -> torch.Tensor:
         """One pass: (B, 1, H, W) in [0, 1] to the same, unclipped.
 
         Parameters
         ----------
         degradation : (B, 3), how much of each degradation's prompt, in the order of :data:`DEGRADATIONS`
         scenario : (B, 2), likewise of :data:`SCENARIOS`
+        whole : of the whole image where this is a piece; None takes the image for it
         """
+        if whole is None and self.backbone.needs_whole:
+            whole = whole_of(image)
         vectors = []
         for fusion in self.fusions:
             of_degradation, of_scenario = fusion.encode(self.degradation_prompts, self.scenario_prompts)
@@ -68,31 +80,64 @@ class PromptedNetwork(nn.Module):
         down, right = -height % self.backbone.multiple, -width % self.backbone.multiple
         if down or right:
             image = functional.pad(image, (0, right, 0, down), "replicate")
-        return self.backbone(image, modulate)[..., :height, :width]
+        return self.backbone(image, modulate, whole)[..., :height, :width]
 
     def one(self, image: torch.Tensor, degradation: str, scenario: str) -> torch.Tensor:
         """One pass with prompts given by their names."""
-        return self(
-            image, *(chosen(name, names, image) for name, names in ((degradation, DEGRADATIONS), (scenario, SCENARIOS)))
-        )
+        return self(image, named((degradation,), DEGRADATIONS, image), named((scenario,), SCENARIOS, image))
 
-    def progressive(self, image: torch.Tensor) -> list[torch.Tensor]:
-        """Composite damage undone from the last to the first, clamped between; the result of each pass."""
+    def progressive(self, image: torch.Tensor, passes: Sequence[Sequence[str]] = PASSES) -> list[torch.Tensor]:
+        """Composite damage undone step by step, clamped between; the result of each pass."""
         results = []
-        for degradation in reversed(DEGRADATIONS):
-            image = self.one(image, degradation, "composite").clamp(0, 1)
+        scenario = named(("composite",), SCENARIOS, image)
+        for names in passes:
+            image = self(image, named(names, DEGRADATIONS, image), scenario).clamp(0, 1)
             results.append(image)
         return results
 
 
-def chosen(name: str, names: Sequence[str], image: torch.Tensor) -> torch.Tensor:
-    """(B, N) that is 1 for one name.
+class SelfPrompted(nn.Module):
+    """A prompted network, and the estimator that chooses its prompts and passes.
+
+    Parameters
+    ----------
+    estimator : None leaves the prompts to the caller: :meth:`forward` then takes all damage for composite
+    """
+
+    def __init__(
+        self,
+        restorer: PromptedNetwork,
+        estimator: PromptEstimator | None,
+        passes: Sequence[Sequence[str]] = PASSES,
+    ) -> None:
+        super().__init__()
+        self.restorer, self.estimator = restorer, estimator
+        self.passes = tuple(tuple(names) for names in passes)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Whole images, (B, 1, H, W) in [0, 1], to the same: all passes that are worth it, prompted as is estimated."""
+        if self.estimator is None:
+            return self.restorer.progressive(image, self.passes)[-1]
+        for names in self.passes:
+            whole = whole_of(image)
+            estimate = self.estimator(image, whole)
+            asked = estimate.degradation * named(names, DEGRADATIONS, image)
+            worth = asked.amax(1) >= WORTH_A_PASS
+            if bool(worth.any()):
+                passed = self.restorer(image, asked, estimate.scenario, whole).clamp(0, 1)
+                image = torch.where(worth[:, None, None, None], passed, image)
+        return image
+
+
+def named(chosen: Sequence[str], names: Sequence[str], image: torch.Tensor) -> torch.Tensor:
+    """(B, N) that is 1 for what is chosen of the names.
 
     Raises
     ------
-    ValueError : the name is not among them
+    ValueError : something is not among them
     """
-    if name not in names:
-        raise ValueError(f"{name!r} is not known; known are {', '.join(names)}")
-    row = torch.tensor([float(n == name) for n in names], device=image.device)
+    for name in chosen:
+        if name not in names:
+            raise ValueError(f"{name!r} is not known; known are {', '.join(names)}")
+    row = torch.tensor([float(n in chosen) for n in names], device=image.device)
     return row.expand(len(image), -1)

@@ -22,10 +22,12 @@ class Backbone(nn.Module):
     ----------
     stages : channels of the features at each named stage, in the order of the forward pass; a stage ``output`` has the image's
     multiple : sides of the images are multiples of this
+    needs_whole : whether it asks for what is told of the whole image
     """
 
     stages: Mapping[str, int]
     multiple: int
+    needs_whole = False
 
 
 class LayerNorm(nn.Module):

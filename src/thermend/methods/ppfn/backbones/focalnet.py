@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from thermend.methods.ppfn.backbones.backbone import Backbone, Modulate, unmodulated
+from thermend.methods.ppfn.whole import Whole
 
 
 def _conv(inputs: int, outputs: int, side: int, stride: int = 1, active: bool = True) -> nn.Sequential:
@@ -100,7 +101,9 @@ class FocalNet(Backbone):
             _conv(width // 2, width, 1, active=False), nn.InstanceNorm2d(width, affine=True),
         )  # fmt: skip
 
-    def forward(self, image: torch.Tensor, modulate: Modulate = unmodulated) -> torch.Tensor:
+    def forward(
+        self, image: torch.Tensor, modulate: Modulate = unmodulated, whole: Whole | None = None
+    ) -> torch.Tensor:
         """(B, 1, H, W) to the same."""
         small = [image[..., ::2, ::2], image[..., ::4, ::4]]
         features, skips = self.encoders[0](self.intro(image)), []

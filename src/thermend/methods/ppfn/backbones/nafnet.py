@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from thermend.methods.ppfn.backbones.backbone import Backbone, LayerNorm, Modulate, unmodulated
+from thermend.methods.ppfn.whole import Whole
 
 
 def gate(features: torch.Tensor) -> torch.Tensor:
@@ -70,7 +71,9 @@ class NAFNet(Backbone):
         decoded = {f"decoder-{levels - n}": w for n, w in enumerate(widths[-2::-1])}
         self.stages = {"latent": widths[-1], **decoded, "output": 1}
 
-    def forward(self, image: torch.Tensor, modulate: Modulate = unmodulated) -> torch.Tensor:
+    def forward(
+        self, image: torch.Tensor, modulate: Modulate = unmodulated, whole: Whole | None = None
+    ) -> torch.Tensor:
         """(B, 1, H, W) to the same."""
         features, skips = self.intro(image), []
         for encoder, down in zip(self.encoders, self.downs):

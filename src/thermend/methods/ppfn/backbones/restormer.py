@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from thermend.methods.ppfn.backbones.backbone import Backbone, LayerNorm, Modulate, unmodulated
+from thermend.methods.ppfn.whole import Whole
 
 EXPANSION = 2.66
 
@@ -110,7 +111,9 @@ class Restormer(Backbone):
     def _blocks(self, width: int, level: int, count: int) -> nn.Sequential:
         return nn.Sequential(*(self.block(width, level) for _ in range(count)))
 
-    def forward(self, image: torch.Tensor, modulate: Modulate = unmodulated) -> torch.Tensor:
+    def forward(
+        self, image: torch.Tensor, modulate: Modulate = unmodulated, whole: Whole | None = None
+    ) -> torch.Tensor:
         """(B, 1, H, W) to the same."""
         features, skips = self.embed(image), []
         for encoder, down in zip(self.encoders, self.downs):

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from thermend.methods.ppfn.backbones.backbone import Backbone, LayerNorm, Modulate, unmodulated
 from thermend.methods.ppfn.backbones.windows import PlaceBias, attend, join, split
+from thermend.methods.ppfn.whole import Whole
 
 WINDOW = 8
 
@@ -113,7 +114,9 @@ class Uformer(Backbone):
             "latent": widths[4], **{f"decoder-{level + 1}": 2 * widths[level] for level in (3, 2, 1, 0)}, "output": 1,
         }  # fmt: skip
 
-    def forward(self, image: torch.Tensor, modulate: Modulate = unmodulated) -> torch.Tensor:
+    def forward(
+        self, image: torch.Tensor, modulate: Modulate = unmodulated, whole: Whole | None = None
+    ) -> torch.Tensor:
         """(B, 1, H, W) to the same."""
         features, skips = self.intro(image), []
         for encoder, down in zip(self.encoders, self.downs):

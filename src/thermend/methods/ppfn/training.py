@@ -1,0 +1,283 @@
+"""Selective progressive training (PPFN, section 3), and its recipe.
+
+A batch mixes composite and single samples. A composite one passes several times: the input of a pass is what the pass before
+made of it, detached and clamped, its target what is left of the damage then. A single one passes with each of its three images,
+straight to the clean one. The gradients of all passes make one step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NamedTuple, cast
+
+import torch
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+from torch.nn import functional
+
+from thermend.methods.ppfn.backbones import BACKBONES
+from thermend.methods.ppfn.estimator import Estimate, PromptEstimator
+from thermend.methods.ppfn.network import PromptedNetwork, SelfPrompted, named
+from thermend.methods.ppfn.prompts import DEGRADATIONS, SCENARIOS, FusionKind
+from thermend.methods.ppfn.samples import ProgressiveCrops, picked
+from thermend.methods.ppfn.whole import Whole
+from thermend.training.data import CleanCrops
+from thermend.training.module import TrainingModule
+from thermend.training.recipe import Recipe, Section
+
+PRESENT = 0.5
+"""Grey levels of 255, root mean square, from which on a degradation counts as present."""
+_CHARBONNIER = 1e-3
+
+
+class Pipeline(Section):
+    """The gated degradation pipeline.
+
+    Attributes
+    ----------
+    gate : chance of each degradation of a composite sample to be applied; 0.8 in the paper
+    undamaged : chance of a composite sample to be left as it is
+    strength : lowest and highest of the detector's part; 1 is the paper's
+    """
+
+    gate: float = Field(0.8, ge=0, le=1)
+    undamaged: float = Field(0.0, ge=0, le=1)
+    strength: tuple[float, float] = (1.0, 1.0)
+
+    @field_validator("strength")
+    @classmethod
+    def _ordered(cls, strength: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < strength[0] <= strength[1]:
+            raise ValueError(f"{list(strength)}: expected the lowest, above 0, and the highest")
+        return strength
+
+
+class Choosing(Section):
+    """The estimator that chooses the prompts.
+
+    Attributes
+    ----------
+    share : of the passes in training that run with prompts that it chose; the others have them by hand
+    weight : of its own loss
+    """
+
+    share: float = Field(0.5, ge=0, le=1)
+    weight: float = Field(0.02, ge=0)
+
+
+class PpfnRecipe(Recipe):
+    """A training of PPFN.
+
+    Attributes
+    ----------
+    backbone, options : name, and what its class takes beside
+    prompts : ``dual``, ``degradation`` alone, or ``none``
+    fusion, nonlinear : how the two are fused
+    stages : of the backbone, that are modulated; None takes all
+    order : in which degradations are removed
+    iterations : passes; with fewer than three the first removes several
+    loss : ``l1``, the paper's, or ``charbonnier``
+    weight_decay : of AdamW
+    pipeline : what spoils the images
+    choosing : prompts that choose themselves; None leaves them to the user
+    """
+
+    batch: int = Field(4, ge=2)
+    crop: int = Field(256, ge=64)
+    rate: float = Field(8e-5, gt=0)
+    backbone: str = "restormer"
+    options: dict[str, Any] = Field(default_factory=dict)
+    prompts: Literal["dual", "degradation", "none"] = "dual"
+    fusion: FusionKind = "concatenate"
+    nonlinear: bool = True
+    stages: tuple[str, ...] | None = None
+    order: tuple[str, ...] = tuple(reversed(DEGRADATIONS))
+    iterations: int = Field(3, ge=1, le=3)
+    loss: Literal["l1", "charbonnier"] = "l1"
+    weight_decay: float = Field(0.0, ge=0)
+    pipeline: Pipeline = Pipeline()
+    choosing: Choosing | None = None
+
+    @field_validator("backbone")
+    @classmethod
+    def _known(cls, backbone: str) -> str:
+        if backbone not in BACKBONES:
+            raise ValueError(f"{backbone!r} is not known; known are {', '.join(BACKBONES)}")
+        return backbone
+
+    @field_validator("options")
+    @classmethod
+    def _work(cls, options: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if "backbone" in info.data:
+            try:
+                with torch.device("meta"):
+                    BACKBONES[info.data["backbone"]](**options)
+            except Exception as error:
+                raise ValueError(f"{options} cannot be: {' '.join(str(error).split())[:120]}") from error
+        return options
+
+    @field_validator("order")
+    @classmethod
+    def _all_three(cls, order: tuple[str, ...]) -> tuple[str, ...]:
+        if sorted(order) != sorted(DEGRADATIONS):
+            raise ValueError(f"{list(order)}: expected {', '.join(DEGRADATIONS)} in some order")
+        return order
+
+    @model_validator(mode="after")
+    def _fits(self) -> PpfnRecipe:
+        if self.prompts == "none" and (self.choosing or self.stages):
+            raise ValueError("prompts: none leaves nothing to choose and no stages to modulate")
+        with torch.device("meta"):
+            stages = BACKBONES[self.backbone](**self.options).stages
+        for stage in self.stages or ():
+            if stage not in stages:
+                raise ValueError(f"stages: {stage!r} is not known; known are {', '.join(stages)}")
+        return self
+
+    @property
+    def passes(self) -> tuple[tuple[str, ...], ...]:
+        """What each iteration removes."""
+        together = len(self.order) - self.iterations + 1
+        return (self.order[:together], *((name,) for name in self.order[together:]))
+
+    def build(self) -> SelfPrompted:
+        """The network, with drawn weights."""
+        stages = () if self.prompts == "none" else self.stages
+        restorer = PromptedNetwork(BACKBONES[self.backbone](**self.options), stages, self.fusion, self.nonlinear)
+        return SelfPrompted(restorer, PromptEstimator() if self.choosing else None, self.passes)
+
+
+class Part(NamedTuple):
+    """Samples of one pass.
+
+    Attributes
+    ----------
+    images, targets : (b, 1, H, W)
+    whole : of the whole images
+    severity : (b, 3), of the damage that is in them
+    scenario : (b, 2), the prompt by hand
+    """
+
+    images: torch.Tensor
+    targets: torch.Tensor
+    whole: Whole
+    severity: torch.Tensor
+    scenario: torch.Tensor
+
+
+def _joined(parts: Sequence[Part]) -> Part:
+    images, targets, wholes, severity, scenario = zip(*parts)
+    return Part(
+        torch.cat(images),
+        torch.cat(targets),
+        Whole(*map(torch.cat, zip(*wholes))),
+        torch.cat(severity),
+        torch.cat(scenario),
+    )
+
+
+class PpfnTraining(TrainingModule):
+    """Selective progressive training."""
+
+    recipe_kind: ClassVar[type[Recipe]] = PpfnRecipe
+    recipe: PpfnRecipe
+    network: SelfPrompted
+
+    def __init__(self, recipe: PpfnRecipe) -> None:
+        super().__init__(recipe, recipe.build().to(memory_format=torch.channels_last))
+
+    @classmethod
+    def samples(cls, recipe: Recipe, paths: Sequence[Path]) -> CleanCrops:
+        own = cast(PpfnRecipe, recipe)
+        spoil = own.pipeline
+        return ProgressiveCrops(
+            paths, own.crop, own.seed, own.convention, own.passes, spoil.gate, spoil.undamaged, spoil.strength
+        )
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(self.network.parameters(), self.recipe.rate, weight_decay=self.recipe.weight_decay)
+
+    def degrade(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
+        """The damaged piece; of a single sample each kind in turn."""
+        kinds = batch["number"] // 2 % len(DEGRADATIONS)
+        places = torch.where(batch["composite"], 0, len(self.recipe.passes) + 1 + kinds)
+        return batch["states"][torch.arange(len(places), device=places.device), places]
+
+    def step(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> dict[str, torch.Tensor]:
+        optimizer = cast(torch.optim.Optimizer, self.optimizers())
+        optimizer.zero_grad()
+        composite, single = (torch.nonzero(of)[:, 0] for of in (batch["composite"], ~batch["composite"]))
+        current, left = batch["states"][composite, 0], batch["severity"][composite].clone()
+        losses, right = [], []
+        for k, names in enumerate(self.recipe.passes):
+            kinds = [DEGRADATIONS.index(name) for name in names]
+            parts = [
+                self._composite(batch, composite, current, left, k),
+                *(self._single(batch, single, n) for n in kinds),
+            ]
+            images, targets, whole, severity, scenario = _joined(parts)
+            restored, estimate = self._pass(images, whole, scenario, names, generator)
+            loss = self._distance(restored, targets)
+            losses.append(loss.detach())
+            if estimate is not None and self.recipe.choosing is not None:
+                loss = loss + self.recipe.choosing.weight * _estimate_loss(estimate, severity)
+                right.append(((estimate.presence > 0) == (severity >= PRESENT)).float().mean())
+            self.manual_backward(loss)
+            current = restored[: len(composite)].detach().float().clamp(0, 1)
+            left[:, kinds] = 0
+        optimizer.step()
+        logged = {"loss": torch.stack(losses).mean()}
+        return logged | ({"estimates_right": torch.stack(right).mean()} if right else {})
+
+    def _composite(
+        self, batch: Mapping[str, torch.Tensor], rows: torch.Tensor, current: torch.Tensor, left: torch.Tensor, k: int
+    ) -> Part:
+        """Pass k begins with what the pass before made of the pieces; of their whole images it is told what it should have."""
+        _, whole = picked(batch, rows, k)
+        targets, _ = picked(batch, rows, k + 1)
+        return Part(current, targets, whole, left.clone(), named(("composite",), SCENARIOS, current))
+
+    def _single(self, batch: Mapping[str, torch.Tensor], rows: torch.Tensor, kind: int) -> Part:
+        images, whole = picked(batch, rows, len(self.recipe.passes) + 1 + kind)
+        severity = torch.zeros_like(batch["severity"][rows])
+        severity[:, kind] = batch["severity"][rows, kind]
+        return Part(images, batch["clean"][rows], whole, severity, named(("single",), SCENARIOS, images))
+
+    def _pass(
+        self,
+        images: torch.Tensor,
+        whole: Whole,
+        scenario: torch.Tensor,
+        names: Sequence[str],
+        generator: torch.Generator,
+    ) -> tuple[torch.Tensor, Estimate | None]:
+        degradation = named(names, DEGRADATIONS, images)
+        estimator, choosing = self.network.estimator, self.recipe.choosing
+        estimate = None if estimator is None else estimator(images, whole)
+        if estimate is not None and choosing is not None:
+            chosen = (torch.rand(len(images), 1, generator=generator) < choosing.share).to(images.device)
+            degradation = torch.where(chosen, degradation * estimate.degradation.float(), degradation)
+            scenario = torch.where(chosen, estimate.scenario.float(), scenario)
+        if self.recipe.prompts == "degradation":
+            scenario = torch.zeros_like(scenario)
+        return self.network.restorer(images, degradation, scenario, whole), estimate
+
+    def _distance(self, restored: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        difference = restored.float() - targets
+        if self.recipe.loss == "l1":
+            return difference.abs().mean()
+        return (difference.square() + _CHARBONNIER**2).sqrt().mean()
+
+    def metadata(self) -> dict[str, Any]:
+        kept = self.recipe.model_dump(
+            mode="json",
+            include={"backbone", "options", "prompts", "fusion", "nonlinear", "stages", "order", "iterations"},
+        )
+        return super().metadata() | kept | {"chooses": self.recipe.choosing is not None}
+
+
+def _estimate_loss(estimate: Estimate, severity: torch.Tensor) -> torch.Tensor:
+    """Of presence the cross entropy; of severity the distance of logarithms."""
+    present = functional.binary_cross_entropy_with_logits(estimate.presence.float(), (severity >= PRESENT).float())
+    strong = (torch.log1p(estimate.severity.float()) - torch.log1p(severity)).abs().mean()
+    return present + 0.1 * strong
