@@ -89,7 +89,7 @@ class NetworkFunction:
 
     def _run(self, piece: Image) -> Image:
         batch = np.repeat(piece[None, None], self.engine.channels, axis=1)
-        result = self.engine.run(np.ascontiguousarray(batch, np.float32))
+        result = self.engine.run(np.ascontiguousarray(batch, np.float32))[0]
         return np.asarray(result[0].mean(axis=0), np.float32)
 
 

@@ -31,6 +31,9 @@ class PromptedNetwork(nn.Module):
     prompts : degradation prompts, (3, 128, 128), and scenario prompts, (2, 64); None draws them
     """
 
+    degradation_prompts: torch.Tensor
+    scenario_prompts: torch.Tensor
+
     def __init__(
         self,
         backbone: Backbone,
@@ -66,10 +69,7 @@ class PromptedNetwork(nn.Module):
         """
         if whole is None and self.backbone.needs_whole:
             whole = whole_of(image)
-        vectors = []
-        for fusion in self.fusions:
-            of_degradation, of_scenario = fusion.encode(self.degradation_prompts, self.scenario_prompts)
-            vectors.append(fusion.fuse(degradation @ of_degradation, scenario @ of_scenario))
+        vectors = [fusion(degradation, scenario, self.prompts) for fusion in self.fusions]
 
         def modulate(stage: str, features: torch.Tensor) -> torch.Tensor:
             if stage not in self.fusion_of:
@@ -81,6 +81,16 @@ class PromptedNetwork(nn.Module):
         if down or right:
             image = functional.pad(image, (0, right, 0, down), "replicate")
         return self.backbone(image, modulate, whole)[..., :height, :width]
+
+    @property
+    def prompts(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of degradations and of scenarios."""
+        return self.degradation_prompts, self.scenario_prompts
+
+    def fold(self) -> PromptedNetwork:
+        """Make the prompts constants, and do without their encoders; for use, not for training."""
+        self.fusions = nn.ModuleList(f.folded(self.prompts) if isinstance(f, PromptFusion) else f for f in self.fusions)
+        return self
 
     def one(self, image: torch.Tensor, degradation: str, scenario: str) -> torch.Tensor:
         """One pass with prompts given by their names."""

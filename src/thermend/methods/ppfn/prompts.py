@@ -79,15 +79,50 @@ class PromptFusion(nn.Module):
         self.degradation_encoder, self.scenario_encoder = DegradationEncoder(), ScenarioEncoder()
         self.of_degradation, self.of_scenario = (nn.Linear(FEATURES, FEATURES) for _ in range(2))
 
-    def encode(self, degradation: torch.Tensor, scenario: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Features of all prompts: (3, 64) and (2, 64)."""
-        return self.degradation_encoder(degradation), self.scenario_encoder(scenario)
+    def forward(
+        self, degradation: torch.Tensor, scenario: torch.Tensor, prompts: tuple[torch.Tensor, torch.Tensor]
+    ) -> torch.Tensor:
+        """(B, 3) and (B, 2), how much of each prompt, to (B, 64)."""
+        of_degradation, of_scenario = self.degradation_encoder(prompts[0]), self.scenario_encoder(prompts[1])
+        return self.fuse(degradation @ of_degradation, scenario @ of_scenario)
 
     def fuse(self, degradation: torch.Tensor, scenario: torch.Tensor) -> torch.Tensor:
         """From features of a degradation and of a scenario, (B, 64) each, to (B, 64)."""
-        f, t = self.of_degradation(degradation), self.of_scenario(scenario)
-        fused = f * t if self.kind == "multiply" else f + t
-        return functional.relu(fused) if self.nonlinear else fused
+        return _fused(self.of_degradation(degradation), self.of_scenario(scenario), self.kind, self.nonlinear)
+
+    def folded(self, prompts: tuple[torch.Tensor, torch.Tensor]) -> FoldedFusion:
+        """The same for these prompts for ever, without the encoders."""
+        return FoldedFusion(self, prompts)
+
+
+class FoldedFusion(nn.Module):
+    """A fusion whose prompts are constants: their features have gone through the linear layers."""
+
+    def __init__(self, fusion: PromptFusion, prompts: tuple[torch.Tensor, torch.Tensor]) -> None:
+        super().__init__()
+        self.kind, self.nonlinear = fusion.kind, fusion.nonlinear
+        self.of_degradation, self.of_scenario = (
+            nn.Linear(len(DEGRADATIONS), FEATURES),
+            nn.Linear(len(SCENARIOS), FEATURES),
+        )
+        with torch.no_grad():
+            f, t = fusion.degradation_encoder(prompts[0]), fusion.scenario_encoder(prompts[1])
+            for own, before, features in (
+                (self.of_degradation, fusion.of_degradation, f), (self.of_scenario, fusion.of_scenario, t)
+            ):  # fmt: skip
+                own.weight.copy_(before.weight @ features.T)
+                own.bias.copy_(before.bias)
+
+    def forward(
+        self, degradation: torch.Tensor, scenario: torch.Tensor, prompts: tuple[torch.Tensor, torch.Tensor]
+    ) -> torch.Tensor:
+        """As :class:`PromptFusion`; the prompts do not matter any more."""
+        return _fused(self.of_degradation(degradation), self.of_scenario(scenario), self.kind, self.nonlinear)
+
+
+def _fused(f: torch.Tensor, t: torch.Tensor, kind: FusionKind, nonlinear: bool) -> torch.Tensor:
+    fused = f * t if kind == "multiply" else f + t
+    return functional.relu(fused) if nonlinear else fused
 
 
 class Film(nn.Module):

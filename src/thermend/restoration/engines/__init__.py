@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,18 +35,28 @@ class Engine(Protocol):
     fixed_size: tuple[int, int] | None
     channels: int
 
-    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """From (B, C, H, W) float32 to (B, C', s H, s W) float32."""
+    def run(self, batch: NDArray[np.float32], **others: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """From (B, C, H, W) float32 to (B, C', s H, s W) float32, which is the first output.
+
+        Parameters
+        ----------
+        others : further inputs by their names; those that the network does not have are left out
+        """
         ...
 
 
 def open_onnx(
-    path: str | os.PathLike[str], engine: str = "auto", device: str = "auto", precision: str = "auto"
+    path: str | os.PathLike[str],
+    engine: str = "auto",
+    device: str = "auto",
+    precision: str = "auto",
+    others: Sequence[str] = (),
 ) -> Engine:
     """Open an ONNX network with an engine.
 
     Parameters
     ----------
+    others : names of further inputs that it may have; one that has none of its own has one input and one output
     engine : ``auto`` takes OpenVINO where it is installed, else ONNX Runtime
     device : ``auto``, ``cpu``, or what the engine calls its devices
     precision : ``float32``, which ``auto`` takes, or ``bf16``
@@ -78,7 +89,7 @@ def open_onnx(
             problem.__cause__ = error
             continue
         try:
-            opened = Chosen(path, device, precision)
+            opened = Chosen(path, device, precision, others)
         except (InputError, UsageError) as error:
             problem = problem or error  # with `auto`, the next engine may know the network or the device
             continue
@@ -104,11 +115,18 @@ def fixed_size(shape: list[Any]) -> tuple[int, int] | None:
     return (height, width) if isinstance(height, int) and isinstance(width, int) and height > 0 < width else None
 
 
-def check_layout(path: Path, inputs: list[list[Any]], outputs: int) -> int:
-    """The number of channels of a network with one (N, C, H, W) input and one output; refuse all others."""
-    if len(inputs) != 1 or outputs != 1 or len(inputs[0]) != 4:
+def check_layout(path: Path, inputs: Mapping[str, list[Any]], outputs: int, others: Sequence[str]) -> tuple[str, int]:
+    """Name and channels of the (N, C, H, W) input of a network from one image to one image; refuse all others.
+
+    Parameters
+    ----------
+    inputs : shapes by name
+    others : names of inputs that it may have beside
+    """
+    images = [name for name in inputs if name not in others]
+    if len(images) != 1 or len(inputs[images[0]]) != 4 or (outputs != 1 and not others):
         raise InputError(path, "is not a network from one image (N, C, H, W) to one image")
-    channels = inputs[0][1]
+    channels = inputs[images[0]][1]
     if channels not in (1, 3):
         raise InputError(path, f"takes {channels} channels; expected 1, or 3 for three times the same")
-    return int(channels)
+    return images[0], int(channels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ class ONNXRuntimeEngine:
 
     name = "onnxruntime"
 
-    def __init__(self, path: Path, device: str = "auto", precision: str = "auto") -> None:
+    def __init__(self, path: Path, device: str = "auto", precision: str = "auto", others: Sequence[str] = ()) -> None:
         if precision == "bf16":
             raise UsageError("precision 'bf16': ONNX Runtime computes these networks in float32; use openvino or torch")
         self.precision = "float32"
@@ -38,11 +39,12 @@ class ONNXRuntimeEngine:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
         except Exception as error:
             raise InputError(path, "is not an ONNX network that ONNX Runtime reads") from error
-        shapes = [i.shape for i in self._session.get_inputs()]
-        self.channels = check_layout(path, shapes, len(self._session.get_outputs()))
-        self.fixed_size = fixed_size(shapes[0])
-        self._input = self._session.get_inputs()[0].name
+        shapes = {i.name: i.shape for i in self._session.get_inputs()}
+        self._input, self.channels = check_layout(path, shapes, len(self._session.get_outputs()), others)
+        self._others = frozenset(shapes) - {self._input}
+        self.fixed_size = fixed_size(shapes[self._input])
 
-    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """From (B, C, H, W) float32 to (B, C', s H, s W) float32."""
-        return np.asarray(self._session.run(None, {self._input: batch})[0], np.float32)
+    def run(self, batch: NDArray[np.float32], **others: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """From (B, C, H, W) float32 to (B, C', s H, s W) float32, and what else the network gives."""
+        inputs = {self._input: batch} | {name: others[name] for name in self._others}
+        return [np.asarray(output, np.float32) for output in self._session.run(None, inputs)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ class OpenVINOEngine:
 
     name = "openvino"
 
-    def __init__(self, path: Path, device: str = "auto", precision: str = "auto") -> None:
+    def __init__(self, path: Path, device: str = "auto", precision: str = "auto", others: Sequence[str] = ()) -> None:
         core = openvino.Core()
         self.device = "CPU" if device in ("auto", "cpu") else device.upper()
         if self.device.split(".")[0] not in {d.split(".")[0] for d in core.available_devices}:
@@ -30,14 +31,18 @@ class OpenVINOEngine:
             model = core.read_model(path)
         except RuntimeError as error:
             raise InputError(path, "is not an ONNX network that OpenVINO reads") from error
-        shapes = [[d.get_length() if d.is_static else None for d in i.get_partial_shape()] for i in model.inputs]
-        self.channels = check_layout(path, shapes, len(model.outputs))
-        self.fixed_size = fixed_size(shapes[0])
+        shapes = {
+            i.any_name: [d.get_length() if d.is_static else None for d in i.get_partial_shape()] for i in model.inputs
+        }
+        self._input, self.channels = check_layout(path, shapes, len(model.outputs), others)
+        self._others = frozenset(shapes) - {self._input}
+        self.fixed_size = fixed_size(shapes[self._input])
         try:
             self._compiled = core.compile_model(model, self.device, settings)
         except RuntimeError as error:
             raise InputError(path, f"cannot be run by OpenVINO on {self.device} ({first_line(error)})") from error
 
-    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """From (B, C, H, W) float32 to (B, C', s H, s W) float32."""
-        return np.array(self._compiled(batch)[0], np.float32)
+    def run(self, batch: NDArray[np.float32], **others: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """From (B, C, H, W) float32 to (B, C', s H, s W) float32, and what else the network gives."""
+        results = self._compiled({self._input: batch} | {name: others[name] for name in self._others})
+        return [np.array(results[n], np.float32) for n in range(len(results))]

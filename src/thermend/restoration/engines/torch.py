@@ -33,8 +33,13 @@ class TorchEngine:
         self.precision = "bf16" if precision == "bf16" else "float32"
         self.channels = channels
 
-    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """From (B, C, H, W) float32 to (B, C', s H, s W) float32."""
+    def run(self, batch: NDArray[np.float32], **others: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """From (B, C, H, W) float32 to (B, C', s H, s W) float32, and what else the module gives."""
+
+        def tensor(values: NDArray[np.float32]) -> torch.Tensor:
+            return torch.from_numpy(np.ascontiguousarray(values)).to(self._device)
+
         with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, self.precision == "bf16"):
-            result = self._module(torch.from_numpy(np.ascontiguousarray(batch)).to(self._device))
-        return np.asarray(result.float().cpu().numpy(), np.float32)
+            results = self._module(tensor(batch), **{name: tensor(values) for name, values in others.items()})
+        outputs = results if isinstance(results, tuple) else (results,)
+        return [np.asarray(output.float().cpu().numpy(), np.float32) for output in outputs]

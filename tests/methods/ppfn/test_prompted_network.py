@@ -170,3 +170,15 @@ def test_files_without_prompts_are_refused_by_name(tmp_path, content):
         np.savez(path, **content)
     with pytest.raises(InputError, match=r"p\.npz: holds no prompts"):
         read_prompts(path)
+
+
+@pytest.mark.parametrize("kind", ["concatenate", "multiply"])
+def test_folded_prompts_give_the_same(kind):
+    torch.manual_seed(0)
+    network = PromptedNetwork(SMALL["restormer"](), kind=kind).eval()
+    image, degradation, scenario = torch.rand(2, 1, 16, 24), torch.rand(2, 3), torch.rand(2, 2)
+    with torch.no_grad():
+        expected = network(image, degradation, scenario)
+        before = sum(p.numel() for p in network.parameters())
+        torch.testing.assert_close(network.fold()(image, degradation, scenario), expected, atol=1e-5, rtol=0)
+    assert sum(p.numel() for p in network.parameters()) < before - 4 * 80_000
