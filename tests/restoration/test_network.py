@@ -79,7 +79,7 @@ def test_every_engine_computes_the_network(engine, network, image):
         opened = TorchEngine(Small())
     else:
         opened = open_onnx(network, engine)
-    result = opened.run(image[None, None])[0, 0]
+    result = opened.run(image[None, None])[0][0, 0]
     np.testing.assert_allclose(result, _by_hand(image), atol=2e-5)
     assert opened.name == engine
 

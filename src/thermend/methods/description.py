@@ -40,6 +40,8 @@ class MethodDescription:
         pixels of an image that goes through ``whole``, where they are not the usual ones
     preparation : ``module:function``: from what a file of weights says of itself to what its network wants done to an image
         first, (H, W) float32 in [0, 1] to the same, or to None; None where no weights want anything
+    passes : ``module:class``: made from what a file of weights says of itself, it runs a network several times, with further
+        inputs, as :class:`thermend.restoration.network.NetworkFunction` calls it; None where one run is all
     training : ``module:class``, the method's :class:`thermend.training.module.TrainingModule`; None where nothing is trained
     """
 
@@ -54,6 +56,7 @@ class MethodDescription:
     weights: str | None = None
     network: str | None = None
     preparation: str | None = None
+    passes: str | None = None
     training: str | None = None
     tiling: Mapping[str, int] = field(default_factory=dict)
 
@@ -75,6 +78,10 @@ class MethodDescription:
     def load_preparation(self, facts: Mapping[str, Any]) -> Any:
         """What ``preparation`` makes of what a file of weights says of itself."""
         return None if self.preparation is None else _imported(self.preparation)(facts)
+
+    def load_passes(self, facts: Mapping[str, Any]) -> Any:
+        """What ``passes`` makes of what a file of weights says of itself."""
+        return None if self.passes is None else _imported(self.passes)(facts)
 
     def weights_file(self, given: str | os.PathLike[str] | None, suffix: str) -> Path:
         """The file of a network's weights: the one that is given, or the one that ships, with a suffix.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,23 @@ WHOLE_AT_MOST = 1_500_000
 DEFAULT_TILE = 768
 
 
+class Passes(Protocol):
+    """Runs a network several times.
+
+    Attributes
+    ----------
+    inputs : names of the network's further inputs
+    tiling : as :class:`NetworkFunction` takes it, where the weights say it
+    """
+
+    inputs: Sequence[str]
+    tiling: Mapping[str, int]
+
+    def __call__(self, image: Image, mode: str, network: NetworkFunction) -> tuple[Image, list[dict[str, Any]]]:
+        """The restored image, and the runs that were made."""
+        ...
+
+
 class NetworkFunction:
     """Runs one image through a network, in tiles where it is large or the network's size is fixed.
 
@@ -39,6 +57,7 @@ class NetworkFunction:
     whole : larger images, in pixels, go through in tiles
     side : of those
     preparation : applied to the whole image first
+    passes : runs the network several times (:class:`Passes`); None runs it once
     """
 
     def __init__(
@@ -51,9 +70,10 @@ class NetworkFunction:
         whole: int = WHOLE_AT_MOST,
         side: int = DEFAULT_TILE,
         preparation: Callable[[Image], Image] | None = None,
+        passes: Passes | None = None,
     ) -> None:
         self.engine = engine
-        self.preparation = preparation
+        self.preparation, self.passes = preparation, passes
         self.tile, self.overlap, self.multiple, self.least = tile, overlap, multiple, least
         self.whole, self.side = whole, side
 
@@ -62,21 +82,35 @@ class NetworkFunction:
         """What provenance says of how it was computed."""
         return {"engine": self.engine.name, "precision": self.engine.precision}
 
+    def mend(self, image: Image, mode: str = "display") -> tuple[Image, list[dict[str, Any]]]:
+        """From (H, W) float32 in [0, 1] to (s H, s W) float32, and what was done."""
+        prepared = image if self.preparation is None else self.preparation(image)
+        if self.passes is None:
+            return self.tiled(prepared), [self.facts]
+        result, steps = self.passes(prepared, mode, self)
+        return result, [{**step, **self.facts} for step in steps]
+
     def __call__(self, image: Image) -> Image:
         """From (H, W) float32 in [0, 1] to (s H, s W) float32."""
-        return self._prepared(image if self.preparation is None else self.preparation(image))
+        return self.mend(image)[0]
 
-    def _prepared(self, image: Image) -> Image:
+    def tiled(self, image: Image, **others: NDArray[np.float32]) -> Image:
+        """One run, in tiles where the image is large; further inputs are the same for every tile."""
+        run = partial(self._run, **others)
         fixed = self.engine.fixed_size
         if fixed is not None:
-            return self._enlarged(image, fixed, lambda whole: self._tiles_of(whole, fixed))
+            return self._enlarged(image, fixed, lambda whole: self._tiles_of(whole, fixed, run))
         if min(image.shape) < self.least:
-            return self._enlarged(image, (self.least, self.least), self._prepared)
+            return self._enlarged(image, (self.least, self.least), partial(self.tiled, **others))
         tile = self.tile or (max(image.shape) if image.size <= self.whole else self.side)
-        return run_tiled(image, self._run, tile, min(self.overlap, tile // 2), self.multiple)
+        return run_tiled(image, run, tile, min(self.overlap, tile // 2), self.multiple)
 
-    def _tiles_of(self, image: Image, size: tuple[int, int]) -> Image:
-        return run_tiled(image, self._run, size, min(self.overlap, min(size) // 2))
+    def outputs(self, batch: NDArray[np.float32], **others: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """All outputs of one run, (N, C, H, W) as it is."""
+        return self.engine.run(np.ascontiguousarray(batch, np.float32), **others)
+
+    def _tiles_of(self, image: Image, size: tuple[int, int], run: Callable[[Image], Image]) -> Image:
+        return run_tiled(image, run, size, min(self.overlap, min(size) // 2))
 
     @staticmethod
     def _enlarged(image: Image, size: tuple[int, int], function: Callable[[Image], Image]) -> Image:
@@ -87,10 +121,9 @@ class NetworkFunction:
         scale = result.shape[0] // padded.shape[0]
         return result[: image.shape[0] * scale, : image.shape[1] * scale]
 
-    def _run(self, piece: Image) -> Image:
+    def _run(self, piece: Image, **others: NDArray[np.float32]) -> Image:
         batch = np.repeat(piece[None, None], self.engine.channels, axis=1)
-        result = self.engine.run(np.ascontiguousarray(batch, np.float32))[0]
-        return np.asarray(result[0].mean(axis=0), np.float32)
+        return np.asarray(self.outputs(batch, **others)[0][0].mean(axis=0), np.float32)
 
 
 def open_network(
@@ -119,14 +152,15 @@ def open_network(
     network = None
     if path.suffix in CHECKPOINT_SUFFIXES and method.network is not None and engine in ("auto", *ENGINES):
         network = method.load_network()(path)
-    opened = _open(path, network, engine, device, precision)
     facts = read_onnx_metadata(path) if network is None else read_metadata(path)
     variant = _variant_of(path, facts, method) if network is None else network.variant
     try:
-        preparation = method.load_preparation(facts)
-    except ValueError as error:
+        preparation, passes = method.load_preparation(facts), method.load_passes(facts)
+    except (TypeError, ValueError) as error:
         raise InputError(path, str(error)) from error
-    function = NetworkFunction(opened, tile, **method.tiling, preparation=preparation)
+    opened = _open(path, network, engine, device, precision, () if passes is None else passes.inputs)
+    tiling = {**method.tiling, **({} if passes is None else passes.tiling)}
+    function = NetworkFunction(opened, tile, **tiling, preparation=preparation, passes=passes)
     return function, hashlib.sha256(path.read_bytes()).hexdigest(), variant
 
 
@@ -141,9 +175,9 @@ def _variant_of(path: Path, facts: Mapping[str, Any], method: MethodDescription)
     return variant
 
 
-def _open(path: Path, network: Any, engine: str, device: str, precision: str) -> Engine:
+def _open(path: Path, network: Any, engine: str, device: str, precision: str, others: Sequence[str]) -> Engine:
     if network is None:
-        return open_onnx(path, engine, device, precision)
+        return open_onnx(path, engine, device, precision, others)
     if engine in ("auto", "torch"):
         from thermend.restoration.engines.torch import TorchEngine
 
@@ -151,4 +185,4 @@ def _open(path: Path, network: Any, engine: str, device: str, precision: str) ->
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder) / "network.onnx"
         write_onnx(network, exported, {})
-        return open_onnx(exported, engine, device, precision)
+        return open_onnx(exported, engine, device, precision, others)

@@ -125,10 +125,15 @@ class Restorer:
         if self.method.kind == "destriper" and diagnosis is not None and diagnosis.stripe_direction == "rows":
             turned = self.function(np.ascontiguousarray(pixels.T)).T
             return np.ascontiguousarray(turned), [{"method": self.method.full_name, "direction": "rows"}]
+        if self.method.kind == "network":
+            mended, made = self.function.mend(pixels, mode)  # type: ignore[attr-defined]
+            return np.ascontiguousarray(mended, np.float32), [
+                {"method": self.method.full_name, **step} for step in made
+            ]
         mended = np.ascontiguousarray(self.function(pixels), np.float32)
         if self.method.kind == "sharpener" and mode == "radiometric":
             mended = within_measured(mended, pixels)
-        return mended, [{"method": self.method.full_name, **getattr(self.function, "facts", {})}]
+        return mended, [{"method": self.method.full_name}]
 
     def _result(
         self,

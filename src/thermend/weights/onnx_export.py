@@ -20,7 +20,8 @@ def write_onnx(network: Any, path: Path, metadata: Mapping[str, Any], *, overwri
 
     Parameters
     ----------
-    network : torch module in evaluation mode on the CPU, (B, 1, H, W) to (B, 1, H, W); B, H and W stay free
+    network : torch module in evaluation mode on the CPU, (B, 1, H, W) to (B, 1, H, W); B, H and W stay free. One with further
+        inputs has ``example_inputs()``: tensors by name, and the names of the sides that stay free; ``image`` is the first
     metadata : what JSON holds; kept in the file
 
     Raises
@@ -33,14 +34,18 @@ def write_onnx(network: Any, path: Path, metadata: Mapping[str, Any], *, overwri
         import torch
     except ImportError as error:
         raise MissingDependencyError("export needs torch and onnx: pip install 'thermend[train]'") from error
-    example = torch.zeros(1, 1, 96, 128)
     free = {0: "batch", 2: "height", 3: "width"}
+    inputs = {"image": (torch.zeros(1, 1, 96, 128), free)}
+    if hasattr(network, "example_inputs"):
+        inputs = network.example_inputs()
     with whole_file(path, overwrite=overwrite) as file:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
             torch.onnx.export(
-                network, (example,), str(file), input_names=["image"], output_names=["restored"],
-                dynamic_axes={"image": free, "restored": free}, opset_version=OPSET, dynamo=False,
+                network, tuple(tensor for tensor, _ in inputs.values()), str(file),
+                input_names=list(inputs), output_names=["restored"],
+                dynamic_axes={name: sides for name, (_, sides) in inputs.items()} | {"restored": free},
+                opset_version=OPSET, dynamo=False,
             )  # fmt: skip
         model = onnx.load(str(file))
         model.producer_name, model.producer_version = "thermend", ""

@@ -28,10 +28,10 @@ def _variant(name: str, parameters: int, macs: int, title: str, weights: str | N
         parameters,
         macs,
         weights,
-        "thermend.methods.deal.checkpoints:load_for_running",
-        "thermend.methods.deal.levels:preparation",
-        "thermend.methods.deal.training:DealTraining",
-        _TILING,
+        network="thermend.methods.deal.checkpoints:load_for_running",
+        preparation="thermend.methods.deal.levels:preparation",
+        training="thermend.methods.deal.training:DealTraining",
+        tiling=_TILING,
     )
 
 

@@ -4,6 +4,43 @@
 | --- | --- |
 | `prompts` | dual prompts, their encoders, fusion, modulation |
 | `backbones` | what they are plugged into |
-| `network` | a backbone with prompts, its passes |
-| `checkpoints` | the authors' weights and prompts |
+| `network` | a backbone with prompts |
+| `samples`, `training` | the gated degradation pipeline, selective progressive training |
+| `passes` | inference, pass by pass |
+| `estimator` | not in the paper: prompts that choose themselves |
+| `whole` | not in the paper: what a network is told of the whole image while it sees a piece |
+| `checkpoints` | weights, ours and the authors' |
 """
+
+from __future__ import annotations
+
+from thermend.methods.description import MethodDescription
+
+
+def _variant(name: str, title: str, parameters: int, macs: int) -> MethodDescription:
+    return MethodDescription(
+        "ppfn",
+        name,
+        ("radiometric", "display"),
+        None,
+        "network",
+        title,
+        parameters,
+        macs,
+        network="thermend.methods.ppfn.checkpoints:load_for_running",
+        passes="thermend.methods.ppfn.passes:ProgressivePasses",
+        training="thermend.methods.ppfn.training:PpfnTraining",
+        tiling={"overlap": 128, "whole": 1_500_000, "side": 768},
+    )
+
+
+METHODS = (
+    # multiply-accumulates of one pass
+    _variant(
+        "compact",
+        "prompted network that undoes noise, blur, low contrast step by step (PPFN)",
+        3_336_454,
+        27_240_112_256,
+    ),
+    _variant("restormer", "PPFN with Restormer", 26_627_926, 773_560_923_520),
+)

@@ -6,16 +6,20 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 import torch
 
 from thermend.errors import InputError
+from thermend.methods.ppfn.backbones import BACKBONES
 from thermend.methods.ppfn.backbones.restormer import Restormer
-from thermend.methods.ppfn.network import PromptedNetwork
-from thermend.methods.ppfn.prompts import DEGRADATIONS, FEATURES, SCENARIOS
-from thermend.weights.checkpoints import read_tensors
+from thermend.methods.ppfn.estimator import PromptEstimator
+from thermend.methods.ppfn.network import OnePass, PromptedNetwork, SelfPrompted
+from thermend.methods.ppfn.passes import DEGRADATIONS, SCENARIOS, passes_of
+from thermend.methods.ppfn.prompts import FEATURES
+from thermend.weights.checkpoints import read_metadata, read_tensors
 
 _STAGES = ("latent", "decoder-3", "decoder-2", "decoder-1", "refinement")
 _LAYERS = {
@@ -56,6 +60,48 @@ def read_prompts(path: str | os.PathLike[str]) -> tuple[torch.Tensor, torch.Tens
     except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
         raise InputError(path, f"holds no prompts ({error})") from error
     return found[0], found[1]
+
+
+def built(facts: Mapping[str, Any]) -> SelfPrompted:
+    """The network that a recipe, or what is kept beside weights, describes; its weights are drawn.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError : it describes none
+    """
+    backbone = BACKBONES[facts["backbone"]](**facts["options"])
+    stages = () if facts["prompts"] == "none" else facts["stages"]
+    restorer = PromptedNetwork(backbone, stages, facts["fusion"], facts["nonlinear"])
+    passes = passes_of(facts["order"], facts["iterations"])
+    return SelfPrompted(restorer, PromptEstimator() if facts["chooses"] else None, passes)
+
+
+def load_network(path: str | os.PathLike[str]) -> SelfPrompted:
+    """The network with the weights of a checkpoint, ours or the authors', in evaluation mode.
+
+    Raises
+    ------
+    InputError : not a checkpoint, or one of another network
+    """
+    facts = read_metadata(path)
+    if str(facts.get("method", "")).partition("/")[0] != "ppfn":
+        return SelfPrompted(load_authors(path), None).eval()
+    tensors = read_tensors(path)
+    try:
+        network = built(facts)
+        network.load_state_dict(tensors)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise InputError(path, "holds no weights of PPFN as it describes them itself") from error
+    if not all(bool(t.isfinite().all()) for t in tensors.values()):
+        raise InputError(path, "holds weights that are no numbers")
+    return network.eval()
+
+
+def load_for_running(path: str | os.PathLike[str]) -> OnePass:
+    """As :func:`load_network`; what runs, and is exported, with its prompts folded."""
+    network = OnePass(load_network(path)).eval()
+    network.variant = str(read_metadata(path).get("method", "ppfn/restormer")).partition("/")[2]
+    return network
 
 
 def load_authors(

@@ -8,10 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from thermend.methods.ppfn.prompts import DEGRADATIONS
-from thermend.methods.ppfn.whole import PERCENTILES, Whole
-
-MULTIPLE = 4
+from thermend.methods.ppfn.passes import DEGRADATIONS, PERCENTILES, TEXTURE_MULTIPLE
+from thermend.methods.ppfn.whole import Whole
 
 
 class Estimate(NamedTuple):
@@ -48,7 +46,7 @@ class PromptEstimator(nn.Module):
         super().__init__()
         self.convs = nn.ModuleList(
             (
-                nn.Conv2d(MULTIPLE**2, width, 3, padding=1),
+                nn.Conv2d(TEXTURE_MULTIPLE**2, width, 3, padding=1),
                 nn.Conv2d(width, 2 * width, 3, stride=2, padding=1),
                 nn.Conv2d(2 * width, 2 * width, 3, stride=2, padding=1),
             )
@@ -59,9 +57,9 @@ class PromptEstimator(nn.Module):
 
     def forward(self, image: torch.Tensor, whole: Whole) -> Estimate:
         """(B, 1, H, W) in [0, 1]."""
-        down, right = (-side % MULTIPLE for side in image.shape[2:])
+        down, right = (-side % TEXTURE_MULTIPLE for side in image.shape[2:])
         padded = functional.pad(image, (0, right, 0, down), "replicate") if down or right else image
-        features = functional.pixel_unshuffle(padded, MULTIPLE)
+        features = functional.pixel_unshuffle(padded, TEXTURE_MULTIPLE)
         features = features - features.mean(1, keepdim=True)  # texture alone; the level comes from the percentiles
         for conv in self.convs:
             features = functional.gelu(conv(features))

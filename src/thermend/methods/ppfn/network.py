@@ -10,13 +10,9 @@ from torch.nn import functional
 
 from thermend.methods.ppfn.backbones.backbone import Backbone
 from thermend.methods.ppfn.estimator import PromptEstimator
-from thermend.methods.ppfn.prompts import DEGRADATIONS, SCENARIOS, Film, FusionKind, PromptFusion, drawn_prompts
+from thermend.methods.ppfn.passes import DEGRADATIONS, PASSES, PERCENTILES, SCENARIOS, THUMBNAIL, WORTH_A_PASS
+from thermend.methods.ppfn.prompts import Film, FusionKind, PromptFusion, drawn_prompts
 from thermend.methods.ppfn.whole import Whole, whole_of
-
-PASSES = tuple((name,) for name in reversed(DEGRADATIONS))
-"""What each pass removes: what the camera added last comes first."""
-WORTH_A_PASS = 0.5
-"""Chance of its degradations to be present from which on a pass is made."""
 
 
 class PromptedNetwork(nn.Module):
@@ -137,6 +133,48 @@ class SelfPrompted(nn.Module):
                 passed = self.restorer(image, asked, estimate.scenario, whole).clamp(0, 1)
                 image = torch.where(worth[:, None, None, None], passed, image)
         return image
+
+
+class OnePass(nn.Module):
+    """What is exported of a :class:`SelfPrompted`: one pass and one estimate, side by side, each for images of its own size.
+
+    Whichever is not wanted is given the smallest image.
+    """
+
+    def __init__(self, network: SelfPrompted) -> None:
+        super().__init__()
+        self.restorer, self.estimator = network.restorer.fold(), network.estimator
+        self.multiple = self.restorer.backbone.multiple
+
+    def forward(
+        self,
+        image: torch.Tensor,
+        degradation: torch.Tensor,
+        scenario: torch.Tensor,
+        thumbnail: torch.Tensor,
+        percentiles: torch.Tensor,
+        texture: torch.Tensor,
+    ) -> tuple[torch.Tensor, ...]:
+        """The restored image, (B, 1, H, W), and logits of presence beside severities, (B, 6)."""
+        whole = Whole(thumbnail, percentiles)
+        restored = self.restorer(image, degradation, scenario, whole)
+        if self.estimator is None:
+            return (restored,)
+        return restored, torch.cat(self.estimator(texture, whole), 1)
+
+    def example_inputs(self) -> dict[str, tuple[torch.Tensor, dict[int, str]]]:
+        """Of an export: tensors by name, and which of their sides are free."""
+        free = {0: "batch", 2: "height", 3: "width"}
+        return {
+            "image": (torch.zeros(1, 1, 2 * self.multiple, 3 * self.multiple), free),
+            "degradation": (torch.zeros(1, len(DEGRADATIONS)), {0: "batch"}),
+            "scenario": (torch.zeros(1, len(SCENARIOS)), {0: "batch"}),
+            "thumbnail": (torch.zeros(1, 1, *THUMBNAIL), {0: "batch"}),
+            "percentiles": (torch.zeros(1, len(PERCENTILES)), {0: "batch"}),
+            "texture": (
+                torch.zeros(1, 1, 24, 32), {0: "batch", 2: "texture_height", 3: "texture_width"}
+            ),
+        }  # fmt: skip
 
 
 def named(chosen: Sequence[str], names: Sequence[str], image: torch.Tensor) -> torch.Tensor:

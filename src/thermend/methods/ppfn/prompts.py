@@ -13,9 +13,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-DEGRADATIONS = ("contrast", "blur", "noise")
-"""What a degradation prompt names, in the order in which a camera adds it; it is removed from the last to the first."""
-SCENARIOS = ("single", "composite")
+from thermend.methods.ppfn.passes import DEGRADATIONS, SCENARIOS
+
 FEATURES = 64
 _SEED = 1234
 """Of the authors' scenario prompts; ours have the same."""

@@ -10,7 +10,7 @@ import torch
 
 from thermend.degradations import Cascade, hm_tir
 from thermend.degradations.severity import rounded
-from thermend.methods.ppfn.prompts import DEGRADATIONS
+from thermend.methods.ppfn.passes import DEGRADATIONS
 from thermend.methods.ppfn.whole import Whole, whole_of
 from thermend.training.data import CleanCrops
 

@@ -16,9 +16,11 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from torch.nn import functional
 
 from thermend.methods.ppfn.backbones import BACKBONES
-from thermend.methods.ppfn.estimator import Estimate, PromptEstimator
-from thermend.methods.ppfn.network import PromptedNetwork, SelfPrompted, named
-from thermend.methods.ppfn.prompts import DEGRADATIONS, SCENARIOS, FusionKind
+from thermend.methods.ppfn.checkpoints import built
+from thermend.methods.ppfn.estimator import Estimate
+from thermend.methods.ppfn.network import SelfPrompted, named
+from thermend.methods.ppfn.passes import DEGRADATIONS, SCENARIOS, passes_of
+from thermend.methods.ppfn.prompts import FusionKind
 from thermend.methods.ppfn.samples import ProgressiveCrops, picked
 from thermend.methods.ppfn.whole import Whole
 from thermend.training.data import CleanCrops
@@ -135,16 +137,17 @@ class PpfnRecipe(Recipe):
         return self
 
     @property
+    def described(self) -> dict[str, Any]:
+        """What is kept beside the weights; :func:`thermend.methods.ppfn.checkpoints.built` makes the network of it."""
+        kept = {"backbone", "options", "prompts", "fusion", "nonlinear", "stages", "order", "iterations"}
+        with torch.device("meta"):
+            multiple = BACKBONES[self.backbone](**self.options).multiple
+        return self.model_dump(mode="json", include=kept) | {"chooses": self.choosing is not None, "multiple": multiple}
+
+    @property
     def passes(self) -> tuple[tuple[str, ...], ...]:
         """What each iteration removes."""
-        together = len(self.order) - self.iterations + 1
-        return (self.order[:together], *((name,) for name in self.order[together:]))
-
-    def build(self) -> SelfPrompted:
-        """The network, with drawn weights."""
-        stages = () if self.prompts == "none" else self.stages
-        restorer = PromptedNetwork(BACKBONES[self.backbone](**self.options), stages, self.fusion, self.nonlinear)
-        return SelfPrompted(restorer, PromptEstimator() if self.choosing else None, self.passes)
+        return passes_of(self.order, self.iterations)
 
 
 class Part(NamedTuple):
@@ -184,7 +187,7 @@ class PpfnTraining(TrainingModule):
     network: SelfPrompted
 
     def __init__(self, recipe: PpfnRecipe) -> None:
-        super().__init__(recipe, recipe.build().to(memory_format=torch.channels_last))
+        super().__init__(recipe, built(recipe.described).to(memory_format=torch.channels_last))
 
     @classmethod
     def samples(cls, recipe: Recipe, paths: Sequence[Path]) -> CleanCrops:
@@ -269,11 +272,7 @@ class PpfnTraining(TrainingModule):
         return (difference.square() + _CHARBONNIER**2).sqrt().mean()
 
     def metadata(self) -> dict[str, Any]:
-        kept = self.recipe.model_dump(
-            mode="json",
-            include={"backbone", "options", "prompts", "fusion", "nonlinear", "stages", "order", "iterations"},
-        )
-        return super().metadata() | kept | {"chooses": self.recipe.choosing is not None}
+        return super().metadata() | self.recipe.described
 
 
 def _estimate_loss(estimate: Estimate, severity: torch.Tensor) -> torch.Tensor:

@@ -6,11 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.nn import functional
 
-THUMBNAIL = (64, 80)
-PERCENTILES = (0.1, 1, 5, 10, 20, 35, 50, 65, 80, 90, 95, 99, 99.9)
+from thermend.methods.ppfn.passes import THUMBNAIL, percentiles
 
 
 class Whole(NamedTuple):
@@ -19,7 +17,7 @@ class Whole(NamedTuple):
     Attributes
     ----------
     thumbnail : (B, 1, 64, 80), means over areas
-    percentiles : (B, 13), :data:`PERCENTILES`
+    percentiles : (B, 13)
     """
 
     thumbnail: torch.Tensor
@@ -32,8 +30,3 @@ def whole_of(images: torch.Tensor) -> Whole:
     thumbnail = functional.interpolate(values, THUMBNAIL, mode="area")
     rows = np.stack([percentiles(row) for row in values[:, 0].cpu().numpy()])
     return Whole(thumbnail, torch.from_numpy(rows).to(values.device))
-
-
-def percentiles(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(H, W) to (13,)."""
-    return np.percentile(image, PERCENTILES).astype(np.float32)

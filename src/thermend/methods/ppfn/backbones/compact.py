@@ -14,7 +14,8 @@ from torch import nn
 from torch.nn import functional
 
 from thermend.methods.ppfn.backbones.backbone import Backbone, LayerNorm, Modulate, unmodulated
-from thermend.methods.ppfn.whole import PERCENTILES, Whole
+from thermend.methods.ppfn.passes import PERCENTILES
+from thermend.methods.ppfn.whole import Whole
 
 LEVEL = 64
 """Features of the branch."""

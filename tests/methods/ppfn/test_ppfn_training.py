@@ -1,0 +1,241 @@
+"""Selective progressive training, its samples, and the way of its weights to every engine."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+torch = pytest.importorskip("torch", reason="needs the train extra")
+pytest.importorskip("lightning", reason="needs the train extra")
+
+import thermend  # noqa: E402
+from thermend import InputError, UsageError  # noqa: E402
+from thermend.app import export  # noqa: E402
+from thermend.methods import CATALOGUE  # noqa: E402
+from thermend.methods.ppfn import passes as running  # noqa: E402
+from thermend.methods.ppfn.checkpoints import built, load_network  # noqa: E402
+from thermend.methods.ppfn.estimator import Estimate  # noqa: E402
+from thermend.methods.ppfn.samples import ProgressiveCrops  # noqa: E402
+from thermend.methods.ppfn.training import PpfnRecipe, PpfnTraining  # noqa: E402
+from thermend.methods.ppfn.whole import whole_of  # noqa: E402
+from thermend.training.recipe import check  # noqa: E402
+from thermend.training.run import train  # noqa: E402
+from thermend.weights.checkpoints import read_metadata, read_tensors, write_tensors  # noqa: E402
+
+DEGRADATIONS = running.DEGRADATIONS
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, scene) -> Path:
+    path = tmp_path_factory.mktemp("clean")
+    for n in range(3):
+        Image.fromarray(np.rint(np.roll(scene, 40 * n, 1) * 255).astype(np.uint8)).save(path / f"{n}.png")
+    return path
+
+
+def recipe(folder: Path, **changes) -> PpfnRecipe:
+    values = {
+        "method": "ppfn/compact", "data": str(folder), "out": str(folder.parent / "run"), "steps": 4, "batch": 4, "crop": 64,
+        "backbone": "compact", "options": {"width": 8}, "choosing": {}, "rate": 3e-3,
+    }  # fmt: skip
+    return check(PpfnRecipe, values | changes, "recipe.yaml")
+
+
+@pytest.fixture(scope="module")
+def weights(folder) -> Path:
+    return train(recipe(folder), PpfnTraining)
+
+
+def samples(folder: Path, **changes) -> ProgressiveCrops:
+    return PpfnTraining.samples(recipe(folder, **changes), sorted(folder.iterdir()))
+
+
+def test_a_composite_sample_loses_one_damage_a_pass(folder):
+    drawn = samples(folder, pipeline={"gate": 1.0})
+    sample = drawn[0]
+    assert bool(sample["composite"])
+    states = sample["states"]
+    assert states.shape == (7, 1, 64, 64)
+    errors = [float((state - sample["clean"]).abs().mean()) for state in states]
+    assert errors[3] == 0
+    assert min(errors[:3]) > 0
+    assert errors[4:] == [0, 0, 0]  # the single ones of a composite sample are clean
+    assert bool((sample["severity"] > 0.5).all())
+
+
+def test_a_single_sample_has_each_damage_alone(folder):
+    sample = samples(folder)[1]
+    assert not bool(sample["composite"])
+    errors = [float((state - sample["clean"]).abs().mean()) for state in sample["states"]]
+    assert errors[:4] == [0, 0, 0, 0]
+    assert min(errors[4:]) > 0
+
+
+def test_the_same_draws_are_left_when_one_damage_is_gone(folder):
+    """In the order of the paper the states are the stages of one chain; in any other, noise is the same noise."""
+    forward, backward = (
+        samples(folder, pipeline={"gate": 1.0}, order=order)[0]["states"]
+        for order in (["noise", "blur", "contrast"], ["contrast", "blur", "noise"])
+    )
+    torch.testing.assert_close(forward[0], backward[0])
+    assert float((forward[2] - forward[3]).abs().mean()) > 0  # contrast is left last
+    assert float((backward[2] - backward[3]).std()) > 0.01  # noise is
+
+
+def test_samples_follow_from_seed_and_number(folder):
+    one, other = samples(folder)[5], samples(folder)[5]
+    assert all(torch.equal(value, other[key]) for key, value in one.items())
+    assert not torch.equal(one["states"], samples(folder, seed=1)[5]["states"])
+
+
+def test_undamaged_samples_occur_when_asked(folder):
+    drawn = samples(folder, pipeline={"undamaged": 1.0})
+    assert float(drawn[0]["severity"].sum()) == 0
+    assert torch.equal(drawn[0]["states"][0], drawn[0]["clean"])
+
+
+def test_fewer_iterations_remove_several_at_once(folder):
+    assert recipe(folder).passes == (("noise",), ("blur",), ("contrast",))
+    assert recipe(folder, iterations=2).passes == (("noise", "blur"), ("contrast",))
+    assert recipe(folder, iterations=1).passes == (("noise", "blur", "contrast"),)
+
+
+def test_a_pass_begins_where_the_one_before_ended_without_its_gradient(folder, monkeypatch):
+    torch.manual_seed(0)
+    training = PpfnTraining(recipe(folder, choosing=None))
+    seen = []
+    forward = training.network.restorer.forward
+
+    def record(image, *others):
+        result = forward(image, *others)
+        seen.append((image, result))
+        return result
+
+    monkeypatch.setattr(training.network.restorer, "forward", record)
+    monkeypatch.setattr(training, "optimizers", training.configure_optimizers)
+    steps = []
+    monkeypatch.setattr(
+        torch.optim.AdamW, "step", lambda self: steps.append([p.grad is not None for p in training.parameters()])
+    )
+    backward = []
+    monkeypatch.setattr(training, "manual_backward", lambda loss: backward.append(loss.backward()))
+    drawn = samples(folder)
+    batch = {key: torch.stack([drawn[n][key] for n in range(4)]) for key in drawn[0]}
+    training.step(batch, torch.Generator().manual_seed(0))
+    assert len(backward) == 3
+    assert len(steps) == 1
+    for (_, before), (image, _) in pairwise(seen):
+        assert not image.requires_grad
+        torch.testing.assert_close(image[:2], before[:2].detach().clamp(0, 1))
+    torch.testing.assert_close(seen[1][0][2:], batch["states"][[1, 3], 5])  # single: blur alone
+
+
+def test_the_estimate_of_a_scenario_is_that_of_independent_chances():
+    logits = torch.tensor([[4.0, -4.0, -4.0], [4.0, 4.0, -4.0], [-4.0, -4.0, -4.0], [0.3, -0.2, 1.0]])
+    scenario = Estimate(logits, torch.zeros(4, 3)).scenario
+    assert scenario[0, 0] > 0.9
+    assert scenario[1, 1] > 0.9
+    assert scenario[2, 0] > 0.9
+    for row, expected in zip(logits, scenario):
+        np.testing.assert_allclose(running.scenario_of(row.sigmoid().double().numpy()), expected.numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(64, 80), (65, 90), (30, 300), (512, 640)])
+def test_what_is_told_without_torch_is_what_torch_tells(rng, shape):
+    image = rng.random(shape, np.float32)
+    whole = whole_of(torch.from_numpy(image)[None, None])
+    np.testing.assert_allclose(running.thumbnail(image), whole.thumbnail[0, 0].numpy(), atol=1e-5)
+    np.testing.assert_allclose(running.percentiles(image), whole.percentiles[0].numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("engine", ["torch", "onnxruntime", "openvino"])
+def test_every_engine_makes_the_passes_of_the_network(weights, scene, tmp_path, engine):
+    path = weights
+    if engine != "torch":
+        path = tmp_path / "w.onnx"
+        assert export.run("ppfn", str(weights), str(path), say=lambda _: None) == 0
+    picture = np.rint(scene[:144, :208] * 255).astype(np.uint8)
+    result = thermend.load("ppfn", path, engine).restore(picture, "display")
+    with torch.no_grad():
+        expected = load_network(weights)(torch.from_numpy(picture.astype(np.float32) / 255)[None, None])[0, 0].numpy()
+    np.testing.assert_allclose(result.pixels, np.clip(expected, 0, 1) * 255, atol=0.02)
+    made = [next(iter(step["pass"])) for step in result.metadata.provenance["steps"]]
+    assert made == [name for name in reversed(DEGRADATIONS) if name in made]
+
+
+def test_tiles_are_told_of_the_whole_image(weights, scene):
+    picture = np.tile(np.rint(scene * 255).astype(np.uint8), (2, 2))
+    whole, tiled = (
+        thermend.load("ppfn", weights, tile=tile).restore(picture, "display").pixels for tile in (None, 320)
+    )
+    assert np.abs(whole - tiled).mean() < 0.5
+
+
+class Dimming:
+    """Stands for a network: it asks for every pass, and takes a tenth off."""
+
+    def tiled(self, image, **others):
+        assert 0 <= image.min() <= image.max() <= 1
+        return image * np.float32(0.9)
+
+    def outputs(self, batch, **others):
+        return [batch, np.full((1, 6), 5, np.float32)]
+
+
+def test_temperatures_keep_their_contrast_and_what_lies_beyond_the_range():
+    image = np.full((40, 50), 0.5, np.float32)
+    image[10:13, 20:23] = 1.8
+    passes = running.ProgressivePasses({"chooses": True})
+    result, steps = passes(image, "radiometric", Dimming())
+    assert [next(iter(step["pass"])) for step in steps] == ["noise", "blur"]
+    assert result[0, 0] == pytest.approx(0.5 * 0.9**2)
+    assert result[11, 21] == pytest.approx(0.9**2 + 0.8)
+    shown, steps = passes(image, "display", Dimming())
+    assert [next(iter(step["pass"])) for step in steps] == ["noise", "blur", "contrast"]
+    assert shown.max() == pytest.approx(0.9**3)
+
+
+def test_counts_come_back_as_counts(weights, scene):
+    result = thermend.load("ppfn", weights).restore(np.rint(20_000 + 2_000 * scene).astype(np.uint16))
+    assert result.unit == "counts"
+    assert all("contrast" not in step.get("pass", ()) for step in result.metadata.provenance["steps"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"backbone": "resnet"}, "backbone: 'resnet' is not known; known are restormer"),
+        ({"options": {"depth": 3}}, "options: {'depth': 3} cannot be"),
+        ({"order": ["noise", "blur"]}, "order: .* expected contrast, blur, noise"),
+        ({"stages": ["bottom"]}, "stages: 'bottom' is not known"),
+        ({"prompts": "none"}, "prompts: none leaves nothing to choose"),
+        ({"pipeline": {"strength": [2, 1]}}, "pipeline.strength"),
+        ({"iterations": 4}, "iterations"),
+    ],
+)
+def test_impossible_recipes_name_their_key(folder, changes, message):
+    with pytest.raises(UsageError, match=message):
+        recipe(folder, **changes)
+
+
+@pytest.mark.parametrize("entry", [e for e in CATALOGUE if e.name == "ppfn"], ids=lambda e: e.full_name)
+def test_the_catalogue_states_what_is_counted(entry):
+    facts = {
+        "backbone": entry.variant, "options": {}, "prompts": "dual", "fusion": "concatenate", "nonlinear": True, "stages": None,
+        "order": ["noise", "blur", "contrast"], "iterations": 3, "chooses": entry.variant == "compact",
+    }  # fmt: skip
+    assert sum(p.numel() for p in built(facts).parameters()) == entry.parameters
+
+
+@pytest.mark.parametrize(
+    "changes", [{"order": "noise"}, {"backbone": "none"}, {"iterations": 9}, {"options": {"width": 16}}]
+)
+def test_a_file_that_misdescribes_itself_is_refused_by_name(weights, tmp_path, changes):
+    path = tmp_path / "w.safetensors"
+    write_tensors(path, read_tensors(weights), read_metadata(weights) | changes)
+    with pytest.raises(InputError, match=r"w\.safetensors"):
+        thermend.load("ppfn", path)
