@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 
 import pytest
 
@@ -14,8 +13,6 @@ from pydantic import ValidationError  # noqa: E402
 
 from thermend.methods.deal.training import DealRecipe, DealTraining, enhancement_loss  # noqa: E402
 from thermend.training.losses import ssim  # noqa: E402
-
-RECIPES = Path(__file__).parents[3] / "recipes"
 
 
 def recipe(**changes) -> DealRecipe:
@@ -195,18 +192,3 @@ def test_impossible_values_name_their_key(changes, key):
     with pytest.raises(ValidationError) as error:
         recipe(**changes)
     assert ".".join(str(p) for p in error.value.errors()[0]["loc"]).startswith(key)
-
-
-@pytest.mark.parametrize("path", [RECIPES / "deal.yaml", *sorted((RECIPES / "deal").glob("*.yaml"))])
-def test_our_recipes_are_valid(path):
-    from thermend.training.recipe import check, read_recipe
-
-    check(DealRecipe, read_recipe(path, ["data=somewhere"]), path)
-
-
-def test_every_recipe_writes_to_a_folder_of_its_own():
-    from thermend.training.recipe import read_recipe
-
-    paths = [RECIPES / "deal.yaml", *(RECIPES / "deal").glob("*.yaml")]
-    folders = [read_recipe(p)["out"] for p in paths if p.stem != "strategy"]
-    assert len(set(folders)) == len(folders)

@@ -40,7 +40,7 @@ def folder(tmp_path_factory, scene) -> Path:
 def recipe(folder: Path, **changes) -> PpfnRecipe:
     values = {
         "method": "ppfn/compact", "data": str(folder), "out": str(folder.parent / "run"), "steps": 4, "batch": 4, "crop": 64,
-        "backbone": "compact", "options": {"width": 8}, "choosing": {}, "rate": 3e-3,
+        "options": {"width": 8}, "choosing": {}, "rate": 3e-3,
     }  # fmt: skip
     return check(PpfnRecipe, values | changes, "recipe.yaml")
 
@@ -208,7 +208,7 @@ def test_counts_come_back_as_counts(weights, scene):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"backbone": "resnet"}, "backbone: 'resnet' is not known; known are restormer"),
+        ({"method": "ppfn/resnet"}, "method: backbone 'resnet' is not known; known are restormer"),
         ({"options": {"depth": 3}}, "options: {'depth': 3} cannot be"),
         ({"order": ["noise", "blur"]}, "order: .* expected contrast, blur, noise"),
         ({"stages": ["bottom"]}, "stages: 'bottom' is not known"),

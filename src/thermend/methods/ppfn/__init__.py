@@ -35,12 +35,16 @@ def _variant(name: str, title: str, parameters: int, macs: int) -> MethodDescrip
 
 
 METHODS = (
-    # multiply-accumulates of one pass
+    # parameters with the prompts' encoders, and the estimator where there is one; multiply-accumulates of one pass
     _variant(
         "compact",
-        "prompted network that undoes noise, blur, low contrast step by step (PPFN)",
+        "prompted network: undoes noise, blur, low contrast step by step (PPFN)",
         3_336_454,
         27_240_112_256,
     ),
     _variant("restormer", "PPFN with Restormer", 26_627_926, 773_560_923_520),
+    _variant("nafnet", "PPFN with NAFNet", 29_874_787, 79_832_139_776),
+    _variant("uformer", "PPFN with Uformer", 21_430_237, 204_393_866_944),
+    _variant("focalnet", "PPFN with FocalNet", 4_171_638, 135_910_937_984),
+    _variant("x-restormer", "PPFN with X-Restormer", 26_553_650, 891_485_418_880),
 )

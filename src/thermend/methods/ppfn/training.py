@@ -16,6 +16,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from torch.nn import functional
 
 from thermend.methods.ppfn.backbones import BACKBONES
+from thermend.methods.ppfn.backbones.backbone import Backbone
 from thermend.methods.ppfn.checkpoints import built
 from thermend.methods.ppfn.estimator import Estimate
 from thermend.methods.ppfn.network import SelfPrompted, named
@@ -72,7 +73,8 @@ class PpfnRecipe(Recipe):
 
     Attributes
     ----------
-    backbone, options : name, and what its class takes beside
+    method : ``ppfn/BACKBONE``
+    options : what the backbone's class takes
     prompts : ``dual``, ``degradation`` alone, or ``none``
     fusion, nonlinear : how the two are fused
     stages : of the backbone, that are modulated; None takes all
@@ -87,7 +89,6 @@ class PpfnRecipe(Recipe):
     batch: int = Field(4, ge=2)
     crop: int = Field(256, ge=64)
     rate: float = Field(8e-5, gt=0)
-    backbone: str = "restormer"
     options: dict[str, Any] = Field(default_factory=dict)
     prompts: Literal["dual", "degradation", "none"] = "dual"
     fusion: FusionKind = "concatenate"
@@ -100,20 +101,20 @@ class PpfnRecipe(Recipe):
     pipeline: Pipeline = Pipeline()
     choosing: Choosing | None = None
 
-    @field_validator("backbone")
+    @field_validator("method")
     @classmethod
-    def _known(cls, backbone: str) -> str:
+    def _known(cls, method: str) -> str:
+        backbone = method.partition("/")[2] or "compact"
         if backbone not in BACKBONES:
-            raise ValueError(f"{backbone!r} is not known; known are {', '.join(BACKBONES)}")
-        return backbone
+            raise ValueError(f"backbone {backbone!r} is not known; known are {', '.join(BACKBONES)}")
+        return f"ppfn/{backbone}"
 
     @field_validator("options")
     @classmethod
     def _work(cls, options: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        if "backbone" in info.data:
+        if "method" in info.data:
             try:
-                with torch.device("meta"):
-                    BACKBONES[info.data["backbone"]](**options)
+                _meta(info.data["method"], options)
             except Exception as error:
                 raise ValueError(f"{options} cannot be: {' '.join(str(error).split())[:120]}") from error
         return options
@@ -129,8 +130,7 @@ class PpfnRecipe(Recipe):
     def _fits(self) -> PpfnRecipe:
         if self.prompts == "none" and (self.choosing or self.stages):
             raise ValueError("prompts: none leaves nothing to choose and no stages to modulate")
-        with torch.device("meta"):
-            stages = BACKBONES[self.backbone](**self.options).stages
+        stages = _meta(self.method, self.options).stages
         for stage in self.stages or ():
             if stage not in stages:
                 raise ValueError(f"stages: {stage!r} is not known; known are {', '.join(stages)}")
@@ -139,15 +139,23 @@ class PpfnRecipe(Recipe):
     @property
     def described(self) -> dict[str, Any]:
         """What is kept beside the weights; :func:`thermend.methods.ppfn.checkpoints.built` makes the network of it."""
-        kept = {"backbone", "options", "prompts", "fusion", "nonlinear", "stages", "order", "iterations"}
-        with torch.device("meta"):
-            multiple = BACKBONES[self.backbone](**self.options).multiple
-        return self.model_dump(mode="json", include=kept) | {"chooses": self.choosing is not None, "multiple": multiple}
+        kept = {"options", "prompts", "fusion", "nonlinear", "stages", "order", "iterations"}
+        return self.model_dump(mode="json", include=kept) | {
+            "backbone": self.method.partition("/")[2],
+            "chooses": self.choosing is not None,
+            "multiple": _meta(self.method, self.options).multiple,
+        }
 
     @property
     def passes(self) -> tuple[tuple[str, ...], ...]:
         """What each iteration removes."""
         return passes_of(self.order, self.iterations)
+
+
+def _meta(method: str, options: Mapping[str, Any]) -> Backbone:
+    """The backbone without its weights."""
+    with torch.device("meta"):
+        return BACKBONES[method.partition("/")[2]](**options)
 
 
 class Part(NamedTuple):

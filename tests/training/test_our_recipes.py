@@ -1,0 +1,28 @@
+"""The recipes that come with the project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("yaml", reason="needs the train extra")
+pytest.importorskip("lightning", reason="needs the train extra")
+
+from thermend.methods import find
+from thermend.training.recipe import check, read_recipe
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").rglob("*.yaml"))
+IN_COMMON = {"strategy", "ablation"}
+"""What others build on, and nobody runs."""
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_our_recipes_are_valid(path):
+    values = read_recipe(path, ["data=somewhere"])
+    check(find(values["method"]).load_training().recipe_kind, values, path)
+
+
+def test_every_recipe_writes_to_a_folder_of_its_own():
+    folders = [read_recipe(path)["out"] for path in RECIPES if path.stem not in IN_COMMON]
+    assert len(set(folders)) == len(folders)
