@@ -55,6 +55,8 @@ def test_a_small_folder_gives_all_it_has(folders):
 def test_a_split_names_the_images(folders, tmp_path):
     (tmp_path / "split.txt").write_text("# three\nb1.png\n\na3.png\n")
     assert [name for _, name in chosen_files(folders, None, tmp_path / "split.txt", 0)] == ["b1.png", "a3.png"]
+    (tmp_path / "split.txt").write_text("imgs/b1.bmp\na3\n")  # as HM-TIR's lists may name them
+    assert [name for _, name in chosen_files(folders, None, tmp_path / "split.txt", 0)] == ["b1.png", "a3.png"]
     (tmp_path / "split.txt").write_text("c1.png\n")
     with pytest.raises(UsageError, match=r"c1\.png is in none"):
         chosen_files(folders, None, tmp_path / "split.txt", 0)

@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.utils.data import Dataset, Sampler
 
 from thermend.errors import InputError, UsageError, first_line
-from thermend.io import read
+from thermend.io import READABLE_SUFFIXES, read
 from thermend.io.folders import image_files
 from thermend.io.raster import rendered
 
@@ -28,7 +28,7 @@ def chosen_files(
     Parameters
     ----------
     images : so many from the folders alike, drawn by the seed; None for all
-    split : a file that names the images to take, one a line, with or without the folders below the one that was named
+    split : a file that names the images to take, one a line, with or without folders and suffix
     skip : a folder whose images do not count, because the run writes there
 
     Raises
@@ -70,7 +70,12 @@ def chosen_files(
 
 
 def _named(name: str, items: list[tuple[Path, str]], split: Path, folders: Sequence[Path]) -> tuple[Path, str]:
-    matches = [item for item in items if name == item[1]] or [item for item in items if name == item[0].name]
+    stem = Path(name).stem if Path(name).suffix.lower() in READABLE_SUFFIXES else Path(name).name
+    matches = (
+        [item for item in items if name == item[1]]
+        or [item for item in items if name == item[0].name]
+        or [item for item in items if stem == item[0].stem]  # lists of names often have neither suffix nor this folder
+    )
     if len(matches) != 1:
         where = "none" if not matches else "several"
         raise UsageError(f"{split}: {name} is in {where} of the folders {', '.join(map(str, folders))}")
