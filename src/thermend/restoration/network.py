@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from thermend.errors import InputError
+from thermend.errors import InputError, MissingDependencyError
 from thermend.methods.description import MethodDescription
 from thermend.restoration.engines import ENGINES, Engine, open_onnx
 from thermend.restoration.tiling import run_tiled
@@ -105,6 +105,11 @@ class NetworkFunction:
         tile = self.tile or (max(image.shape) if image.size <= self.whole else self.side)
         return run_tiled(image, run, tile, min(self.overlap, tile // 2), self.multiple)
 
+    @property
+    def fixed_size(self) -> tuple[int, int] | None:
+        """Height and width, where the network takes no other."""
+        return self.engine.fixed_size
+
     def outputs(self, batch: NDArray[np.float32], **others: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """All outputs of one run, (N, C, H, W) as it is."""
         return self.engine.run(np.ascontiguousarray(batch, np.float32), **others)
@@ -151,7 +156,10 @@ def open_network(
     path = method.weights_file(weights, ".safetensors" if engine == "torch" else ".onnx")
     network = None
     if path.suffix in CHECKPOINT_SUFFIXES and method.network is not None and engine in ("auto", *ENGINES):
-        network = method.load_network()(path)
+        try:
+            network = method.load_network()(path)
+        except ModuleNotFoundError as error:
+            raise MissingDependencyError(f"{path.suffix} weights need torch: pip install 'thermend[train]'") from error
     facts = read_onnx_metadata(path) if network is None else read_metadata(path)
     variant = _variant_of(path, facts, method) if network is None else network.variant
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,14 @@ from thermend.training.module import TrainingModule
 from thermend.training.recipe import Validation
 
 
-def _restored(module: TrainingModule, degraded: torch.Tensor) -> torch.Tensor:
+def _restored(
+    module: TrainingModule, degraded: torch.Tensor, batch: Mapping[str, torch.Tensor] | None = None
+) -> torch.Tensor:
     network = module.restoring
     training = network.training
     network.eval()
     with torch.no_grad(), torch.autocast(degraded.device.type, torch.bfloat16, module.recipe.precision == "bf16"):
-        result = module.restore(degraded)
+        result = module.restore(degraded, batch)
     network.train(training)
     return result.float().clamp(0, 1)
 
@@ -53,7 +56,8 @@ class SamplePictures(Callback):
         batch = {key: value.to(pl_module.device) for key, value in self.batch.items()}
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             degraded = pl_module.degrade(batch, torch.Generator().manual_seed(pl_module.recipe.seed))
-        rows = torch.cat((degraded, _restored(pl_module, degraded), batch["clean"]), 3).cpu().numpy()[:, 0]
+        restored = _restored(pl_module, degraded, batch)
+        rows = torch.cat((degraded.clamp(0, 1), restored, batch["clean"]), 3).cpu().numpy()[:, 0]
         picture = np.rint(255 * np.concatenate(list(rows))).astype(np.uint8)
         self.folder.mkdir(parents=True, exist_ok=True)
         data = cv2.imencode(".png", picture)[1]

@@ -77,8 +77,13 @@ class TrainingModule(lightning.LightningModule):
         """What the network gets of a whole image, (H, W) in [0, 1]: the image itself unless a method says otherwise."""
         return image
 
-    def restore(self, degraded: torch.Tensor) -> torch.Tensor:
-        """What becomes of images, (B, 1, H, W) to the same, with the weights as they are now."""
+    def restore(self, degraded: torch.Tensor, batch: Mapping[str, torch.Tensor] | None = None) -> torch.Tensor:
+        """What becomes of images, (B, 1, H, W) to the same, with the weights as they are now.
+
+        Parameters
+        ----------
+        batch : that they are the pieces of; None for whole images
+        """
         result: torch.Tensor = self.restoring(degraded)
         return result
 
@@ -113,6 +118,9 @@ class TrainingModule(lightning.LightningModule):
         self._share_statistics()
         if self.averaged is not None:
             self.averaged.update_parameters(self.network)
+            for mean, own in zip(self.averaged.module.buffers(), self.network.buffers()):
+                if not own.is_floating_point():
+                    mean.copy_(own)  # indices and counts have no mean
         if self.done >= self.recipe.steps:
             self.trainer.should_stop = True
         self.log_dict({name: value.detach().float() for name, value in logged.items()}, sync_dist=False)

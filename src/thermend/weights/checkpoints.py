@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from thermend.errors import InputError, MissingDependencyError
+from thermend.errors import InputError, MissingDependencyError, first_line
 from thermend.io.atomic import whole_file
 
 SUFFIXES = (".safetensors", ".pt", ".pth")
@@ -66,13 +66,21 @@ def read_tensors(path: str | os.PathLike[str], *, under: tuple[str, ...] = ("sta
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What `write_tensors` wrote beside the tensors; empty for any other file."""
+    """What `write_tensors` wrote beside the tensors; empty for any other file.
+
+    Raises
+    ------
+    InputError : a `.safetensors` file that is none
+    """
     if Path(path).suffix != ".safetensors":
         return {}
     from safetensors import safe_open
 
-    with safe_open(path, "numpy") as file:
-        text = (file.metadata() or {}).get(_METADATA_KEY)
+    try:
+        with safe_open(path, "numpy") as file:
+            text = (file.metadata() or {}).get(_METADATA_KEY)
+    except Exception as error:
+        raise InputError(path, f"is no checkpoint that can be read safely ({first_line(error)})") from error
     try:
         content = json.loads(text) if text else {}
     except ValueError:

@@ -8,6 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
 from thermend import InputError  # noqa: E402
+from thermend.methods.ppfn.backbones.compact import CompactNAFNet  # noqa: E402
 from thermend.methods.ppfn.backbones.focalnet import FocalNet  # noqa: E402
 from thermend.methods.ppfn.backbones.nafnet import NAFNet  # noqa: E402
 from thermend.methods.ppfn.backbones.restormer import Restormer  # noqa: E402
@@ -23,6 +24,7 @@ SMALL = {
     "nafnet": lambda: NAFNet(8, (1, 1), 1, (1, 1)),
     "uformer": lambda: Uformer(8, (2, 2, 2, 2), 2, (1, 2, 2, 2, 2)),
     "focalnet": lambda: FocalNet(8, 2),
+    "compact": lambda: CompactNAFNet(8),
     "x-restormer": lambda: XRestormer(8, (1, 1, 1, 1), 1, (1, 2, 2, 2), (1, 1, 2, 2)),
 }
 # Millions of parameters, as the backbones' own papers and options state them (three channels there, one here).

@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 import torch
 
-from thermend.errors import InputError
+from thermend.errors import InputError, UsageError
 from thermend.methods.ppfn.backbones import BACKBONES
 from thermend.methods.ppfn.backbones.restormer import Restormer
 from thermend.methods.ppfn.estimator import PromptEstimator
@@ -73,24 +73,30 @@ def built(facts: Mapping[str, Any]) -> SelfPrompted:
     stages = () if facts["prompts"] == "none" else facts["stages"]
     restorer = PromptedNetwork(backbone, stages, facts["fusion"], facts["nonlinear"])
     passes = passes_of(facts["order"], facts["iterations"])
-    return SelfPrompted(restorer, PromptEstimator() if facts["chooses"] else None, passes)
+    estimator = PromptEstimator() if facts["chooses"] else None
+    return SelfPrompted(restorer, estimator, passes, facts["prompts"] == "dual")
 
 
 def load_network(path: str | os.PathLike[str]) -> SelfPrompted:
-    """The network with the weights of a checkpoint, ours or the authors', in evaluation mode.
+    """The network with the weights of a checkpoint of ours, in evaluation mode.
 
     Raises
     ------
     InputError : not a checkpoint, or one of another network
+    UsageError : one of the authors', which needs prompts
     """
+    tensors = read_tensors(path)
     facts = read_metadata(path)
     if str(facts.get("method", "")).partition("/")[0] != "ppfn":
-        return SelfPrompted(load_authors(path), None).eval()
-    tensors = read_tensors(path)
+        load_authors(path)  # says what it is, if not that
+        raise UsageError(
+            f"{os.fspath(path)}: the authors' checkpoints hold no prompts; load_authors(FILE, read_prompts(NPZ)) of"
+            " thermend.methods.ppfn.checkpoints takes both"
+        )
     try:
         network = built(facts)
         network.load_state_dict(tensors)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(path, "holds no weights of PPFN as it describes them itself") from error
     if not all(bool(t.isfinite().all()) for t in tensors.values()):
         raise InputError(path, "holds weights that are no numbers")
@@ -100,7 +106,7 @@ def load_network(path: str | os.PathLike[str]) -> SelfPrompted:
 def load_for_running(path: str | os.PathLike[str]) -> OnePass:
     """As :func:`load_network`; what runs, and is exported, with its prompts folded."""
     network = OnePass(load_network(path)).eval()
-    network.variant = str(read_metadata(path).get("method", "ppfn/restormer")).partition("/")[2]
+    network.variant = str(read_metadata(path)["method"]).partition("/")[2]
     return network
 
 

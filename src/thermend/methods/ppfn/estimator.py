@@ -40,7 +40,7 @@ class Estimate(NamedTuple):
 
 
 class PromptEstimator(nn.Module):
-    """Texture at full resolution, averaged over the image (or a piece of it), and what is told of the whole image."""
+    """Texture at full resolution, averaged over the image or a piece of it, and what is told of the whole image."""
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()
@@ -63,6 +63,6 @@ class PromptEstimator(nn.Module):
         features = features - features.mean(1, keepdim=True)  # texture alone; the level comes from the percentiles
         for conv in self.convs:
             features = functional.gelu(conv(features))
-        pooled = torch.cat((features.mean((2, 3)), features.amax((2, 3)), whole.percentiles), 1)
+        pooled = torch.cat((features.mean((2, 3)), features.square().mean((2, 3)), whole.percentiles), 1)
         presence, severity = self.layers(pooled).chunk(2, 1)
         return Estimate(presence, functional.softplus(severity))

@@ -94,12 +94,7 @@ class PromptedNetwork(nn.Module):
 
     def progressive(self, image: torch.Tensor, passes: Sequence[Sequence[str]] = PASSES) -> list[torch.Tensor]:
         """Composite damage undone step by step, clamped between; the result of each pass."""
-        results = []
-        scenario = named(("composite",), SCENARIOS, image)
-        for names in passes:
-            image = self(image, named(names, DEGRADATIONS, image), scenario).clamp(0, 1)
-            results.append(image)
-        return results
+        return SelfPrompted(self, None, passes).undone(image)
 
 
 class SelfPrompted(nn.Module):
@@ -107,7 +102,8 @@ class SelfPrompted(nn.Module):
 
     Parameters
     ----------
-    estimator : None leaves the prompts to the caller: :meth:`forward` then takes all damage for composite
+    estimator : None leaves nothing to choose: all damage is taken for composite, and every pass is made
+    dual : whether scenario prompts are used
     """
 
     def __init__(
@@ -115,24 +111,41 @@ class SelfPrompted(nn.Module):
         restorer: PromptedNetwork,
         estimator: PromptEstimator | None,
         passes: Sequence[Sequence[str]] = PASSES,
+        dual: bool = True,
     ) -> None:
         super().__init__()
-        self.restorer, self.estimator = restorer, estimator
+        self.restorer, self.estimator, self.dual = restorer, estimator, dual
         self.passes = tuple(tuple(names) for names in passes)
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Whole images, (B, 1, H, W) in [0, 1], to the same: all passes that are worth it, prompted as is estimated."""
-        if self.estimator is None:
-            return self.restorer.progressive(image, self.passes)[-1]
-        for names in self.passes:
-            whole = whole_of(image)
-            estimate = self.estimator(image, whole)
-            asked = estimate.degradation * named(names, DEGRADATIONS, image)
+    def forward(self, image: torch.Tensor, whole: Whole | None = None) -> torch.Tensor:
+        """(B, 1, H, W) in [0, 1] to the same: all passes that are worth it, prompted as is estimated.
+
+        Parameters
+        ----------
+        whole : of the whole images where these are pieces; None takes them for it, anew before each pass
+        """
+        return self.undone(image, whole)[-1]
+
+    def undone(self, image: torch.Tensor, whole: Whole | None = None) -> list[torch.Tensor]:
+        """As :meth:`forward`; what the image is after each pass, made or not."""
+        results, scenario = [], named(("composite",), SCENARIOS, image)
+        for k, names in enumerate(self.passes):
+            asked = named(names, DEGRADATIONS, image)
+            told = whole_of(image) if whole is None and self._asks else whole
+            if self.estimator is not None and told is not None:
+                estimate = self.estimator(image, told)
+                asked = asked * estimate.degradation
+                scenario = scenario if k else estimate.scenario  # of the image as it came
             worth = asked.amax(1) >= WORTH_A_PASS
             if bool(worth.any()):
-                passed = self.restorer(image, asked, estimate.scenario, whole).clamp(0, 1)
+                passed = self.restorer(image, asked, scenario * self.dual, told).clamp(0, 1)
                 image = torch.where(worth[:, None, None, None], passed, image)
-        return image
+            results.append(image)
+        return results
+
+    @property
+    def _asks(self) -> bool:
+        return self.estimator is not None or self.restorer.backbone.needs_whole
 
 
 class OnePass(nn.Module):

@@ -27,7 +27,15 @@ INPUTS = ("degradation", "scenario", "thumbnail", "percentiles", "texture")
 
 
 class Network(Protocol):
-    """What runs the network."""
+    """What runs the network.
+
+    Attributes
+    ----------
+    fixed_size : height and width of the image, where the network takes no other
+    """
+
+    @property
+    def fixed_size(self) -> tuple[int, int] | None: ...
 
     def tiled(self, image: Image, **others: NDArray[np.float32]) -> Image:
         """The first output for an image of any size; the other inputs are the same for every tile."""
@@ -97,11 +105,12 @@ class ProgressivePasses:
         within = np.clip(image, 0, 1)
         beyond = image - within if mode == "radiometric" else None
         steps: list[dict[str, Any]] = []
-        for names in self.passes:
-            if mode == "radiometric" and "contrast" in names:
-                continue
+        scenario: Image | None = None
+        for planned in self.passes:
+            names = tuple(name for name in planned if name != "contrast" or mode != "radiometric")
             told = {"thumbnail": thumbnail(within)[None, None], "percentiles": percentiles(within)[None]}
-            degradation, scenario = self._prompts(within, names, told, network)
+            degradation, own = self._prompts(within, names, told, network)
+            scenario = own if scenario is None else scenario  # of the image as it came
             if degradation.max() < WORTH_A_PASS:
                 continue
             texture = np.zeros((1, 1, TEXTURE_MULTIPLE, TEXTURE_MULTIPLE), np.float32)
@@ -118,7 +127,8 @@ class ProgressivePasses:
         hand = np.array([[float(name in names) for name in DEGRADATIONS]], np.float32)
         if not self.chooses:
             return hand, np.array([[0.0, float(self.dual)]], np.float32)
-        none = np.zeros((1, 1, *(2 * [self.tiling["multiple"]])), np.float32)
+        multiple = self.tiling["multiple"]
+        none = np.zeros((1, 1, *(network.fixed_size or (multiple, multiple))), np.float32)
         unused = {"degradation": hand, "scenario": np.zeros((1, 2), np.float32)}
         estimate = network.outputs(none, texture=_padded(image), **unused, **told)[1][0]
         chance = 1 / (1 + np.exp(-estimate[: len(DEGRADATIONS)].astype(np.float64)))

@@ -19,7 +19,7 @@ Passes = Sequence[Sequence[str]]
 
 
 class ProgressiveCrops(CleanCrops):
-    """Sample number n, of which every second is of composite damage and the others of single damage.
+    """Sample number n; every second (of a device) is of composite damage, the others are of single damage.
 
     With P passes a sample holds
 
@@ -35,6 +35,7 @@ class ProgressiveCrops(CleanCrops):
     gate : chance of each degradation of a composite sample to be applied
     undamaged : chance of a composite sample to be left undamaged
     strength : lowest and highest of the detector's part, drawn for each sample
+    devices : that take turns at the samples
     """
 
     def __init__(
@@ -47,16 +48,18 @@ class ProgressiveCrops(CleanCrops):
         gate: float = 0.8,
         undamaged: float = 0.0,
         strength: tuple[float, float] = (1.0, 1.0),
+        devices: int = 1,
     ) -> None:
         super().__init__(paths, crop, seed, convention)
         self.passes, self.gate, self.undamaged, self.strength = passes, gate, undamaged, strength
+        self.devices = devices
 
     def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
         index, piece = self.drawn(number)
         clean = self.images[index][None]
         rng = np.random.default_rng([self.seed, 2, number])
         degrade = _Draws(hm_tir(float(rng.uniform(*self.strength))), rng)
-        composite, chain, alone = number % 2 == 0, [clean] * (len(self.passes) + 1), [clean] * 3
+        composite, chain, alone = number // self.devices % 2 == 0, [clean] * (len(self.passes) + 1), [clean] * 3
         if composite:
             damaged = rng.random() >= self.undamaged
             left = {name for name in DEGRADATIONS if rng.random() < self.gate and damaged}
@@ -116,7 +119,9 @@ def _difference(image: torch.Tensor, other: torch.Tensor) -> float:
     return 255 * float((image - other).square().mean().sqrt())
 
 
-def picked(batch: Mapping[str, torch.Tensor], rows: torch.Tensor, place: int) -> tuple[torch.Tensor, Whole]:
+def picked(
+    batch: Mapping[str, torch.Tensor], rows: torch.Tensor, place: int | torch.Tensor
+) -> tuple[torch.Tensor, Whole]:
     """Of some samples of a batch one state, (b, 1, crop, crop), and what is told of its whole images."""
     whole = Whole(batch["thumbnails"][rows, place], batch["percentiles"][rows, place])
     return batch["states"][rows, place], whole

@@ -20,7 +20,7 @@ from thermend.methods.ppfn.backbones.backbone import Backbone
 from thermend.methods.ppfn.checkpoints import built
 from thermend.methods.ppfn.estimator import Estimate
 from thermend.methods.ppfn.network import SelfPrompted, named
-from thermend.methods.ppfn.passes import DEGRADATIONS, SCENARIOS, passes_of
+from thermend.methods.ppfn.passes import DEGRADATIONS, PERCENTILES, SCENARIOS, THUMBNAIL, passes_of
 from thermend.methods.ppfn.prompts import FusionKind
 from thermend.methods.ppfn.samples import ProgressiveCrops, picked
 from thermend.methods.ppfn.whole import Whole
@@ -86,7 +86,7 @@ class PpfnRecipe(Recipe):
     choosing : prompts that choose themselves; None leaves them to the user
     """
 
-    batch: int = Field(4, ge=2)
+    batch: int = Field(4, ge=1)
     crop: int = Field(256, ge=64)
     rate: float = Field(8e-5, gt=0)
     options: dict[str, Any] = Field(default_factory=dict)
@@ -154,8 +154,15 @@ class PpfnRecipe(Recipe):
 
 def _meta(method: str, options: Mapping[str, Any]) -> Backbone:
     """The backbone without its weights."""
-    with torch.device("meta"):
-        return BACKBONES[method.partition("/")[2]](**options)
+    with torch.device("meta"), torch.no_grad():
+        backbone = BACKBONES[method.partition("/")[2]](**options)
+        if not all(p.numel() for p in backbone.parameters()):
+            raise ValueError("some of its layers have no channels")
+        side = 2 * backbone.multiple
+        backbone(
+            torch.empty(1, 1, side, side), whole=Whole(torch.empty(1, 1, *THUMBNAIL), torch.empty(1, len(PERCENTILES)))
+        )
+    return backbone
 
 
 class Part(NamedTuple):
@@ -202,7 +209,15 @@ class PpfnTraining(TrainingModule):
         own = cast(PpfnRecipe, recipe)
         spoil = own.pipeline
         return ProgressiveCrops(
-            paths, own.crop, own.seed, own.convention, own.passes, spoil.gate, spoil.undamaged, spoil.strength
+            paths,
+            own.crop,
+            own.seed,
+            own.convention,
+            own.passes,
+            spoil.gate,
+            spoil.undamaged,
+            spoil.strength,
+            own.devices,
         )
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -210,9 +225,18 @@ class PpfnTraining(TrainingModule):
 
     def degrade(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
         """The damaged piece; of a single sample each kind in turn."""
+        return picked(batch, torch.arange(len(batch["number"]), device=self.device), self._places(batch))[0]
+
+    def restore(self, degraded: torch.Tensor, batch: Mapping[str, torch.Tensor] | None = None) -> torch.Tensor:
+        whole = None
+        if batch is not None:
+            _, whole = picked(batch, torch.arange(len(degraded), device=degraded.device), self._places(batch))
+        result: torch.Tensor = self.restoring(degraded, whole)
+        return result
+
+    def _places(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         kinds = batch["number"] // 2 % len(DEGRADATIONS)
-        places = torch.where(batch["composite"], 0, len(self.recipe.passes) + 1 + kinds)
-        return batch["states"][torch.arange(len(places), device=places.device), places]
+        return torch.where(batch["composite"], 0, len(self.recipe.passes) + 1 + kinds)
 
     def step(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> dict[str, torch.Tensor]:
         optimizer = cast(torch.optim.Optimizer, self.optimizers())
@@ -220,6 +244,7 @@ class PpfnTraining(TrainingModule):
         composite, single = (torch.nonzero(of)[:, 0] for of in (batch["composite"], ~batch["composite"]))
         current, left = batch["states"][composite, 0], batch["severity"][composite].clone()
         losses, right = [], []
+        scenario_of_composite: torch.Tensor | None = None
         for k, names in enumerate(self.recipe.passes):
             kinds = [DEGRADATIONS.index(name) for name in names]
             parts = [
@@ -227,8 +252,22 @@ class PpfnTraining(TrainingModule):
                 *(self._single(batch, single, n) for n in kinds),
             ]
             images, targets, whole, severity, scenario = _joined(parts)
-            restored, estimate = self._pass(images, whole, scenario, names, generator)
-            loss = self._distance(restored, targets)
+            estimate = None if self.network.estimator is None else self.network.estimator(images, whole)
+            degradation = named(names, DEGRADATIONS, images)
+            if estimate is not None and self.recipe.choosing is not None:
+                estimated = estimate.scenario.float()
+                if scenario_of_composite is not None:  # it is estimated once, from the image as it came
+                    estimated = torch.cat((scenario_of_composite, estimated[len(composite) :]))
+                scenario_of_composite = estimated[: len(composite)].detach()
+                chosen = torch.rand(len(images), 1, generator=generator) < self.recipe.choosing.share
+                degradation = torch.where(
+                    chosen.to(images.device), degradation * estimate.degradation.float(), degradation
+                )
+                scenario = torch.where(chosen.to(images.device), estimated, scenario)
+            restored = self.network.restorer(images, degradation, scenario * self.network.dual, whole)
+            share = torch.ones(len(images), device=images.device)
+            share[len(composite) :] /= len(names)  # as much of single damage as of composite, however many go together
+            loss = (self._distance(restored, targets) * share).sum() / share.sum()
             losses.append(loss.detach())
             if estimate is not None and self.recipe.choosing is not None:
                 loss = loss + self.recipe.choosing.weight * _estimate_loss(estimate, severity)
@@ -254,30 +293,12 @@ class PpfnTraining(TrainingModule):
         severity[:, kind] = batch["severity"][rows, kind]
         return Part(images, batch["clean"][rows], whole, severity, named(("single",), SCENARIOS, images))
 
-    def _pass(
-        self,
-        images: torch.Tensor,
-        whole: Whole,
-        scenario: torch.Tensor,
-        names: Sequence[str],
-        generator: torch.Generator,
-    ) -> tuple[torch.Tensor, Estimate | None]:
-        degradation = named(names, DEGRADATIONS, images)
-        estimator, choosing = self.network.estimator, self.recipe.choosing
-        estimate = None if estimator is None else estimator(images, whole)
-        if estimate is not None and choosing is not None:
-            chosen = (torch.rand(len(images), 1, generator=generator) < choosing.share).to(images.device)
-            degradation = torch.where(chosen, degradation * estimate.degradation.float(), degradation)
-            scenario = torch.where(chosen, estimate.scenario.float(), scenario)
-        if self.recipe.prompts == "degradation":
-            scenario = torch.zeros_like(scenario)
-        return self.network.restorer(images, degradation, scenario, whole), estimate
-
     def _distance(self, restored: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Of each sample, (B,)."""
         difference = restored.float() - targets
         if self.recipe.loss == "l1":
-            return difference.abs().mean()
-        return (difference.square() + _CHARBONNIER**2).sqrt().mean()
+            return difference.abs().mean((1, 2, 3))
+        return (difference.square() + _CHARBONNIER**2).sqrt().mean((1, 2, 3))
 
     def metadata(self) -> dict[str, Any]:
         return super().metadata() | self.recipe.described

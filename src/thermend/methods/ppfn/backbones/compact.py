@@ -70,6 +70,8 @@ class CompactNAFNet(Backbone):
     ) -> None:
         super().__init__()
         levels = len(encoder)
+        if len(decoder) != levels:
+            raise ValueError(f"{levels} levels of the encoder and {len(decoder)} of the decoder: expected as many")
         self.multiple = 2 * 2**levels
         widths = [width * 2**level for level in range(levels + 1)]
         self.branch = LevelBranch()

@@ -53,6 +53,8 @@ class NAFNet(Backbone):
     ) -> None:
         super().__init__()
         levels = len(encoder)
+        if len(decoder) != levels:
+            raise ValueError(f"{levels} levels of the encoder and {len(decoder)} of the decoder: expected as many")
         self.multiple = 2**levels
         widths = [width * 2**level for level in range(levels + 1)]
         self.intro = nn.Conv2d(1, width, 3, padding=1)

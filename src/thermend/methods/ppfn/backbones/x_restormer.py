@@ -38,7 +38,7 @@ class OverlappingAttention(nn.Module):
     def _overlapping(features: torch.Tensor) -> torch.Tensor:
         width, margin = features.shape[1], (OVERLAPPING - WINDOW) // 2
         pieces = functional.unfold(features, OVERLAPPING, padding=margin, stride=WINDOW)  # (B, C · m, windows)
-        pieces = pieces.reshape(len(features), width, OVERLAPPING**2, -1)
+        pieces = pieces.reshape(features.shape[0], width, OVERLAPPING**2, -1)
         return pieces.permute(0, 3, 2, 1).reshape(-1, OVERLAPPING**2, width)
 
 
