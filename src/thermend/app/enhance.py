@@ -40,6 +40,7 @@ class Job:
     engine: str = "auto"
     device: str = "auto"
     precision: str = "auto"
+    prompts: str | None = None
     tile: int | None = None
     overwrite: bool = False
 
@@ -71,7 +72,7 @@ def _setup(job: Job) -> None:
         job.reflected_temperature,
         job.distance,
     )
-    _state["restorer"] = load(job.method, job.weights, job.engine, job.device, job.tile, job.precision)
+    _state["restorer"] = load(job.method, job.weights, job.engine, job.device, job.tile, job.precision, job.prompts)
 
 
 def _work(item: Input) -> Outcome:

@@ -23,6 +23,7 @@ class Job:
     engine: str = "auto"
     device: str = "auto"
     precision: str = "auto"
+    prompts: str | None = None
     preset: str | None = None
     seed: int = 0
     scale: int = 1
@@ -37,7 +38,9 @@ def _setup(job: Job) -> None:
     from thermend.restoration import load
 
     console.quieten_libraries()
-    _state["restorer"] = load(job.method, job.weights, job.engine, job.device, precision=job.precision)
+    _state["restorer"] = load(
+        job.method, job.weights, job.engine, job.device, precision=job.precision, prompts=job.prompts
+    )
     _state["degrade"] = _state["fuse"] = None
     _state["job"] = job
     if job.learned:

@@ -48,6 +48,10 @@ DistanceOption = Annotated[
 PrecisionOption = Annotated[
     str, typer.Option(help="Of a network: float32, or bf16 (faster, exact to a grey level); auto takes float32.")
 ]
+PromptsOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(metavar="FILE", help="Of a prompted network: what to remove (.json), or its prompts (.npz)."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -95,6 +99,7 @@ def enhance(
     ] = "auto",
     device: Annotated[str, typer.Option(help="cpu, or what the engine calls its devices.")] = "auto",
     precision: PrecisionOption = "auto",
+    prompts: PromptsOption = None,
     tile: Annotated[
         Optional[int],  # noqa: UP045
         typer.Option(help="Side of a network's tiles, pixels."),
@@ -112,7 +117,7 @@ def enhance(
         "method": method, "weights": weights, "mode": mode, "scale": scale, "unit": unit, "palette": palette,
         "input_palette": input_palette, "depth": depth, "emissivity": emissivity,
         "reflected_temperature": reflected_temperature, "distance": distance, "compare": compare, "engine": engine,
-        "device": device, "precision": precision, "tile": tile, "overwrite": overwrite,
+        "device": device, "precision": precision, "prompts": prompts, "tile": tile, "overwrite": overwrite,
     }  # fmt: skip
     raise typer.Exit(command.run(inputs, out, options, typer.echo, as_json))
 
@@ -190,6 +195,7 @@ def evaluate(
     engine: Annotated[str, typer.Option(help="What computes a network.")] = "auto",
     device: Annotated[str, typer.Option(help="Where.")] = "auto",
     precision: PrecisionOption = "auto",
+    prompts: PromptsOption = None,
     fuse: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(metavar="reco", help="Fuse results with visible images, and measure those."),
@@ -215,7 +221,7 @@ def evaluate(
     from thermend.app import evaluate as command
 
     job = command.Job(
-        method, weights, engine, device, precision, preset, seed, scale, fuse_weights, tuple(measure or ())
+        method, weights, engine, device, precision, prompts, preset, seed, scale, fuse_weights, tuple(measure or ())
     )  # fmt: skip
     raise typer.Exit(command.run(job, clean, degraded, dataset, fuse, visible, json_file, typer.echo))
 

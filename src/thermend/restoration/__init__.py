@@ -29,6 +29,7 @@ def load(
     device: str = "auto",
     tile: int | None = None,
     precision: str = "auto",
+    prompts: str | os.PathLike[str] | None = None,
 ) -> Restorer:
     """Make a method ready to run.
 
@@ -42,10 +43,13 @@ def load(
     tile : side of a tile, pixels; for networks
     precision : ``float32``, which ``auto`` takes, or ``bf16``: several times as fast on CPUs that compute it, and exact to
         about one grey level; for networks
+    prompts : file for a prompted network. ``.json``: what to remove, and how much of each prompt, instead of what the network
+        would choose, as in ``{"noise": 1, "blur": 0.5, "scenario": "composite"}``. ``.npz``: arrays ``degradation``, (3, 128,
+        128), and ``scenario``, (2, 64), that the authors' checkpoints were trained with
 
     Raises
     ------
-    UsageError : an unknown name, or weights for a method that has none
+    UsageError : an unknown name, or weights or prompts for a method that has none
     InputError : the weights cannot be read
     """
     description = find(method)
@@ -56,9 +60,11 @@ def load(
     if description.kind == "network":
         from thermend.restoration.network import open_network
 
-        function, sha256, variant = open_network(description, weights, engine, device, tile, precision)
+        function, sha256, variant = open_network(description, weights, engine, device, tile, precision, prompts)
         description = description.of_weights(variant, method, str(weights))
         return Restorer(description, function, sha256)
+    if prompts is not None:
+        raise UsageError(f"{description.full_name} takes no prompts")
     if weights is not None:
         raise UsageError(f"{description.full_name} has no weights; --weights is for networks")
     if engine not in ("auto", *ENGINES):

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from thermend.errors import InputError, MissingDependencyError
+from thermend.errors import InputError, MissingDependencyError, UsageError
 from thermend.methods.description import MethodDescription
 from thermend.restoration.engines import ENGINES, Engine, open_onnx
 from thermend.restoration.tiling import run_tiled
@@ -38,6 +38,10 @@ class Passes(Protocol):
 
     inputs: Sequence[str]
     tiling: Mapping[str, int]
+
+    def prompt(self, path: str | os.PathLike[str]) -> None:
+        """Take the prompts from a file, instead of choosing them."""
+        ...
 
     def __call__(self, image: Image, mode: str, network: NetworkFunction) -> tuple[Image, list[dict[str, Any]]]:
         """The restored image, and the runs that were made."""
@@ -138,6 +142,7 @@ def open_network(
     device: str = "auto",
     tile: int | None = None,
     precision: str = "auto",
+    prompts: str | os.PathLike[str] | None = None,
 ) -> tuple[NetworkFunction, str, str | None]:
     """A method's network, ready to run, the SHA-256 of the file of its weights, and the variant that they are of.
 
@@ -147,23 +152,31 @@ def open_network(
     Parameters
     ----------
     weights : None takes those that ship
+    prompts : as for :func:`thermend.load`
 
     Raises
     ------
     UsageError : no weights ship with the method, or the engine or the precision is not to be had
     InputError : the weights cannot be read, or are another network's
     """
+    if prompts is not None and method.passes is None:
+        raise UsageError(f"{method.full_name} takes no prompts")
     path = method.weights_file(weights, ".safetensors" if engine == "torch" else ".onnx")
+    trained_with = prompts if prompts is not None and Path(prompts).suffix == ".npz" else None
     network = None
     if path.suffix in CHECKPOINT_SUFFIXES and method.network is not None and engine in ("auto", *ENGINES):
         try:
-            network = method.load_network()(path)
+            network = method.load_network()(path, *([] if trained_with is None else [trained_with]))
         except ModuleNotFoundError as error:
             raise MissingDependencyError(f"{path.suffix} weights need torch: pip install 'thermend[train]'") from error
+    if trained_with is not None and network is None:
+        raise UsageError(f"{path}: its prompts are constants by now; {os.fspath(trained_with)} goes with a checkpoint")
     facts = read_onnx_metadata(path) if network is None else read_metadata(path)
     variant = _variant_of(path, facts, method) if network is None else network.variant
     try:
         preparation, passes = method.load_preparation(facts), method.load_passes(facts)
+        if prompts is not None and trained_with is None and passes is not None:
+            passes.prompt(prompts)
     except (TypeError, ValueError) as error:
         raise InputError(path, str(error)) from error
     opened = _open(path, network, engine, device, precision, () if passes is None else passes.inputs)

@@ -295,3 +295,45 @@ def test_torn_and_foreign_weights_are_refused_by_name(tmp_path, cases):
         thermend.load("ppfn", tmp_path / "torn.safetensors")
     with pytest.raises(UsageError, match="hold no prompts"):
         thermend.load("ppfn", cases / "parity/ppfn/random_dim16.pt")
+
+
+def test_prompts_may_be_stated(weights, scene, tmp_path):
+    picture = np.rint(scene[:144, :208] * 255).astype(np.uint8)
+    prompts = tmp_path / "p.json"
+    prompts.write_text('{"blur": 0.4}')
+    result = thermend.load("ppfn", weights, prompts=prompts).restore(picture, "display")
+    made = [(step["pass"], step["composite"]) for step in result.metadata.provenance["steps"]]
+    assert made == [({"blur": 0.4}, 0.0)]
+    prompts.write_text('{"blur": 1, "noise": 1}')
+    result = thermend.load("ppfn", weights, prompts=prompts).restore(picture, "display")
+    assert [(step["pass"], step["composite"]) for step in result.metadata.provenance["steps"]] == [
+        ({"noise": 1.0}, 1.0),
+        ({"blur": 1.0}, 1.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[1]", '{"rain": 1}', '{"blur": 2}', '{"blur": 1, "scenario": "both"}', '{"blur": "much"}']
+)
+def test_odd_prompts_are_refused_by_name(weights, tmp_path, text):
+    (tmp_path / "p.json").write_text(text)
+    with pytest.raises(InputError, match=r"p\.json: holds no prompts"):
+        thermend.load("ppfn", weights, prompts=tmp_path / "p.json")
+
+
+def test_methods_without_prompts_say_so(tmp_path, weights):
+    (tmp_path / "p.json").write_text('{"blur": 1}')
+    for method in ("auto", "classical.he", "deal"):
+        with pytest.raises(UsageError, match="takes no prompts"):
+            thermend.load(method, prompts=tmp_path / "p.json")
+    np.savez(tmp_path / "p.npz", degradation=np.zeros((3, 128, 128)), scenario=np.zeros((2, 64)))
+    with pytest.raises(UsageError, match="prompts of its own"):
+        thermend.load("ppfn", weights, prompts=tmp_path / "p.npz")
+
+
+def test_the_authors_checkpoints_run_with_the_authors_prompts(cases):
+    folder = cases / "parity/ppfn"
+    numbers = np.load(folder / "random_dim16_io.npz")
+    image = numbers["x"][0, 0]
+    restorer = thermend.load("ppfn", folder / "random_dim16.pt", prompts=folder / "prompts.npz")
+    np.testing.assert_allclose(restorer.function(image), numbers["composite_steps"][-1][0, 0], atol=1e-5)

@@ -77,21 +77,28 @@ def built(facts: Mapping[str, Any]) -> SelfPrompted:
     return SelfPrompted(restorer, estimator, passes, facts["prompts"] == "dual")
 
 
-def load_network(path: str | os.PathLike[str]) -> SelfPrompted:
-    """The network with the weights of a checkpoint of ours, in evaluation mode.
+def load_network(path: str | os.PathLike[str], prompts: str | os.PathLike[str] | None = None) -> SelfPrompted:
+    """The network with the weights of a checkpoint, ours or the authors', in evaluation mode.
+
+    Parameters
+    ----------
+    prompts : file for :func:`read_prompts`; the authors' checkpoints need it
 
     Raises
     ------
-    InputError : not a checkpoint, or one of another network
-    UsageError : one of the authors', which needs prompts
+    InputError : not a checkpoint, or one of another network, or no prompts
+    UsageError : one of the authors' without prompts, or one of ours, which has its own, with them
     """
     tensors = read_tensors(path)
     facts = read_metadata(path)
     if str(facts.get("method", "")).partition("/")[0] != "ppfn":
-        load_authors(path)  # says what it is, if not that
+        authors = load_authors(path, None if prompts is None else read_prompts(prompts))
+        if prompts is None:
+            raise UsageError(f"{os.fspath(path)}: the authors' checkpoints hold no prompts; --prompts FILE.npz does")
+        return SelfPrompted(authors, None).eval()
+    if prompts is not None:
         raise UsageError(
-            f"{os.fspath(path)}: the authors' checkpoints hold no prompts; load_authors(FILE, read_prompts(NPZ)) of"
-            " thermend.methods.ppfn.checkpoints takes both"
+            f"{os.fspath(path)}: has prompts of its own; --prompts FILE.npz is for the authors' checkpoints"
         )
     try:
         network = built(facts)
@@ -103,10 +110,10 @@ def load_network(path: str | os.PathLike[str]) -> SelfPrompted:
     return network.eval()
 
 
-def load_for_running(path: str | os.PathLike[str]) -> OnePass:
+def load_for_running(path: str | os.PathLike[str], prompts: str | os.PathLike[str] | None = None) -> OnePass:
     """As :func:`load_network`; what runs, and is exported, with its prompts folded."""
-    network = OnePass(load_network(path)).eval()
-    network.variant = str(read_metadata(path)["method"]).partition("/")[2]
+    network = OnePass(load_network(path, prompts)).eval()
+    network.variant = str(read_metadata(path).get("method", "ppfn/restormer")).partition("/")[2]
     return network
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from thermend.errors import InputError
 
 Image = NDArray[np.float32]
 
@@ -18,6 +23,8 @@ PASSES = tuple((name,) for name in reversed(DEGRADATIONS))
 """What each pass removes."""
 WORTH_A_PASS = 0.5
 """Chance of its degradations to be present from which on a pass is made."""
+
+LEAST_BY_HAND = 1e-6
 
 THUMBNAIL = (64, 80)
 PERCENTILES = (0.1, 1, 5, 10, 20, 35, 50, 65, 80, 90, 95, 99, 99.9)
@@ -94,6 +101,30 @@ class ProgressivePasses:
         self.chooses = bool(facts.get("chooses", False))
         self.dual = facts.get("prompts", "dual") == "dual"
         self.tiling = {"multiple": int(facts.get("multiple", 8))}
+        self.by_hand: tuple[Image, Image] | None = None
+
+    def prompt(self, path: str | os.PathLike[str]) -> None:
+        """Take what to remove from a `.json` file; what it does not name is left.
+
+        Raises
+        ------
+        InputError : no such file, or one that names something else
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise InputError(path, "no such file")
+        try:
+            stated = json.loads(path.read_text(encoding="utf-8"))
+            amounts = [float(stated.pop(name, 0)) for name in DEGRADATIONS]
+            several = sum(amount > 0 for amount in amounts) > 1
+            scenario = stated.pop("scenario", SCENARIOS[several])
+            if stated or not all(0 <= amount <= 1 for amount in amounts) or scenario not in SCENARIOS:
+                raise ValueError
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            expected = f"{', '.join(DEGRADATIONS)}, from 0 to 1 each, and scenario, {' or '.join(SCENARIOS)}"
+            raise InputError(path, f"holds no prompts; expected an object with {expected}") from error
+        of_scenario = [float(self.dual and name == scenario) for name in SCENARIOS]
+        self.by_hand = np.array([amounts], np.float32), np.array([of_scenario], np.float32)
 
     def __call__(self, image: Image, mode: str, network: Network) -> tuple[Image, list[dict[str, Any]]]:
         """The restored image, (H, W), and the passes that were made.
@@ -111,7 +142,7 @@ class ProgressivePasses:
             told = {"thumbnail": thumbnail(within)[None, None], "percentiles": percentiles(within)[None]}
             degradation, own = self._prompts(within, names, told, network)
             scenario = own if scenario is None else scenario  # of the image as it came
-            if degradation.max() < WORTH_A_PASS:
+            if degradation.max() < (WORTH_A_PASS if self.by_hand is None else LEAST_BY_HAND):
                 continue
             texture = np.zeros((1, 1, TEXTURE_MULTIPLE, TEXTURE_MULTIPLE), np.float32)
             passed = network.tiled(within, degradation=degradation, scenario=scenario, texture=texture, **told)
@@ -125,6 +156,8 @@ class ProgressivePasses:
     ) -> tuple[Image, Image]:
         """How much of each prompt: (1, 3) and (1, 2)."""
         hand = np.array([[float(name in names) for name in DEGRADATIONS]], np.float32)
+        if self.by_hand is not None:
+            return hand * self.by_hand[0], self.by_hand[1]
         if not self.chooses:
             return hand, np.array([[0.0, float(self.dual)]], np.float32)
         multiple = self.tiling["multiple"]
