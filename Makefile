@@ -21,7 +21,7 @@ lint: $(VENV)/.dev
 samples: $(VENV)/.core ## draw the sample images again
 	$(BIN)/python samples/draw.py
 
-pictures: $(VENV)/.core ## draw the pictures of README and docs again
+pictures: $(VENV)/.dev ## draw the pictures of README and docs again
 	$(BIN)/python docs/pictures.py
 
 $(VENV)/.core: pyproject.toml constraints.txt

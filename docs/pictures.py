@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 import thermend
 from thermend import ThermalImage
+from thermend.degradations import degrade
 from thermend.io import palettes
 
 ROOT = Path(__file__).parent.parent
@@ -100,9 +101,27 @@ def destripers(sample: str, box: Box, name: str) -> None:
     save(Image.fromarray(np.concatenate([rows[0], gap, rows[1]])), name)
 
 
+def network(method: str, sample: str, preset: str, damage: str, box: Box, name: str) -> None:
+    """A mended sample, damaged as the papers do it, and what a network makes of it."""
+    mended = thermend.enhance(thermend.read(ROOT / "samples" / sample), mode="display").pixels
+    clean = np.rint(mended * (255 / mended.max())).astype(np.uint8)
+    damaged = degrade(clean, preset, 0, sample)
+    result = thermend.load(method, precision="float32").restore(damaged, "display").pixels
+    images = {damage: damaged, f"--method {method}": np.rint(result).astype(np.uint8), "before the damage": clean}
+    save(beside(*(panel(image, "white-hot", box, label) for label, image in images.items())), name)
+
+
 if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
     before_after("street.tif", "iron", (225, 300, 62, 150), "street.png")
     before_after("rescue.png", "white-hot", (60, 330, 62, 150), "rescue.png")
     two_modes("facade.tif", (150, 120, 62, 150), "modes.png")
+    network(
+        "deal/cascade-2",
+        "street.tif",
+        "deal-composite",
+        "dull, half the resolution, striped",
+        (225, 300, 62, 150),
+        "deal.png",
+    )
     destripers("rescue.png", (60, 330, 110, 110), "destripers.png")

@@ -36,7 +36,13 @@ def _variant(name: str, parameters: int, macs: int, title: str, weights: str | N
 
 
 METHODS = (
-    _variant("cascade-2", 572_323, 189_142_138_880, "adversarially trained spiking network, four blocks (DEAL)"),
+    _variant(
+        "cascade-2",
+        572_323,
+        189_142_138_880,
+        "adversarially trained spiking network, four blocks (DEAL)",
+        "deal-cascade-2",
+    ),
     _variant("cascade-1", 382_307, 126_059_806_720, "DEAL with two blocks"),
     _variant("cascade-3", 959_779, 317_991_157_760, "DEAL with six blocks"),
     _variant("six-block", 818_851, 269_672_775_680, "DEAL's released network"),
