@@ -43,11 +43,13 @@ method = find(job["method"])
 if job["engine"] == "eager":
     import torch
     from thermend.methods.deal.checkpoints import load_network
-    from thermend.weights.shipped import shipped
-    network = load_network(job["weights"] or shipped(method.weights, ".safetensors"))
+    from thermend.weights.checkpoints import read_metadata
+    path = method.weights_file(job["weights"], ".safetensors")
+    network, prepare = load_network(path), method.load_preparation(read_metadata(path))
     def function(pixels):
+        prepared = pixels if prepare is None else prepare(pixels)
         with torch.inference_mode():
-            return network(torch.from_numpy(pixels)[None, None])[0, 0].numpy()
+            return network(torch.from_numpy(prepared)[None, None])[0, 0].numpy()
 else:
     function = open_network(method, job["weights"], job["engine"], precision=job["precision"])[0]
 function(image)
