@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from thermend.errors import InputError, UsageError
 from thermend.image import ThermalImage
-from thermend.io import READABLE_SUFFIXES, count_pages, read
-from thermend.io.folders import image_files
+from thermend.io import count_pages, read
+from thermend.io.folders import image_files, stem_of
 from thermend.io.raster import rendered
 
 HM_TIR_CONDITIONS = {
@@ -160,10 +160,9 @@ def hm_tir(folder: Path) -> dict[str, list[Sample]]:
 
 
 def _listed(path: Path) -> set[str]:
-    """The stems that a list names; a suffix is one only if it is an image's."""
+    """The stems that a list names."""
     names = [line.strip() for line in path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")]
-    paths = [Path(name) for name in names if name]
-    return {p.stem if p.suffix.lower() in READABLE_SUFFIXES else p.name for p in paths}
+    return {stem_of(name) for name in names if name}
 
 
 def split(names: Iterable[str], seed: int) -> tuple[list[str], list[str]]:

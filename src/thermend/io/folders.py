@@ -8,6 +8,12 @@ from thermend.errors import UsageError
 from thermend.io import READABLE_SUFFIXES
 
 
+def stem_of(name: str) -> str:
+    """Of an image that a list names; a suffix is one only if it is an image's."""
+    path = Path(name)
+    return path.stem if path.suffix.lower() in READABLE_SUFFIXES else path.name
+
+
 def image_files(folder: Path) -> list[Path]:
     """The image files below a folder, in the order of their names, without hidden ones.
 

@@ -12,8 +12,8 @@ from torch.nn import functional
 from torch.utils.data import Dataset, Sampler
 
 from thermend.errors import InputError, UsageError, first_line
-from thermend.io import READABLE_SUFFIXES, read
-from thermend.io.folders import image_files
+from thermend.io import read
+from thermend.io.folders import image_files, stem_of
 from thermend.io.raster import rendered
 
 CONVENTION = (14.0, 223.0)
@@ -70,11 +70,11 @@ def chosen_files(
 
 
 def _named(name: str, items: list[tuple[Path, str]], split: Path, folders: Sequence[Path]) -> tuple[Path, str]:
-    stem = Path(name).stem if Path(name).suffix.lower() in READABLE_SUFFIXES else Path(name).name
     matches = (
         [item for item in items if name == item[1]]
         or [item for item in items if name == item[0].name]
-        or [item for item in items if stem == item[0].stem]  # lists of names often have neither suffix nor this folder
+        # lists of names often have neither suffix nor this folder
+        or [item for item in items if stem_of(name) == item[0].stem]
     )
     if len(matches) != 1:
         where = "none" if not matches else "several"

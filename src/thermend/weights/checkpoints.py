@@ -88,6 +88,29 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
+def check_fits(
+    path: str | os.PathLike[str], expected: Mapping[str, Any], given: Mapping[str, Any], whose: str, ignored: str = ""
+) -> None:
+    """Refuse tensors that are not a network's.
+
+    Parameters
+    ----------
+    expected, given : tensors by name
+    whose : weights these should be, for the message
+    ignored : end of the names that do not matter
+
+    Raises
+    ------
+    InputError : one is missing, not known, of another shape, or holds what is no number
+    """
+    shapes = [{name: tuple(tensor.shape) for name, tensor in tensors.items()} for tensors in (expected, given)]
+    for name in sorted(shapes[0].keys() | shapes[1].keys()):
+        if shapes[0].get(name) != shapes[1].get(name) and not (ignored and name.endswith(ignored)):
+            raise InputError(path, f"holds no weights of {whose}: {name} is missing, not known, or of another shape")
+    if not all(bool(tensor.isfinite().all()) for tensor in given.values()):
+        raise InputError(path, "holds weights that are no numbers")
+
+
 def write_tensors(
     path: Path, tensors: Mapping[str, Any], metadata: Mapping[str, Any], *, overwrite: bool = False
 ) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from thermend.errors import InputError
 from thermend.methods.deal.blocks import TIME_STEPS
 from thermend.methods.deal.network import BlockSpec, DualInteractionNetwork
-from thermend.weights.checkpoints import read_metadata, read_tensors
+from thermend.weights.checkpoints import check_fits, read_metadata, read_tensors
 
 _NAMES = {
     # the authors' two schemes: as released, and with the paper's words
@@ -43,16 +43,7 @@ def load_network(path: str | os.PathLike[str]) -> DualInteractionNetwork:
         network = _described(read_metadata(path)) or _inferred(tensors)
     except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(path, "holds no weights of DEAL's network") from error
-    expected = {name: tuple(t.shape) for name, t in network.state_dict().items()}
-    given = {name: tuple(t.shape) for name, t in tensors.items()}
-    wrong = [n for n in sorted(expected.keys() | given.keys()) if expected.get(n) != given.get(n)]
-    wrong = [n for n in wrong if not n.endswith("num_batches_tracked")]
-    if wrong:
-        raise InputError(
-            path, f"holds no weights of DEAL's network: {wrong[0]} is missing, not known, or of another shape"
-        )
-    if not all(bool(t.isfinite().all()) for t in tensors.values()):
-        raise InputError(path, "holds weights that are no numbers")
+    check_fits(path, network.state_dict(), tensors, "DEAL's network", ignored="num_batches_tracked")
     network.load_state_dict(tensors, strict=False)
     return network.eval()
 

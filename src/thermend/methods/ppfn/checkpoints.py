@@ -19,7 +19,7 @@ from thermend.methods.ppfn.estimator import PromptEstimator
 from thermend.methods.ppfn.network import OnePass, PromptedNetwork, SelfPrompted
 from thermend.methods.ppfn.passes import DEGRADATIONS, SCENARIOS, passes_of
 from thermend.methods.ppfn.prompts import FEATURES
-from thermend.weights.checkpoints import read_metadata, read_tensors
+from thermend.weights.checkpoints import check_fits, read_metadata, read_tensors
 
 _STAGES = ("latent", "decoder-3", "decoder-2", "decoder-1", "refinement")
 _LAYERS = {
@@ -89,7 +89,6 @@ def load_network(path: str | os.PathLike[str], prompts: str | os.PathLike[str] |
     InputError : not a checkpoint, or one of another network, or no prompts
     UsageError : one of the authors' without prompts, or one of ours, which has its own, with them
     """
-    tensors = read_tensors(path)
     facts = read_metadata(path)
     if str(facts.get("method", "")).partition("/")[0] != "ppfn":
         authors = load_authors(path, None if prompts is None else read_prompts(prompts))
@@ -100,6 +99,7 @@ def load_network(path: str | os.PathLike[str], prompts: str | os.PathLike[str] |
         raise UsageError(
             f"{os.fspath(path)}: has prompts of its own; --prompts FILE.npz is for the authors' checkpoints"
         )
+    tensors = read_tensors(path)
     try:
         network = built(facts)
         network.load_state_dict(tensors)
@@ -134,17 +134,10 @@ def load_authors(
     try:
         renamed = {our_name(name): tensor for name, tensor in tensors.items()}
         network = PromptedNetwork(_restormer(renamed), prompts=prompts)
-        expected = {n: tuple(t.shape) for n, t in network.state_dict().items() if not n.endswith("_prompts")}
-        given = {n: tuple(t.shape) for n, t in renamed.items()}
     except (KeyError, IndexError, ValueError, RuntimeError) as error:
         raise InputError(path, "holds no weights of Restormer with prompts") from error
-    wrong = [n for n in sorted(expected.keys() | given.keys()) if expected.get(n) != given.get(n)]
-    if wrong:
-        raise InputError(
-            path, f"holds no weights of Restormer with prompts: {wrong[0]} is missing, not known, or of another shape"
-        )
-    if not all(bool(t.isfinite().all()) for t in renamed.values()):
-        raise InputError(path, "holds weights that are no numbers")
+    expected = {name: tensor for name, tensor in network.state_dict().items() if not name.endswith("_prompts")}
+    check_fits(path, expected, renamed, "Restormer with prompts")
     network.load_state_dict(renamed, strict=False)
     return network.eval()
 
