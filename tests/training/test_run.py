@@ -130,6 +130,15 @@ def test_a_killed_run_goes_on_to_the_same_end(recipe, step):
     assert said == [f"{again.parent}: goes on after step {resumed} of 10"] * bool(resumed) + [f"weights: {again}"]
 
 
+def test_samples_that_others_prepare_are_the_same(recipe):
+    alone, helped = train(recipe("alone"), Denoising), recipe("helped", workers=2)
+    Denoising.die_at = 6
+    with pytest.raises(Killed):
+        train(helped, Denoising)
+    Denoising.die_at = None
+    assert train(helped, Denoising).read_bytes() == alone.read_bytes()
+
+
 def test_what_only_looks_on_does_not_change_the_weights(recipe, tmp_path):
     plain = train(recipe("plain"), Denoising)
     watched = {"data": str(tmp_path / "data"), "presets": ["deal-stripe-heavy", "none"], "images": 2, "every": 3}

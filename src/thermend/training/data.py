@@ -89,13 +89,25 @@ def clean_pixels(path: Path, convention: bool) -> NDArray[np.float32]:
     ------
     InputError : it cannot be read, or under the convention has no contrast at all
     """
-    pixels = rendered(read(path)).astype(np.float32)
+    pixels = rendered(read(path)).astype(np.float32) / np.float32(255)
     if convention:
-        low, high = np.percentile(pixels, (1, 99))
-        if high - low < 1:
-            raise InputError(path, "has no contrast; nothing can be learned from it")
-        pixels = (pixels - low) * ((CONVENTION[1] - CONVENTION[0]) / (high - low)) + CONVENTION[0]
-    return np.clip(pixels / np.float32(255), 0, 1).astype(np.float32)
+        gain, offset = convention_of(pixels, path)
+        pixels = pixels * np.float32(gain) + np.float32(offset)
+    return np.clip(pixels, 0, 1).astype(np.float32)
+
+
+def convention_of(pixels: NDArray[np.float32], path: Path) -> tuple[float, float]:
+    """Gain and offset that bring an image, in [0, 1], to the convention.
+
+    Raises
+    ------
+    InputError : it has no contrast at all
+    """
+    low, high = (float(value) for value in np.percentile(pixels, (1, 99)))
+    if high - low < 1 / 255:
+        raise InputError(path, "has no contrast; nothing can be learned from it")
+    gain = (CONVENTION[1] - CONVENTION[0]) / 255 / (high - low)
+    return gain, CONVENTION[0] / 255 - gain * low
 
 
 class CleanCrops(Dataset[dict[str, torch.Tensor]]):
@@ -159,11 +171,11 @@ class NumberedSamples(Sampler[int]):
     Parameters
     ----------
     per_stretch : samples of all devices together, which take turns
+    stretch : to begin with; processes that prepare samples ask before Lightning says which
     """
 
-    def __init__(self, per_stretch: int) -> None:
-        self.per_stretch = per_stretch
-        self.stretch = 0
+    def __init__(self, per_stretch: int, stretch: int = 0) -> None:
+        self.per_stretch, self.stretch = per_stretch, stretch
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning."""

@@ -72,6 +72,7 @@ class Recipe(Section):
     average : weights are averaged over the last 1 / (1 − average) steps or so; 0 takes them as they are
     precision : ``float32``, or ``bf16`` for convolutions
     device, devices : ``auto``, ``cpu`` or ``cuda``; how many
+    workers : processes that prepare samples beside the training; 0 prepares them in it
     checkpoint_every, picture_every : steps
     log : ``csv`` or ``tensorboard``
     validation : None measures nothing
@@ -95,6 +96,7 @@ class Recipe(Section):
     precision: Literal["float32", "bf16"] = "float32"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     devices: int = Field(1, ge=1)
+    workers: int = Field(0, ge=0)
     checkpoint_every: int = Field(500, ge=1)
     picture_every: int = Field(1000, ge=1)
     log: Literal["csv", "tensorboard"] = "csv"

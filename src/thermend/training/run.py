@@ -29,7 +29,7 @@ from thermend.weights.checkpoints import write_tensors
 
 WEIGHTS = "weights.safetensors"
 _RUN, _NAMES, _LAST = "run.json", "images.txt", "checkpoints/last.ckpt"
-_FREE = {"out", "device", "picture_every", "log", "validation", "data", "split"}
+_FREE = {"out", "device", "workers", "picture_every", "log", "validation", "data", "split"}
 """Keys that may change between a run and its continuation: what is learned does not depend on them."""
 
 
@@ -125,7 +125,10 @@ def _trainer(recipe: Recipe, samples: CleanCrops, done: int) -> tuple[lightning.
         )
     except Exception as error:
         raise UsageError(f"device {recipe.device!r} × {recipe.devices}: {' '.join(str(error).split())}") from error
-    return trainer, DataLoader(samples, recipe.batch, sampler=NumberedSamples(stretch * recipe.batch * recipe.devices))
+    sampler = NumberedSamples(stretch * recipe.batch * recipe.devices, done // stretch)
+    return trainer, DataLoader(
+        samples, recipe.batch, sampler=sampler, num_workers=recipe.workers, persistent_workers=recipe.workers > 0
+    )
 
 
 def _fit(trainer: lightning.Trainer, module: TrainingModule, loader: DataLoader, checkpoint: Path | None) -> None:

@@ -19,6 +19,7 @@ from thermend.methods import CATALOGUE  # noqa: E402
 from thermend.methods.ppfn import passes as running  # noqa: E402
 from thermend.methods.ppfn.checkpoints import built, load_network  # noqa: E402
 from thermend.methods.ppfn.estimator import Estimate  # noqa: E402
+from thermend.methods.ppfn.pipeline import OTHERS, Pipeline  # noqa: E402
 from thermend.methods.ppfn.samples import ProgressiveCrops  # noqa: E402
 from thermend.methods.ppfn.training import PpfnRecipe, PpfnTraining  # noqa: E402
 from thermend.methods.ppfn.whole import whole_of  # noqa: E402
@@ -106,6 +107,36 @@ def test_undamaged_samples_occur_when_asked(folder):
     assert torch.equal(drawn[0]["states"][0], drawn[0]["clean"])
 
 
+def test_other_kinds_of_damage_occur_when_asked():
+    rng = np.random.default_rng(0)
+    paper = [Pipeline().drawn(rng) for _ in range(5)]
+    assert {tuple(len(k.steps) for k in kinds.values()) for kinds in paper} == {(1, 1, 3)}
+    drawn = [Pipeline(others=1.0).drawn(rng) for _ in range(60)]
+    for name, kinds in OTHERS.items():
+        assert all(any(chosen[name] is kind for chosen in drawn) for kind in kinds)
+    mixed = [Pipeline(others=0.5).drawn(rng)["blur"] in OTHERS["blur"] for _ in range(200)]
+    assert 60 < sum(mixed) < 140
+
+
+@pytest.mark.parametrize("kind", [kind for kinds in OTHERS.values() for kind in kinds])
+def test_every_other_kind_changes_an_image_and_stays_in_range(scene, kind):
+    image = torch.from_numpy(scene)[None, None].float()
+    changed = kind(image, torch.Generator().manual_seed(1))
+    assert float((changed - image).abs().mean()) > 1e-3
+    assert 0 <= float(changed.min()) <= float(changed.max()) <= 1
+
+
+def test_samples_keep_their_cameras_levels_as_often_as_asked(tmp_path, scene):
+    dull = np.rint(100 + 60 * scene).astype(np.uint8)
+    Image.fromarray(dull).save(tmp_path / "dull.png")
+    drawn = samples(tmp_path, pipeline={"natural": 0.5, "undamaged": 1.0})
+    brightest = np.array([float(drawn[n]["percentiles"][0, -1]) * 255 for n in range(0, 40, 2)])
+    natural = brightest < 165
+    assert 4 < natural.sum() < 16
+    assert (brightest[~natural] > 215).all()
+    assert all(float(samples(tmp_path)[n]["clean"].max()) > 0.7 for n in range(4))
+
+
 def test_fewer_iterations_remove_several_at_once(folder):
     assert recipe(folder).passes == (("noise",), ("blur",), ("contrast",))
     assert recipe(folder, iterations=2).passes == (("noise", "blur"), ("contrast",))
@@ -177,6 +208,7 @@ def test_every_engine_makes_the_passes_of_the_network(weights, scene, tmp_path, 
 
 def test_tiles_are_told_of_the_whole_image(weights, scene):
     picture = np.tile(np.rint(scene * 255).astype(np.uint8), (2, 2))
+    picture[192:] //= 4  # below the part that is looked at it is dark
     whole, tiled = (
         thermend.load("ppfn", weights, tile=tile).restore(picture, "display").pixels for tile in (None, 320)
     )

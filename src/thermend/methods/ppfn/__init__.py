@@ -5,7 +5,8 @@
 | `prompts` | dual prompts, their encoders, fusion, modulation |
 | `backbones` | what they are plugged into |
 | `network` | a backbone with prompts |
-| `samples`, `training` | the gated degradation pipeline, selective progressive training |
+| `pipeline`, `samples` | the gated degradation pipeline |
+| `training` | selective progressive training |
 | `passes` | inference, pass by pass |
 | `estimator` | not in the paper: prompts that choose themselves |
 | `whole` | not in the paper: what a network is told of the whole image while it sees a piece |

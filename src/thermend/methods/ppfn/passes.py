@@ -69,7 +69,10 @@ def _borders(length: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.int
 
 def percentiles(image: Image) -> Image:
     """(H, W) to (13,)."""
-    return np.percentile(image, PERCENTILES).astype(np.float32)
+    values = np.sort(image, axis=None)  # faster than np.percentile, which partitions it at 26 places
+    below, share = np.divmod(np.array(PERCENTILES) / 100 * (len(values) - 1), 1)
+    low, high = (values[(below.astype(np.int64) + n).clip(max=len(values) - 1)] for n in (0, 1))
+    return np.asarray(low + share * (high - low), np.float32)
 
 
 class ProgressivePasses:

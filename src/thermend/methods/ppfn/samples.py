@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from thermend.degradations import Cascade, hm_tir
+from thermend.degradations import Cascade
 from thermend.degradations.severity import rounded
 from thermend.methods.ppfn.passes import DEGRADATIONS
+from thermend.methods.ppfn.pipeline import Pipeline
 from thermend.methods.ppfn.whole import Whole, whole_of
-from thermend.training.data import CleanCrops
+from thermend.training.data import CleanCrops, convention_of
 
 Passes = Sequence[Sequence[str]]
 """Which degradations each pass removes, first pass first."""
@@ -32,9 +33,7 @@ class ProgressiveCrops(CleanCrops):
     Parameters
     ----------
     passes : what a composite sample is undone by
-    gate : chance of each degradation of a composite sample to be applied
-    undamaged : chance of a composite sample to be left undamaged
-    strength : lowest and highest of the detector's part, drawn for each sample
+    spoil : what spoils the images
     devices : that take turns at the samples
     """
 
@@ -45,31 +44,30 @@ class ProgressiveCrops(CleanCrops):
         seed: int,
         convention: bool,
         passes: Passes,
-        gate: float = 0.8,
-        undamaged: float = 0.0,
-        strength: tuple[float, float] = (1.0, 1.0),
+        spoil: Pipeline,
         devices: int = 1,
     ) -> None:
-        super().__init__(paths, crop, seed, convention)
-        self.passes, self.gate, self.undamaged, self.strength = passes, gate, undamaged, strength
-        self.devices = devices
+        varied = convention and spoil.natural > 0
+        super().__init__(paths, crop, seed, convention and not varied)
+        self.levels = [convention_of(i[0].numpy(), path) for i, path in zip(self.images, paths)] if varied else []
+        self.passes, self.spoil, self.devices = passes, spoil, devices
 
     def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
         index, piece = self.drawn(number)
-        clean = self.images[index][None]
         rng = np.random.default_rng([self.seed, 2, number])
-        degrade = _Draws(hm_tir(float(rng.uniform(*self.strength))), rng)
+        clean = self._clean(index, rng)
+        damaged = _Damaged(clean, self.spoil.drawn(rng), rng)
         composite, chain, alone = number // self.devices % 2 == 0, [clean] * (len(self.passes) + 1), [clean] * 3
         if composite:
-            damaged = rng.random() >= self.undamaged
-            left = {name for name in DEGRADATIONS if rng.random() < self.gate and damaged}
-            severity = degrade.changes(clean, left)
+            undamaged = rng.random() < self.spoil.undamaged
+            left = {name for name in DEGRADATIONS if rng.random() < self.spoil.gate and not undamaged}
+            severity = damaged.changes(left)
             for k, names in enumerate(self.passes):
-                chain[k] = degrade(clean, left)
+                chain[k] = damaged(left)
                 left -= set(names)
         else:
-            alone = [degrade(clean, {name}) for name in DEGRADATIONS]
-            severity = [_difference(image, clean) for image in alone]
+            alone = [damaged({name}) for name in DEGRADATIONS]
+            severity = [damaged.changes({name})[k] for k, name in enumerate(DEGRADATIONS)]
         states = [*chain, *alone]
         seen = {id(image): whole_of(image) for image in states}
         told = [seen[id(image)] for image in states]
@@ -83,40 +81,40 @@ class ProgressiveCrops(CleanCrops):
             "number": torch.tensor(number),
         }
 
+    def _clean(self, index: int, rng: np.random.Generator) -> torch.Tensor:
+        """The whole image, (1, 1, H, W), at the levels of the sample."""
+        image = self.images[index][None]
+        if not self.levels or rng.random() < self.spoil.natural:
+            return image
+        gain, offset = self.levels[index]
+        return (image * gain + offset).clamp(0, 1)
 
-class _Draws:
-    """Degradations of one sample: each has draws of its own, the same whichever others are applied with it."""
 
-    def __init__(self, cascade: Cascade, rng: np.random.Generator) -> None:
-        self.groups = dict(zip(DEGRADATIONS, _groups(cascade)))
+class _Damaged:
+    """An image under any of its sample's degradations: each has draws of its own, the same whichever others come with it."""
+
+    def __init__(self, clean: torch.Tensor, kinds: Mapping[str, Cascade], rng: np.random.Generator) -> None:
+        self.kinds = kinds
         self.seeds = {name: int(rng.integers(2**62)) for name in DEGRADATIONS}
+        self.made: dict[tuple[str, ...], torch.Tensor] = {(): clean}
 
-    def __call__(self, image: torch.Tensor, names: Collection[str]) -> torch.Tensor:
-        """What a camera makes of an image, (1, 1, H, W), with these."""
-        for name in DEGRADATIONS:
-            if name in names:
-                image = rounded(self.groups[name](image, torch.Generator().manual_seed(self.seeds[name])))
-        return image
+    def __call__(self, names: Collection[str]) -> torch.Tensor:
+        """What a camera makes of the image, (1, 1, H, W), with these."""
+        chain = tuple(name for name in DEGRADATIONS if name in names)
+        if chain not in self.made:
+            *before, last = chain
+            generator = torch.Generator().manual_seed(self.seeds[last])
+            self.made[chain] = rounded(self.kinds[last](self(before), generator))
+        return self.made[chain]
 
-    def changes(self, image: torch.Tensor, names: Collection[str]) -> list[float]:
-        """What each of them changes, one after the other."""
+    def changes(self, names: Collection[str]) -> list[float]:
+        """What each of them changes, one after the other: root mean square in grey levels of 255."""
         found = []
-        for name in DEGRADATIONS:
-            before, image = image, self(image, {name} & set(names))
-            found.append(_difference(image, before))
+        for k, name in enumerate(DEGRADATIONS):
+            before = set(DEGRADATIONS[:k]) & set(names)
+            difference = self(before | ({name} & set(names))) - self(before)
+            found.append(255 * float(difference.square().mean().sqrt()))
         return found
-
-
-def _groups(cascade: Cascade) -> list[Cascade]:
-    found, first = [], 0
-    for count in cascade.groups:
-        found.append(Cascade(cascade.steps[first : first + count], (count,)))
-        first += count
-    return found
-
-
-def _difference(image: torch.Tensor, other: torch.Tensor) -> float:
-    return 255 * float((image - other).square().mean().sqrt())
 
 
 def picked(

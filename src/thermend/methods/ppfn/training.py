@@ -21,6 +21,7 @@ from thermend.methods.ppfn.checkpoints import built
 from thermend.methods.ppfn.estimator import Estimate
 from thermend.methods.ppfn.network import SelfPrompted, named
 from thermend.methods.ppfn.passes import DEGRADATIONS, PERCENTILES, SCENARIOS, THUMBNAIL, passes_of
+from thermend.methods.ppfn.pipeline import Pipeline
 from thermend.methods.ppfn.prompts import FusionKind
 from thermend.methods.ppfn.samples import ProgressiveCrops, picked
 from thermend.methods.ppfn.whole import Whole
@@ -31,28 +32,6 @@ from thermend.training.recipe import Recipe, Section
 PRESENT = 0.5
 """Grey levels of 255, root mean square, from which on a degradation counts as present."""
 _CHARBONNIER = 1e-3
-
-
-class Pipeline(Section):
-    """The gated degradation pipeline.
-
-    Attributes
-    ----------
-    gate : chance of each degradation of a composite sample to be applied; 0.8 in the paper
-    undamaged : chance of a composite sample to be left as it is
-    strength : lowest and highest of the detector's part; 1 is the paper's
-    """
-
-    gate: float = Field(0.8, ge=0, le=1)
-    undamaged: float = Field(0.0, ge=0, le=1)
-    strength: tuple[float, float] = (1.0, 1.0)
-
-    @field_validator("strength")
-    @classmethod
-    def _ordered(cls, strength: tuple[float, float]) -> tuple[float, float]:
-        if not 0 < strength[0] <= strength[1]:
-            raise ValueError(f"{list(strength)}: expected the lowest, above 0, and the highest")
-        return strength
 
 
 class Choosing(Section):
@@ -207,18 +186,7 @@ class PpfnTraining(TrainingModule):
     @classmethod
     def samples(cls, recipe: Recipe, paths: Sequence[Path]) -> CleanCrops:
         own = cast(PpfnRecipe, recipe)
-        spoil = own.pipeline
-        return ProgressiveCrops(
-            paths,
-            own.crop,
-            own.seed,
-            own.convention,
-            own.passes,
-            spoil.gate,
-            spoil.undamaged,
-            spoil.strength,
-            own.devices,
-        )
+        return ProgressiveCrops(paths, own.crop, own.seed, own.convention, own.passes, own.pipeline, own.devices)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.AdamW(self.network.parameters(), self.recipe.rate, weight_decay=self.recipe.weight_decay)
