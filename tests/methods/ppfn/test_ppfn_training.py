@@ -165,12 +165,33 @@ def test_a_pass_begins_where_the_one_before_ended_without_its_gradient(folder, m
     drawn = samples(folder)
     batch = {key: torch.stack([drawn[n][key] for n in range(4)]) for key in drawn[0]}
     training.step(batch, torch.Generator().manual_seed(0))
-    assert len(backward) == 3
+    assert len(backward) == 4  # three passes, and the prompts' encoders
     assert len(steps) == 1
     for (_, before), (image, _) in pairwise(seen):
         assert not image.requires_grad
         torch.testing.assert_close(image[:2], before[:2].detach().clamp(0, 1))
     torch.testing.assert_close(seen[1][0][2:], batch["states"][[1, 3], 5])  # single: blur alone
+
+
+def test_encoders_that_run_once_get_the_gradients_of_all_passes(folder, monkeypatch):
+    drawn = samples(folder)
+    batch = {key: torch.stack([drawn[n][key] for n in range(4)]) for key in drawn[0]}
+    monkeypatch.setattr(torch.optim.AdamW, "step", lambda self: None)
+    gradients = []
+    for once in (True, False):
+        torch.manual_seed(0)
+        training = PpfnTraining(recipe(folder))
+        monkeypatch.setattr(training, "optimizers", training.configure_optimizers)
+        monkeypatch.setattr(training, "manual_backward", lambda loss: loss.backward())
+        restorer = training.network.restorer
+        torch.nn.init.normal_(restorer.films["latent"].scale.weight)
+        if not once:
+            monkeypatch.setattr(restorer, "forward", lambda *given, own=restorer.forward: own(*given[:4]))
+        training.step(batch, torch.Generator().manual_seed(0))
+        gradients.append([p.grad for p in restorer.fusions.parameters()])
+    for one, other in zip(*gradients):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-6)
+    assert max(float(g.abs().max()) for g in gradients[0]) > 1e-5
 
 
 def test_the_estimate_of_a_scenario_is_that_of_independent_chances():

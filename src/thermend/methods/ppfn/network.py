@@ -11,7 +11,7 @@ from torch.nn import functional
 from thermend.methods.ppfn.backbones.backbone import Backbone
 from thermend.methods.ppfn.estimator import PromptEstimator
 from thermend.methods.ppfn.passes import DEGRADATIONS, PASSES, PERCENTILES, SCENARIOS, THUMBNAIL, WORTH_A_PASS
-from thermend.methods.ppfn.prompts import Film, FusionKind, PromptFusion, drawn_prompts
+from thermend.methods.ppfn.prompts import Encoded, Film, FusionKind, PromptFusion, drawn_prompts
 from thermend.methods.ppfn.whole import Whole, whole_of
 
 
@@ -53,7 +53,12 @@ class PromptedNetwork(nn.Module):
         self.register_buffer("scenario_prompts", scenario)
 
     def forward(
-        self, image: torch.Tensor, degradation: torch.Tensor, scenario: torch.Tensor, whole: Whole | None = None
+        self,
+        image: torch.Tensor,
+        degradation: torch.Tensor,
+        scenario: torch.Tensor,
+        whole: Whole | None = None,
+        encoded: Sequence[Encoded] | None = None,
     ) -> torch.Tensor:
         """One pass: (B, 1, H, W) in [0, 1] to the same, unclipped.
 
@@ -62,10 +67,12 @@ class PromptedNetwork(nn.Module):
         degradation : (B, 3), how much of each degradation's prompt, in the order of :data:`DEGRADATIONS`
         scenario : (B, 2), likewise of :data:`SCENARIOS`
         whole : of the whole image where this is a piece; None takes the image for it
+        encoded : what :meth:`encode` gives; None asks it
         """
         if whole is None and self.backbone.needs_whole:
             whole = whole_of(image)
-        vectors = [fusion(degradation, scenario, self.prompts) for fusion in self.fusions]
+        features = self.encode() if encoded is None else encoded
+        vectors = [fusion(degradation, scenario, own) for fusion, own in zip(self.fusions, features)]
 
         def modulate(stage: str, features: torch.Tensor) -> torch.Tensor:
             if stage not in self.fusion_of:
@@ -77,6 +84,10 @@ class PromptedNetwork(nn.Module):
         if down or right:
             image = functional.pad(image, (0, right, 0, down), "replicate")
         return self.backbone(image, modulate, whole)[..., :height, :width]
+
+    def encode(self) -> list[Encoded]:
+        """Features of the prompts, of each fusion; the same for every image."""
+        return [fusion.encode(self.prompts) for fusion in self.fusions]
 
     @property
     def prompts(self) -> tuple[torch.Tensor, torch.Tensor]:

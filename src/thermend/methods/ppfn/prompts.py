@@ -20,6 +20,8 @@ _SEED = 1234
 """Of the authors' scenario prompts; ours have the same."""
 
 FusionKind = Literal["concatenate", "multiply"]
+Encoded = tuple[torch.Tensor, torch.Tensor]
+"""Features of the degradation prompts, (3, 64), and of the scenario prompts, (2, 64)."""
 
 
 def drawn_prompts(seed: int = _SEED) -> tuple[torch.Tensor, torch.Tensor]:
@@ -78,12 +80,13 @@ class PromptFusion(nn.Module):
         self.degradation_encoder, self.scenario_encoder = DegradationEncoder(), ScenarioEncoder()
         self.of_degradation, self.of_scenario = (nn.Linear(FEATURES, FEATURES) for _ in range(2))
 
-    def forward(
-        self, degradation: torch.Tensor, scenario: torch.Tensor, prompts: tuple[torch.Tensor, torch.Tensor]
-    ) -> torch.Tensor:
+    def encode(self, prompts: tuple[torch.Tensor, torch.Tensor]) -> Encoded:
+        """Of degradations, (3, 128, 128), and of scenarios, (2, 64)."""
+        return self.degradation_encoder(prompts[0]), self.scenario_encoder(prompts[1])
+
+    def forward(self, degradation: torch.Tensor, scenario: torch.Tensor, encoded: Encoded) -> torch.Tensor:
         """(B, 3) and (B, 2), how much of each prompt, to (B, 64)."""
-        of_degradation, of_scenario = self.degradation_encoder(prompts[0]), self.scenario_encoder(prompts[1])
-        return self.fuse(degradation @ of_degradation, scenario @ of_scenario)
+        return self.fuse(degradation @ encoded[0], scenario @ encoded[1])
 
     def fuse(self, degradation: torch.Tensor, scenario: torch.Tensor) -> torch.Tensor:
         """From features of a degradation and of a scenario, (B, 64) each, to (B, 64)."""
@@ -105,17 +108,19 @@ class FoldedFusion(nn.Module):
             nn.Linear(len(SCENARIOS), FEATURES),
         )
         with torch.no_grad():
-            f, t = fusion.degradation_encoder(prompts[0]), fusion.scenario_encoder(prompts[1])
+            f, t = fusion.encode(prompts)
             for own, before, features in (
                 (self.of_degradation, fusion.of_degradation, f), (self.of_scenario, fusion.of_scenario, t)
             ):  # fmt: skip
                 own.weight.copy_(before.weight @ features.T)
                 own.bias.copy_(before.bias)
 
-    def forward(
-        self, degradation: torch.Tensor, scenario: torch.Tensor, prompts: tuple[torch.Tensor, torch.Tensor]
-    ) -> torch.Tensor:
-        """As :class:`PromptFusion`; the prompts do not matter any more."""
+    def encode(self, prompts: tuple[torch.Tensor, torch.Tensor]) -> Encoded:
+        """The prompts do not matter any more."""
+        return prompts
+
+    def forward(self, degradation: torch.Tensor, scenario: torch.Tensor, encoded: Encoded) -> torch.Tensor:
+        """As :class:`PromptFusion`."""
         return _fused(self.of_degradation(degradation), self.of_scenario(scenario), self.kind, self.nonlinear)
 
 

@@ -22,7 +22,7 @@ from thermend.methods.ppfn.estimator import Estimate
 from thermend.methods.ppfn.network import SelfPrompted, named
 from thermend.methods.ppfn.passes import DEGRADATIONS, PERCENTILES, SCENARIOS, THUMBNAIL, passes_of
 from thermend.methods.ppfn.pipeline import Pipeline
-from thermend.methods.ppfn.prompts import FusionKind
+from thermend.methods.ppfn.prompts import Encoded, FusionKind
 from thermend.methods.ppfn.samples import ProgressiveCrops, picked
 from thermend.methods.ppfn.whole import Whole
 from thermend.training.data import CleanCrops
@@ -212,6 +212,8 @@ class PpfnTraining(TrainingModule):
         composite, single = (torch.nonzero(of)[:, 0] for of in (batch["composite"], ~batch["composite"]))
         current, left = batch["states"][composite, 0], batch["severity"][composite].clone()
         losses, right = [], []
+        encoded = self.network.restorer.encode()
+        leaves = [tuple(features.detach().float().requires_grad_() for features in own) for own in encoded]
         scenario_of_composite: torch.Tensor | None = None
         for k, names in enumerate(self.recipe.passes):
             kinds = [DEGRADATIONS.index(name) for name in names]
@@ -232,7 +234,7 @@ class PpfnTraining(TrainingModule):
                     chosen.to(images.device), degradation * estimate.degradation.float(), degradation
                 )
                 scenario = torch.where(chosen.to(images.device), estimated, scenario)
-            restored = self.network.restorer(images, degradation, scenario * self.network.dual, whole)
+            restored = self.network.restorer(images, degradation, scenario * self.network.dual, whole, leaves)
             share = torch.ones(len(images), device=images.device)
             share[len(composite) :] /= len(names)  # as much of single damage as of composite, however many go together
             loss = (self._distance(restored, targets) * share).sum() / share.sum()
@@ -243,9 +245,21 @@ class PpfnTraining(TrainingModule):
             self.manual_backward(loss)
             current = restored[: len(composite)].detach().float().clamp(0, 1)
             left[:, kinds] = 0
+        self._encoders_backward(encoded, leaves)
         optimizer.step()
         logged = {"loss": torch.stack(losses).mean()}
         return logged | ({"estimates_right": torch.stack(right).mean()} if right else {})
+
+    def _encoders_backward(self, encoded: Sequence[Encoded], leaves: Sequence[Encoded]) -> None:
+        """The prompts are the same in every pass: their encoders run once, and backward once, with the gradients of all passes."""
+        parts = [
+            (features.float() * leaf.grad).sum()
+            for own, theirs in zip(encoded, leaves)
+            for features, leaf in zip(own, theirs)
+            if leaf.grad is not None
+        ]
+        if parts:
+            self.manual_backward(torch.stack(parts).sum())
 
     def _composite(
         self, batch: Mapping[str, torch.Tensor], rows: torch.Tensor, current: torch.Tensor, left: torch.Tensor, k: int

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 Modulate = Callable[[str, torch.Tensor], torch.Tensor]
 
@@ -35,10 +36,9 @@ class LayerNorm(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
+        self.width = width
         self.weight, self.bias = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        mean = features.mean(1, keepdim=True)
-        variance = features.var(1, keepdim=True, unbiased=False)
-        normal = (features - mean) * torch.rsqrt(variance + 1e-5)
-        return normal * self.weight[:, None, None] + self.bias[:, None, None]
+        last = features.permute(0, 2, 3, 1)
+        return functional.layer_norm(last, (self.width,), self.weight, self.bias).permute(0, 3, 1, 2)

@@ -33,7 +33,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         inner = self.convs[1](functional.gelu(self.convs[0](self.norm(features))))
-        return features + self.beta * inner * self.attention(inner.mean((2, 3), keepdim=True)).sigmoid()
+        attention = self.beta * self.attention(inner.mean((2, 3), keepdim=True)).sigmoid()
+        return features + inner * attention.to(inner.dtype)
 
 
 class LevelBranch(nn.Module):
@@ -63,9 +64,9 @@ class CompactNAFNet(Backbone):
 
     def __init__(
         self,
-        width: int = 40,
+        width: int = 32,
         encoder: Sequence[int] = (1, 2),
-        middle: int = 4,
+        middle: int = 8,
         decoder: Sequence[int] = (2, 2),
     ) -> None:
         super().__init__()
