@@ -251,7 +251,7 @@ class PpfnTraining(TrainingModule):
         return logged | ({"estimates_right": torch.stack(right).mean()} if right else {})
 
     def _encoders_backward(self, encoded: Sequence[Encoded], leaves: Sequence[Encoded]) -> None:
-        """The prompts are the same in every pass: their encoders run once, and backward once, with the gradients of all passes."""
+        """The prompts are the same in every pass: their encoders run once, and back once, with the gradients of all passes."""
         parts = [
             (features.float() * leaf.grad).sum()
             for own, theirs in zip(encoded, leaves)
