@@ -40,8 +40,8 @@ METHODS = (
     _variant(
         "compact",
         "prompted network: undoes noise, blur, low contrast step by step (PPFN)",
-        3_519_054,
-        23_512_430_720,
+        3_362_638,
+        20_492_523_648,
     ),
     _variant("restormer", "PPFN with Restormer", 26_627_926, 773_560_923_520),
     _variant("nafnet", "PPFN with NAFNet", 29_874_787, 79_832_139_776),

@@ -40,5 +40,9 @@ class LayerNorm(nn.Module):
         self.weight, self.bias = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
+        if torch.jit.is_tracing():  # engines are a quarter quicker with what it is made of
+            deviation = features - features.mean(1, keepdim=True)
+            variance = deviation.square().mean(1, keepdim=True)
+            return deviation * torch.rsqrt(variance + 1e-5) * self.weight[:, None, None] + self.bias[:, None, None]
         last = features.permute(0, 2, 3, 1)
         return functional.layer_norm(last, (self.width,), self.weight, self.bias).permute(0, 3, 1, 2)

@@ -65,9 +65,9 @@ class CompactNAFNet(Backbone):
     def __init__(
         self,
         width: int = 32,
-        encoder: Sequence[int] = (1, 2),
+        encoder: Sequence[int] = (1, 1),
         middle: int = 8,
-        decoder: Sequence[int] = (2, 2),
+        decoder: Sequence[int] = (1, 2),
     ) -> None:
         super().__init__()
         levels = len(encoder)
