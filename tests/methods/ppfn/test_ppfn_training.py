@@ -247,7 +247,7 @@ class Dimming:
 
     def tiled(self, image, **others):
         assert 0 <= image.min() <= image.max() <= 1
-        return image * np.float32(0.9)
+        return image * np.float32(-0.1)
 
     def outputs(self, batch, **others):
         return [batch, np.full((1, 6), 5, np.float32)]

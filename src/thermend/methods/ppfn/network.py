@@ -69,6 +69,17 @@ class PromptedNetwork(nn.Module):
         whole : of the whole image where this is a piece; None takes the image for it
         encoded : what :meth:`encode` gives; None asks it
         """
+        return image + self.change(image, degradation, scenario, whole, encoded)
+
+    def change(
+        self,
+        image: torch.Tensor,
+        degradation: torch.Tensor,
+        scenario: torch.Tensor,
+        whole: Whole | None = None,
+        encoded: Sequence[Encoded] | None = None,
+    ) -> torch.Tensor:
+        """What :meth:`forward` adds to the image; computed at less precision it spoils the sum less than the image would."""
         if whole is None and self.backbone.needs_whole:
             whole = whole_of(image)
         features = self.encode() if encoded is None else encoded
@@ -179,12 +190,12 @@ class OnePass(nn.Module):
         percentiles: torch.Tensor,
         texture: torch.Tensor,
     ) -> tuple[torch.Tensor, ...]:
-        """The restored image, (B, 1, H, W), and logits of presence beside severities, (B, 6)."""
+        """What is added to the image, (B, 1, H, W), and logits of presence beside severities, (B, 6)."""
         whole = Whole(thumbnail, percentiles)
-        restored = self.restorer(image, degradation, scenario, whole)
+        change = self.restorer.change(image, degradation, scenario, whole)
         if self.estimator is None:
-            return (restored,)
-        return restored, torch.cat(self.estimator(texture, whole), 1)
+            return (change,)
+        return change, torch.cat(self.estimator(texture, whole), 1)
 
     def example_inputs(self) -> dict[str, tuple[torch.Tensor, dict[int, str]]]:
         """Of an export: tensors by name, and which of their sides are free."""

@@ -148,8 +148,8 @@ class ProgressivePasses:
             if degradation.max() < (WORTH_A_PASS if self.by_hand is None else LEAST_BY_HAND):
                 continue
             texture = np.zeros((1, 1, TEXTURE_MULTIPLE, TEXTURE_MULTIPLE), np.float32)
-            passed = network.tiled(within, degradation=degradation, scenario=scenario, texture=texture, **told)
-            within = np.clip(passed, 0, 1)
+            change = network.tiled(within, degradation=degradation, scenario=scenario, texture=texture, **told)
+            within = np.clip(within + change, 0, 1)
             asked = {name: round(float(degradation[0, DEGRADATIONS.index(name)]), 3) for name in names}
             steps.append({"pass": asked, "composite": round(float(scenario[0, 1]), 3)})
         return within if beyond is None else within + beyond, steps

@@ -17,7 +17,7 @@ def unmodulated(stage: str, features: torch.Tensor) -> torch.Tensor:
 
 
 class Backbone(nn.Module):
-    """Base of the backbones.
+    """Base of the backbones: from an image, (B, 1, H, W), to what is added to it.
 
     Attributes
     ----------

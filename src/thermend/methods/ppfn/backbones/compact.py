@@ -98,14 +98,14 @@ class CompactNAFNet(Backbone):
     def forward(
         self, image: torch.Tensor, modulate: Modulate = unmodulated, whole: Whole | None = None
     ) -> torch.Tensor:
-        """(B, 1, H, W) to the same."""
+        """(B, 1, H, W) to what is added to it."""
         if whole is None:
             raise ValueError("nothing is told of the whole image")
         known = modulate("level", self.branch(whole)[..., None, None])[..., 0, 0]
         gain, offset = self.level(known)[..., None, None, None].unbind(1)
-        image = image * gain.exp() + offset
+        change = image * gain.expm1() + offset
         scale, shift = self.bottom(known)[..., None, None].chunk(2, 1)
-        features, skips = self.intro(functional.pixel_unshuffle(image, 2)), []
+        features, skips = self.intro(functional.pixel_unshuffle(image + change, 2)), []
         for encoder, down in zip(self.encoders, self.downs):
             skips.append(encoder(features))
             features = down(skips[-1])
@@ -113,4 +113,4 @@ class CompactNAFNet(Backbone):
         for up, decoder in zip(self.ups, self.decoders):
             level = len(skips)
             features = modulate(f"decoder-{level}", decoder(up(features) + skips.pop()))
-        return modulate("output", self.output(features)) + image
+        return modulate("output", self.output(features)) + change

@@ -104,7 +104,7 @@ class FocalNet(Backbone):
     def forward(
         self, image: torch.Tensor, modulate: Modulate = unmodulated, whole: Whole | None = None
     ) -> torch.Tensor:
-        """(B, 1, H, W) to the same."""
+        """(B, 1, H, W) to what is added to it."""
         small = [image[..., ::2, ::2], image[..., ::4, ::4]]
         features, skips = self.encoders[0](self.intro(image)), []
         for down, shallow, merge, encoder, seen in zip(self.downs, self.shallow, self.merges, self.encoders[1:], small):
@@ -115,4 +115,4 @@ class FocalNet(Backbone):
         for level, (up, reduction, decoder) in zip((2, 1), zip(self.ups, self.reductions, self.decoders[1:])):
             features = decoder(reduction(torch.cat((up(features), skips.pop()), 1)))
             features = modulate(f"decoder-{level}", features)
-        return modulate("output", self.output(features)) + image
+        return modulate("output", self.output(features))

@@ -114,7 +114,7 @@ class Restormer(Backbone):
     def forward(
         self, image: torch.Tensor, modulate: Modulate = unmodulated, whole: Whole | None = None
     ) -> torch.Tensor:
-        """(B, 1, H, W) to the same."""
+        """(B, 1, H, W) to what is added to it."""
         features, skips = self.embed(image), []
         for encoder, down in zip(self.encoders, self.downs):
             skips.append(encoder(features))
@@ -126,4 +126,4 @@ class Restormer(Backbone):
                 features = self.reductions[3 - level](features)
             features = modulate(f"decoder-{level}", decoder(features))
         features = modulate("refinement", self.refinement(features))
-        return modulate("output", self.output(features)) + image
+        return modulate("output", self.output(features))

@@ -117,7 +117,7 @@ class Uformer(Backbone):
     def forward(
         self, image: torch.Tensor, modulate: Modulate = unmodulated, whole: Whole | None = None
     ) -> torch.Tensor:
-        """(B, 1, H, W) to the same."""
+        """(B, 1, H, W) to what is added to it."""
         features, skips = self.intro(image), []
         for encoder, down in zip(self.encoders, self.downs):
             skips.append(encoder(features))
@@ -126,4 +126,4 @@ class Uformer(Backbone):
         for up, decoder in zip(self.ups, self.decoders):
             level = len(skips)
             features = modulate(f"decoder-{level}", decoder(torch.cat((up(features), skips.pop()), 1)))
-        return modulate("output", self.output(features)) + image
+        return modulate("output", self.output(features))
