@@ -15,9 +15,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from networks import SEED, display, opened
+from networks import SEED, opened
 from pages import put, table
 
+import thermend
 from thermend.degradations import degrade
 from thermend.evaluation.images import Sample
 from thermend.evaluation.measures import Measured, measure
@@ -35,6 +36,10 @@ PAPER: dict[str, tuple[str, dict[str, float]]] = {
     "deal-low-contrast": ("Table 4", {"MI": 3.1636, "VIF": 0.9046, "SD": 10.7724, "Qabf": 0.5001, "EN": 6.7142}),
 }
 """The paper's "Ours"."""
+
+
+def display(restorer: thermend.Restorer, image: thermend.ThermalImage, scale: int) -> thermend.ThermalImage:
+    return restorer.restore(image, "display", scale)
 
 
 def samples(infrared: Path, visible: Path, names: Path) -> list[Sample]:

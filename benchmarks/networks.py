@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from functools import partial
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from pages import put, table
 
 import thermend
 from thermend import InputError
 from thermend.degradations import degrade
-from thermend.evaluation.images import Sample
-from thermend.evaluation.measures import Measured, measure
+from thermend.evaluation.images import grey
+from thermend.evaluation.measures import AGAINST_CLEAN
 from thermend.io.folders import image_files
 
 SEED = 0
@@ -48,24 +50,41 @@ def opened(entries: Sequence[str], engine: str, precision: str) -> dict[str, the
     return restorers
 
 
-def reach(restorer: thermend.Restorer, files: Sequence[Path], preset: str) -> list[Measured]:
-    """Every image under a preset, as a method restores it."""
-    spoil = None if preset == "none" else lambda pixels, name: degrade(pixels, preset, SEED, name)
-    restore = partial(display, restorer)
-    return [measure(Sample(path.name, path), restore, spoil) for path in files]
+class Reached(NamedTuple):
+    """PSNR in dB and SSIM of a result, and of the input beside it."""
+
+    psnr: float
+    ssim: float
+    psnr_in: float
+    ssim_in: float
 
 
-def display(restorer: thermend.Restorer, image: thermend.ThermalImage, scale: int) -> thermend.ThermalImage:
-    return restorer.restore(image, "display", scale)
+@cache
+def pair(path: Path, preset: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """An image, clean and under a preset."""
+    clean = grey(path)
+    return clean, clean if preset == "none" else degrade(clean, preset, SEED, path.name)
 
 
-def means(measured: Sequence[Measured]) -> tuple[float, float, float, float]:
-    """PSNR and SSIM of the results, and of the inputs."""
-    return tuple(  # type: ignore[return-value]
-        float(np.mean([values[name] for values in each]))
-        for each in ([m.metrics for m in measured], [m.input_metrics for m in measured])
-        for name in ("psnr", "ssim")
-    )
+@cache
+def before(path: Path, preset: str) -> tuple[float, float]:
+    """PSNR and SSIM of what goes in."""
+    clean, damaged = pair(path, preset)
+    return compared(damaged, clean)
+
+
+def compared(image: NDArray[np.uint8], clean: NDArray[np.uint8]) -> tuple[float, float]:
+    return tuple(AGAINST_CLEAN[name](image, clean) for name in ("psnr", "ssim"))  # type: ignore[return-value]
+
+
+def reach(restorer: thermend.Restorer, files: Sequence[Path], preset: str) -> list[Reached]:
+    """Every image under a preset, as a method restores it for display."""
+    found = []
+    for path in files:
+        clean, damaged = pair(path, preset)
+        result = np.rint(restorer.restore(damaged, "display").pixels).astype(np.uint8)
+        found.append(Reached(*compared(result, clean), *before(path, preset)))
+    return found
 
 
 def main() -> None:
@@ -87,11 +106,11 @@ def main() -> None:
         for preset in chosen.presets:
             cells = []
             for restorer in restorers.values():
-                psnr, ssim, psnr_in, ssim_in = means(reach(restorer, files, preset))
+                psnr, ssim, psnr_in, ssim_in = np.mean(reach(restorer, files, preset), 0)
                 cells.append(f"{psnr:.2f} / {ssim:.3f}")
-            before = "" if preset == "none" else f"{psnr_in:.2f} / {ssim_in:.3f}"
+            untouched = "" if preset == "none" else f"{psnr_in:.2f} / {ssim_in:.3f}"
             label = "undamaged, to itself" if preset == "none" else f"`{preset}`"
-            rows.append((label, before, *cells))
+            rows.append((label, untouched, *cells))
             print(name, *rows[-1], sep=" | ", flush=True)
         lines += [f"{name}, {len(files)} images, PSNR in dB / SSIM:", "", *table(("", "input", *restorers), rows)]
     for page in chosen.page:

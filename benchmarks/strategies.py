@@ -55,7 +55,7 @@ def main() -> None:
             steps.add(json.loads((weights.parent / "run.json").read_text())["recipe"]["steps"])
             restorer = thermend.load("deal", weights, chosen.engine, precision="bf16")
             for preset in chosen.presets:
-                found[preset].append([(m.metrics["psnr"], m.metrics["ssim"]) for m in reach(restorer, files, preset)])
+                found[preset].append([(r.psnr, r.ssim) for r in reach(restorer, files, preset)])
             print(name, seed, *(f"{p} {np.mean(v[-1], 0).round(3)}" for p, v in found.items()), flush=True)
         psnr[name] = {preset: np.array(values)[..., 0] for preset, values in found.items()}
         ssim[name] = {preset: np.array(values)[..., 1] for preset, values in found.items()}
