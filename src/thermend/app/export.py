@@ -11,12 +11,23 @@ from thermend.errors import InputError, UsageError
 from thermend.methods import find
 
 
-def run(method: str, weights: str | None, out: str, overwrite: bool = False, say: Callable[[str], None] = print) -> int:
+def run(
+    method: str,
+    weights: str | None,
+    out: str,
+    overwrite: bool = False,
+    say: Callable[[str], None] = print,
+    prompts: str | None = None,
+) -> int:
     """Carry out the command; returns its exit code.
+
+    Parameters
+    ----------
+    prompts : ``.npz``, that a prompted network's checkpoint was trained with; they become constants
 
     Raises
     ------
-    UsageError : the method has no network of ours, or no weights
+    UsageError : the method has no network of ours, or no weights, or takes no prompts
     InputError : the weights cannot be read, or the file cannot be written
     """
     from thermend.version import __version__
@@ -35,7 +46,10 @@ def run(method: str, weights: str | None, out: str, overwrite: bool = False, say
     if weights is not None and Path(weights).suffix not in SUFFIXES:
         raise UsageError(f"{weights}: expected a checkpoint ({', '.join(SUFFIXES)})")
     source = description.weights_file(weights, ".safetensors")
-    network = description.load_network()(source)
+    if prompts is not None and (description.passes is None or Path(prompts).suffix != ".npz"):
+        expected = "expected a file .npz" if description.passes else f"{description.full_name} takes no prompts"
+        raise UsageError(f"--prompts {prompts}: {expected}")
+    network = description.load_network()(source, *([] if prompts is None else [prompts]))
     name = description.of_weights(network.variant, method, source).full_name
     facts = read_metadata(source) | {
         "method": name,

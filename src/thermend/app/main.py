@@ -250,12 +250,16 @@ def export(
         Optional[str],  # noqa: UP045
         typer.Option(metavar="FILE", help="A checkpoint; by default the weights that ship."),
     ] = None,
+    prompts: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="FILE.npz", help="Prompts that a checkpoint was trained with and does not hold."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
 ) -> None:
     """Write a network as ONNX, for engines (needs the extra `train`)."""
     from thermend.app import export as command
 
-    raise typer.Exit(command.run(method, weights, out, overwrite, typer.echo))
+    raise typer.Exit(command.run(method, weights, out, overwrite, typer.echo, prompts))
 
 
 def run() -> None:

@@ -390,3 +390,20 @@ def test_the_authors_checkpoints_run_with_the_authors_prompts(cases):
     image = numbers["x"][0, 0]
     restorer = thermend.load("ppfn", folder / "random_dim16.pt", prompts=folder / "prompts.npz")
     np.testing.assert_allclose(restorer.function(image), numbers["composite_steps"][-1][0, 0], atol=1e-5)
+
+
+def test_the_authors_checkpoints_are_exported_with_the_authors_prompts(cases, tmp_path):
+    folder = cases / "parity/ppfn"
+    numbers = np.load(folder / "random_dim16_io.npz")
+    for words, message in (
+        (("ppfn", None), "hold no prompts"),
+        (("ppfn", "p.json"), r"expected a file \.npz"),
+        (("deal", "p.npz"), "deal/.* takes no prompts"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            export.run(words[0], str(folder / "random_dim16.pt"), str(tmp_path / "m.onnx"), prompts=words[1])
+    model = tmp_path / "m.onnx"
+    prompts = str(folder / "prompts.npz")
+    assert export.run("ppfn", str(folder / "random_dim16.pt"), str(model), say=lambda _: None, prompts=prompts) == 0
+    restorer = thermend.load("ppfn/restormer", model, precision="float32")
+    np.testing.assert_allclose(restorer.function(numbers["x"][0, 0]), numbers["composite_steps"][-1][0, 0], atol=1e-4)
