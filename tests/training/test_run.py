@@ -139,6 +139,13 @@ def test_samples_that_others_prepare_are_the_same(recipe):
     assert train(helped, Denoising).read_bytes() == alone.read_bytes()
 
 
+def test_a_compiled_run_learns_the_same_and_keeps_its_names(recipe, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **options: compiled.append((type(self), options)))
+    assert same(train(recipe("plain"), Denoising), train(recipe("compiled", compile=True), Denoising))
+    assert compiled == [(torch.nn.Conv2d, {"dynamic": False})]
+
+
 def test_what_only_looks_on_does_not_change_the_weights(recipe, tmp_path):
     plain = train(recipe("plain"), Denoising)
     watched = {"data": str(tmp_path / "data"), "presets": ["deal-stripe-heavy", "none"], "images": 2, "every": 3}

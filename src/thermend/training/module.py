@@ -35,7 +35,8 @@ class TrainingModule(lightning.LightningModule):
     Parameters
     ----------
     recipe : of the method
-    network : (B, 1, H, W) in [0, 1] to the same, unclipped; what the run is for
+    network : (B, 1, H, W) in [0, 1] to the same, unclipped; what the run is for. Modules of it with an attribute ``compiles``
+        that is true are what ``recipe.compile`` compiles; without any the whole network is
 
     Attributes
     ----------
@@ -59,6 +60,9 @@ class TrainingModule(lightning.LightningModule):
         )
         self.register_buffer("steps_done", torch.zeros((), dtype=torch.long))
         self.done = 0
+        if recipe.compile:
+            for block in [m for m in network.modules() if getattr(m, "compiles", False)] or [network]:
+                block.compile(dynamic=False)
 
     @classmethod
     def samples(cls, recipe: Recipe, paths: Sequence[Path]) -> CleanCrops:

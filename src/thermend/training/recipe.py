@@ -71,6 +71,7 @@ class Recipe(Section):
     schedule : ``constant``, or ``cosine`` down to a hundredth
     average : weights are averaged over the last 1 / (1 − average) steps or so; 0 takes them as they are
     precision : ``float32``, or ``bf16`` for convolutions
+    compile : the network's blocks are compiled first, which needs a C++ compiler and pays in long runs
     device, devices : ``auto``, ``cpu`` or ``cuda``; how many
     workers : processes that prepare samples beside the training; 0 prepares them in it
     checkpoint_every, picture_every : steps
@@ -94,6 +95,7 @@ class Recipe(Section):
     schedule: Literal["constant", "cosine"] = "constant"
     average: float = Field(0.0, ge=0, lt=1)
     precision: Literal["float32", "bf16"] = "float32"
+    compile: bool = False
     device: Literal["auto", "cpu", "cuda"] = "auto"
     devices: int = Field(1, ge=1)
     workers: int = Field(0, ge=0)

@@ -24,6 +24,8 @@ LEVEL = 64
 class ResidualBlock(nn.Module):
     """Layer norm, two 3 × 3 convolutions, attention of channels; it begins at nothing."""
 
+    compiles = True
+
     def __init__(self, width: int) -> None:
         super().__init__()
         self.norm = LayerNorm(width)
