@@ -143,7 +143,14 @@ def test_a_compiled_run_learns_the_same_and_keeps_its_names(recipe, monkeypatch)
     compiled = []
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **options: compiled.append((type(self), options)))
     assert same(train(recipe("plain"), Denoising), train(recipe("compiled", compile=True), Denoising))
-    assert compiled == [(torch.nn.Conv2d, {"dynamic": False})]
+    assert compiled == [(torch.nn.Sequential, {"dynamic": False})]
+
+
+def test_compiling_without_a_compiler_is_refused(recipe, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(UsageError, match="compile: there is no C\\+\\+ compiler here"):
+        train(recipe("compiled", compile=True), Denoising)
 
 
 def test_what_only_looks_on_does_not_change_the_weights(recipe, tmp_path):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
+import shutil
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -65,6 +67,8 @@ def train(recipe: Recipe, kind: Any, say: Callable[[str], None] = print) -> Path
     out, weights, last = recipe.out, recipe.out / WEIGHTS, recipe.out / _LAST
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / _RUN).is_file())):
         raise UsageError(f"{out}: is there already and holds no run; choose another folder: out=DIR")
+    if recipe.compile and not any(map(shutil.which, (os.environ.get("CXX", ""), "g++", "clang++", "cl"))):
+        raise UsageError("compile: there is no C++ compiler here (g++, or $CXX); compile=false does without")
     files = chosen_files(recipe.data, recipe.images, recipe.split, recipe.seed, skip=out)
     facts = _facts(recipe, files)
     if weights.is_file() or last.is_file():
