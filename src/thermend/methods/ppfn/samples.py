@@ -67,7 +67,7 @@ class ProgressiveCrops(CleanCrops):
                 left -= set(names)
         else:
             alone = [damaged({name}) for name in DEGRADATIONS]
-            severity = [damaged.changes({name})[k] for k, name in enumerate(DEGRADATIONS)]
+            severity = [_difference(image, clean) for image in alone]
         states = [*chain, *alone]
         seen = {id(image): whole_of(image) for image in states}
         told = [seen[id(image)] for image in states]
@@ -108,13 +108,17 @@ class _Damaged:
         return self.made[chain]
 
     def changes(self, names: Collection[str]) -> list[float]:
-        """What each of them changes, one after the other: root mean square in grey levels of 255."""
+        """What each of them changes, one after the other, as :func:`_difference`."""
         found = []
         for k, name in enumerate(DEGRADATIONS):
             before = set(DEGRADATIONS[:k]) & set(names)
-            difference = self(before | ({name} & set(names))) - self(before)
-            found.append(255 * float(difference.square().mean().sqrt()))
+            found.append(_difference(self(before | {name}), self(before)) if name in names else 0.0)
         return found
+
+
+def _difference(image: torch.Tensor, other: torch.Tensor) -> float:
+    """Root mean square, in grey levels of 255."""
+    return 255 * float((image - other).square().mean().sqrt())
 
 
 def picked(
