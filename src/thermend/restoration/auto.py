@@ -1,8 +1,4 @@
-"""`auto`: what the diagnosis calls for, in the reverse of the camera's order.
-
-What is a single number a line or a defect of a pixel is taken off by classical methods, which know that; noise, blur and
-contrast are left to the network that chooses its own prompts. `classical.chain` does them by classical methods too.
-"""
+"""`auto`: the chain of classical methods that the diagnosis calls for, in the reverse of the camera's order."""
 
 from __future__ import annotations
 
@@ -18,9 +14,6 @@ from thermend.diagnosis import SURE_SHARE, Diagnosis
 from thermend.methods.classical import column_median, dct_denoise, dead_pixels, deblur, histogram
 
 Image = NDArray[np.float32]
-
-NETWORK = "ppfn/compact"
-"""Ends `auto`."""
 
 LEAST_NOISE = 0.3
 """Grey levels of 255; weaker noise is left where it is: it cannot be seen, and 8 bits round as much away."""
@@ -55,13 +48,7 @@ class Step:
     reference: bool = False
 
 
-def plan(
-    diagnosis: Diagnosis,
-    mode: str,
-    shape: tuple[int, int] = (512, 640),
-    picture: bool = False,
-    network: bool = False,
-) -> list[Step]:
+def plan(diagnosis: Diagnosis, mode: str, shape: tuple[int, int] = (512, 640), picture: bool = False) -> list[Step]:
     """The steps that a diagnosis calls for.
 
     Parameters
@@ -70,7 +57,6 @@ def plan(
         the scene's own temperatures
     shape : of the image as the camera gave it
     picture : 0 is black and 1 is white, and what was beyond them is lost
-    network : one follows, and takes care of shading, noise, blur and contrast
     """
     steps: list[Step] = []
     noise = diagnosis.noise_sigma / 255
@@ -78,7 +64,7 @@ def plan(
         steps.append(Step("classical.dead-columns", {"columns": diagnosis.dead_columns}, _mend_dead_columns, True))
     if diagnosis.dead_pixels:
         steps.append(Step("classical.dead-pixels", {"pixels": diagnosis.dead_pixels}, _dead_pixel_mender(noise), True))
-    if mode == "display" and diagnosis.nonuniformity_share >= SURE_SHARE and not network:
+    if mode == "display" and diagnosis.nonuniformity_share >= SURE_SHARE:
         amplitude = round(diagnosis.nonuniformity, 2)
         steps.append(
             Step("classical.surface", {"amplitude": amplitude, "part": "side to side"}, _subtract_surface, True)
@@ -90,8 +76,6 @@ def plan(
             other = "columns" if diagnosis.stripe_direction == "rows" else "rows"
             facts = {"direction": other, "sigma": round(diagnosis.crossing_stripe_sigma, 3)}
             steps.append(Step("classical.column-median", facts, _destriper(other, picture), True))
-    if network:
-        return steps
     if diagnosis.noise_sigma > LEAST_NOISE:
         steps.append(Step("classical.dct", {"sigma": round(diagnosis.noise_sigma, 3)}, _denoiser(noise)))
     if (

@@ -37,7 +37,7 @@ class Restorer:
     ----------
     method : the catalogue's description
     function : from (H, W) float32 in [0, 1] to the same (a destriper assumes stripes in columns; an upsampler takes the
-        scale as well). Of a chain, which plans its steps for each image: the network that ends it, or None
+        scale as well); None for `auto`, which plans its steps for each image
     weights_sha256 : of the file that the network came from
     """
 
@@ -68,7 +68,7 @@ class Restorer:
         prepared = prepare(image)
         pixels, normalisation, defects = prepared.pixels, prepared.normalisation, prepared.defects
         diagnosis: Diagnosis | None = None
-        if self.method.kind in ("chain", "destriper") or mode == "radiometric":
+        if self.function is None or self.method.kind == "destriper" or mode == "radiometric":
             diagnosis = diagnose_prepared(prepared, image)
             if prepared.stretched:
                 # They are replaced already; and the picture uses its range, whatever the file does.
@@ -113,34 +113,27 @@ class Restorer:
         self, pixels: Image, mode: str, scale: int, diagnosis: Diagnosis | None, picture: bool
     ) -> tuple[Image, list[dict[str, Any]]]:
         """The mended pixels (which may be the given array, overwritten) and what was done."""
-        if self.method.kind == "chain":
+        if self.function is None:
             assert diagnosis is not None
             shape = (pixels.shape[0] // scale, pixels.shape[1] // scale)
-            network = self.function is not None
-            steps = auto.plan(diagnosis if scale == 1 else _at_scale(diagnosis, scale), mode, shape, picture, network)
+            steps = auto.plan(diagnosis if scale == 1 else _at_scale(diagnosis, scale), mode, shape, picture)
             for step in steps:
                 step.apply(pixels)
-            done = [{"method": step.name, **step.facts} for step in steps]
-            return (pixels, done) if self.function is None else self._through(pixels, mode, auto.NETWORK, done)
-        assert self.function is not None
+            return pixels, [{"method": step.name, **step.facts} for step in steps]
         if self.method.kind == "upsampler":
             return _enlarged(pixels, scale, self.function, mode), [{"method": self.method.full_name, "scale": scale}]
         if self.method.kind == "destriper" and diagnosis is not None and diagnosis.stripe_direction == "rows":
             turned = self.function(np.ascontiguousarray(pixels.T)).T
             return np.ascontiguousarray(turned), [{"method": self.method.full_name, "direction": "rows"}]
         if self.method.kind == "network":
-            return self._through(pixels, mode, self.method.full_name, [])
+            mended, made = self.function.mend(pixels, mode)  # type: ignore[attr-defined]
+            return np.ascontiguousarray(mended, np.float32), [
+                {"method": self.method.full_name, **step} for step in made
+            ]
         mended = np.ascontiguousarray(self.function(pixels), np.float32)
         if self.method.kind == "sharpener" and mode == "radiometric":
             mended = within_measured(mended, pixels)
         return mended, [{"method": self.method.full_name}]
-
-    def _through(
-        self, pixels: Image, mode: str, name: str, before: list[dict[str, Any]]
-    ) -> tuple[Image, list[dict[str, Any]]]:
-        """What the network of that name makes of the pixels, and what was done."""
-        mended, made = self.function.mend(pixels, mode)  # type: ignore[union-attr]
-        return np.ascontiguousarray(mended, np.float32), before + [{"method": name, **step} for step in made]
 
     def _result(
         self,
