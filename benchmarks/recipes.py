@@ -1,6 +1,6 @@
-"""Training strategies at equal steps: every recipe with every seed, measured on validation images, paired over images.
+"""Recipes beside one another: each with every seed, measured on validation images, paired over images.
 
-    python benchmarks/strategies.py recipes/deal/strategy-adversarial.yaml recipes/deal/strategy-average.yaml \\
+    python benchmarks/recipes.py recipes/deal/strategy-adversarial.yaml recipes/deal/strategy-average.yaml \\
         recipes/deal/strategy-all.yaml --data DIR [DIR ...] --on NAME=DIR [NAME=DIR ...] --seeds 0 1 2 \\
         --presets deal-stripe-heavy deal-x4 deal-low-contrast deal-composite none [--page PAGE --place PLACE]
 
@@ -38,22 +38,23 @@ def main() -> None:
     parser.add_argument("--on", nargs="+", required=True, metavar="NAME=DIR")
     parser.add_argument("--presets", nargs="+", required=True)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--runs", type=Path, default=Path("runs/strategies"))
+    parser.add_argument("--runs", type=Path, default=Path("runs/compared"))
     parser.add_argument("--engine", default="auto", help="that restores the validation images")
     parser.add_argument("--page", type=Path)
-    parser.add_argument("--place", default="strategies")
+    parser.add_argument("--place", default="recipes")
     chosen = parser.parse_args()
     files = [path for entry in chosen.on for path in images(Path(entry.partition("=")[2]))]
     psnr: dict[str, dict[str, np.ndarray]] = {}  # recipe, preset: (seeds, images)
     ssim: dict[str, dict[str, np.ndarray]] = {}
     steps = set()
     for recipe in chosen.recipes:
-        name = recipe.stem.removeprefix("strategy-")
+        name = recipe.stem.removeprefix("strategy-").removeprefix("ablation-")
         found: dict[str, list[list[tuple[float, float]]]] = {preset: [] for preset in chosen.presets}
         for seed in chosen.seeds:
             weights = trained(recipe, seed, chosen.data, chosen.runs, chosen.change)
-            steps.add(json.loads((weights.parent / "run.json").read_text())["recipe"]["steps"])
-            restorer = thermend.load("deal", weights, chosen.engine, precision="bf16")
+            made = json.loads((weights.parent / "run.json").read_text())["recipe"]
+            steps.add(made["steps"])
+            restorer = thermend.load(made["method"].partition("/")[0], weights, chosen.engine, precision="bf16")
             for preset in chosen.presets:
                 found[preset].append([(r.psnr, r.ssim) for r in reach(restorer, files, preset)])
             print(name, seed, *(f"{p} {np.mean(v[-1], 0).round(3)}" for p, v in found.items()), flush=True)
