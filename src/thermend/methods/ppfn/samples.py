@@ -56,7 +56,7 @@ class ProgressiveCrops(CleanCrops):
         index, piece = self.drawn(number)
         rng = np.random.default_rng([self.seed, 2, number])
         clean = self._clean(index, rng)
-        damaged = _Damaged(clean, self.spoil.drawn(rng), rng)
+        damaged = Damaged(clean, self.spoil.drawn(rng), rng)
         composite, chain, alone = number // self.devices % 2 == 0, [clean] * (len(self.passes) + 1), [clean] * 3
         if composite:
             undamaged = rng.random() < self.spoil.undamaged
@@ -90,7 +90,7 @@ class ProgressiveCrops(CleanCrops):
         return (image * gain + offset).clamp(0, 1)
 
 
-class _Damaged:
+class Damaged:
     """An image under any of its sample's degradations: each has draws of its own, the same whichever others come with it."""
 
     def __init__(self, clean: torch.Tensor, kinds: Mapping[str, Cascade], rng: np.random.Generator) -> None:

@@ -1,0 +1,101 @@
+"""Prompts that choose themselves, beside prompts by hand and prompts by the classical diagnosis (PPFN).
+
+    python benchmarks/prompts.py ppfn/compact[=WEIGHTS] --on NAME=DIR [NAME=DIR ...] [--page PAGE --place PLACE]
+
+Each image is spoilt by the paper's pipeline: by one degradation, by all three, by each of them or not with even chances, and by
+none. By hand means: told what is in the image.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from networks import SEED, images, opened
+from numpy.typing import NDArray
+from pages import put, table
+
+import thermend
+from thermend import metrics
+from thermend.diagnosis import SURE_SHARE, diagnose
+from thermend.evaluation.images import grey
+from thermend.methods.ppfn.passes import DEGRADATIONS
+from thermend.methods.ppfn.pipeline import Pipeline
+from thermend.methods.ppfn.samples import Damaged
+from thermend.restoration import auto
+
+Grey = NDArray[np.uint8]
+Present = tuple[bool, bool, bool]
+
+SETS: dict[str, Callable[[np.random.Generator], Present]] = {
+    "contrast alone": lambda rng: (True, False, False),
+    "blur alone": lambda rng: (False, True, False),
+    "noise alone": lambda rng: (False, False, True),
+    "composite": lambda rng: (True, True, True),
+    "mixed": lambda rng: tuple(bool(chance) for chance in rng.random(3) < 0.5),  # type: ignore[return-value]
+    "undamaged": lambda rng: (False, False, False),
+}
+
+
+def spoilt(clean: Grey, present: Present, rng: np.random.Generator) -> Grey:
+    whole = torch.from_numpy(clean.astype(np.float32) / np.float32(255))[None, None]
+    damaged = Damaged(whole, Pipeline().drawn(rng), rng)([n for n, is_in in zip(DEGRADATIONS, present) if is_in])
+    return np.asarray((damaged[0, 0] * 255).round().numpy(), np.uint8)
+
+
+def diagnosed(image: Grey) -> Present:
+    """What the classical chain would act on."""
+    found = diagnose(image)
+    names = {step.name.partition(".")[2] for step in auto.plan(found, "display", image.shape, True)}
+    noisy = {"dct", "column-median", "surface"} & names or found.nonuniformity_share >= SURE_SHARE
+    return "stretch" in names, "wiener" in names, bool(noisy)
+
+
+def prompted(restorer: thermend.Restorer, image: Grey, present: Present | None) -> tuple[Grey, Present]:
+    """The result, and which passes were made."""
+    passes = restorer.function.passes  # type: ignore[union-attr]
+    passes.by_hand = None
+    if present is not None:
+        several = sum(present) > 1
+        passes.by_hand = np.array([present], np.float32), np.array([[not several, several]], np.float32)
+    result = restorer.restore(image, "display")
+    made = {name for step in result.metadata.provenance["steps"] for name in step.get("pass", ())}
+    return np.rint(result.pixels).astype(np.uint8), tuple(n in made for n in DEGRADATIONS)  # type: ignore[return-value]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("method", metavar="NAME[=WEIGHTS]")
+    parser.add_argument("--on", nargs="+", required=True, metavar="NAME=DIR")
+    parser.add_argument("--page", type=Path)
+    parser.add_argument("--place", default="prompts")
+    chosen = parser.parse_args()
+    (restorer,) = opened([chosen.method], "auto", "auto").values()
+    files = [path for entry in chosen.on for path in images(Path(entry.partition("=")[2]))]
+    rows = []
+    for name, draw in SETS.items():
+        found, right = [], []
+        for n, path in enumerate(files):
+            rng = np.random.default_rng([SEED, list(SETS).index(name), n])
+            clean, present = grey(path), draw(rng)
+            image = spoilt(clean, present, rng)
+            by_diagnosis = diagnosed(image)
+            own, made = prompted(restorer, image, None)
+            results = (image, prompted(restorer, image, present)[0], own, prompted(restorer, image, by_diagnosis)[0])
+            found.append([min(metrics.psnr(result, clean), 100.0) for result in results])
+            right.append([np.equal(made, present).mean(), np.equal(by_diagnosis, present).mean()])
+        psnr, share = np.mean(found, 0), np.mean(right, 0)
+        rows.append((name, *(f"{value:.2f}" for value in psnr), *(f"{100 * value:.0f} %" for value in share)))
+        print(*rows[-1], sep=" | ", flush=True)
+    head = ("", "input", "by hand", "chosen", "by diagnosis", "right, chosen", "right, by diagnosis")
+    lines = [f"{len(files)} images, PSNR in dB; right: of the three degradations, taken for present or absent.", ""]
+    lines += table(head, rows)
+    if chosen.page:
+        put(chosen.page, chosen.place, lines)
+
+
+if __name__ == "__main__":
+    main()
