@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 
 from thermend.errors import UsageError
-from thermend.methods import classical, deal, ppfn
+from thermend.methods import classical, deal, dual_decoder, ppfn
 from thermend.methods.description import MethodDescription
 
 _BOTH = ("radiometric", "display")
@@ -25,6 +25,7 @@ CATALOGUE: tuple[MethodDescription, ...] = (
     ),
     *classical.METHODS,
     *deal.METHODS,
+    *dual_decoder.METHODS,
     *ppfn.METHODS,
     MethodDescription(
         "onnx",

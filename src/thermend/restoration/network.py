@@ -195,7 +195,7 @@ def _variant_of(path: Path, facts: Mapping[str, Any], method: MethodDescription)
     name, _, variant = stated.partition("/")
     if name != method.name:
         raise InputError(path, f"holds a network of {stated}, not of {method.full_name}")
-    return variant
+    return variant or None
 
 
 def _open(path: Path, network: Any, engine: str, device: str, precision: str, others: Sequence[str]) -> Engine:

@@ -2,5 +2,27 @@
 
 | module | section of the paper |
 | --- | --- |
-| `network` | generator with inner and outer skips and cross-level attention; Markovian discriminator |
+| `network` | generator with inner and outer skips and cross-level attention (Figs. 2 to 4); Markovian discriminator |
+| `training` | the joint loss (Eqs. 4 to 8) |
+| `checkpoints` | weights |
 """
+
+from __future__ import annotations
+
+from thermend.methods.description import MethodDescription
+
+METHODS = (
+    MethodDescription(
+        "dual-decoder",
+        None,
+        ("display",),
+        None,
+        "network",
+        "dual-decoding GAN against low contrast (2D-GAN)",
+        12_169_478,
+        75_371_642_880,
+        network="thermend.methods.dual_decoder.checkpoints:load_network",
+        training="thermend.methods.dual_decoder.training:DualDecoderTraining",
+        tiling={"overlap": 96, "multiple": 16},
+    ),
+)

@@ -1,0 +1,45 @@
+"""Weights of the generator from files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from thermend.errors import InputError
+from thermend.methods.dual_decoder.network import WIDTHS, DualDecodingGenerator
+from thermend.weights.checkpoints import check_fits, read_metadata, read_tensors
+
+
+def built(facts: Mapping[str, Any]) -> DualDecodingGenerator:
+    """The generator that a recipe, or a file of weights, describes.
+
+    Raises
+    ------
+    ValueError, TypeError : there can be none such
+    """
+    return DualDecodingGenerator(
+        tuple(facts.get("widths") or WIDTHS),
+        bool(facts.get("dual", True)),
+        bool(facts.get("inner", True)),
+        bool(facts.get("outer", True)),
+        facts.get("attention", "cross-level"),
+    )
+
+
+def load_network(path: str | os.PathLike[str]) -> DualDecodingGenerator:
+    """The generator with the weights of a checkpoint, in evaluation mode.
+
+    Raises
+    ------
+    InputError : not a checkpoint, or one of another network
+    """
+    tensors, facts = read_tensors(path), read_metadata(path)
+    try:
+        network = built(facts)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise InputError(path, "holds no weights of 2D-GAN's generator") from error
+    check_fits(path, network.state_dict(), tensors, "2D-GAN's generator", ignored="num_batches_tracked")
+    network.load_state_dict(tensors, strict=False)
+    network.variant = None
+    return network.eval()

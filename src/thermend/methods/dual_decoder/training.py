@@ -1,0 +1,233 @@
+"""The joint loss of 2D-GAN (the paper's section "Loss function", Eqs. 4 to 8), and its recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from lightning.pytorch.utilities import rank_zero_warn
+from pydantic import Field, field_validator, model_validator
+from torch import nn
+
+from thermend.degradations import preset
+from thermend.degradations.severity import rounded
+from thermend.errors import UsageError
+from thermend.methods.dual_decoder.checkpoints import built
+from thermend.methods.dual_decoder.network import CHANNELS, AttentionKind, CriticNorm, MarkovianDiscriminator
+from thermend.training.features import Features, features
+from thermend.training.module import TrainingError, TrainingModule
+from thermend.training.recipe import Recipe, Section
+
+FLAT_STEPS = 500
+"""So long without telling real from generated, and the discriminator counts as collapsed."""
+_FLAT = 1e-3
+
+
+class Losses(Section):
+    """Weights of the joint loss (Eq. 8); 0 leaves a term out, as the rows of Table 6 do. The paper gives none (assumed).
+
+    Attributes
+    ----------
+    adversarial : of L_G (Eq. 4)
+    mse : λ1 (Eq. 5), on images in [−1, 1]
+    vgg : λ2 (Eq. 6); ``vgg_file`` holds VGG-19's weights, None gets them as :func:`thermend.training.features.features` does
+    efficientnet : λ3 (Eq. 7), likewise
+    """
+
+    adversarial: float = Field(1.0, ge=0)
+    mse: float = Field(100.0, ge=0)
+    vgg: float = Field(5.0, ge=0)
+    efficientnet: float = Field(5.0, ge=0)
+    vgg_file: Path | None = None
+    efficientnet_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _something_is_left(self) -> Losses:
+        if not any((self.adversarial, self.mse, self.vgg, self.efficientnet)):
+            raise ValueError("every term is left out")
+        return self
+
+
+class Critic(Section):
+    """The discriminator.
+
+    Attributes
+    ----------
+    norm : ``batch`` is the paper's; it couples samples, of which a gradient penalty wants each judged alone
+    penalty : λ of the gradient penalty; 10 in WGAN-GP's paper
+    steps : of it to one of the generator
+    """
+
+    norm: CriticNorm = "instance"
+    penalty: float = Field(10.0, ge=0)
+    steps: int = Field(1, ge=1)
+
+
+class DualDecoderRecipe(Recipe):
+    """A training of 2D-GAN.
+
+    Attributes
+    ----------
+    dual, inner, outer, attention : as in :class:`thermend.methods.dual_decoder.network.DualDecodingGenerator`
+    widths : channels of the levels; None takes the paper's count
+    preset : what spoils the images
+    losses, critic : weights of the joint loss; the discriminator
+    """
+
+    batch: int = Field(8, ge=2)
+    crop: int = Field(128, ge=32)
+    rate: float = Field(3e-4, gt=0)
+    dual: bool = True
+    inner: bool = True
+    outer: bool = True
+    attention: AttentionKind = "cross-level"
+    widths: tuple[int, ...] | None = None
+    preset: str = "dual-decoder"
+    losses: Losses = Losses()
+    critic: Critic = Critic()
+
+    @field_validator("method")
+    @classmethod
+    def _known(cls, method: str) -> str:
+        if method != "dual-decoder":
+            raise ValueError(f"{method!r}: dual-decoder has no variants")
+        return method
+
+    @field_validator("preset")
+    @classmethod
+    def _is_there(cls, name: str) -> str:
+        try:
+            preset(name)
+        except UsageError as error:
+            raise ValueError(str(error)) from error
+        return name
+
+    @model_validator(mode="after")
+    def _can_be(self) -> DualDecoderRecipe:
+        with torch.device("meta"):
+            built(self.described)
+        return self
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """What is kept beside the weights, of which the generator is built again."""
+        return self.model_dump(mode="json", include={"dual", "inner", "outer", "attention", "widths"})
+
+
+class DualDecoderTraining(TrainingModule):
+    """Discriminator and generator in turns."""
+
+    recipe_kind: ClassVar[type[Recipe]] = DualDecoderRecipe
+    recipe: DualDecoderRecipe
+    flat_for: torch.Tensor
+
+    def __init__(self, recipe: DualDecoderRecipe) -> None:
+        super().__init__(recipe, built(recipe.described).to(memory_format=torch.channels_last))
+        losses = recipe.losses
+        self.critic = MarkovianDiscriminator(norm=recipe.critic.norm) if losses.adversarial else None
+        self.register_buffer("flat_for", torch.zeros((), dtype=torch.long))
+        self.degradations = preset(recipe.preset).steps
+        wanted = (("vgg", "vgg19", losses.vgg_file), ("efficientnet", "efficientnet-b0", losses.efficientnet_file))
+        # a dictionary and no module: pretrained weights are no part of a checkpoint
+        self.perceptual: dict[str, Features] = {
+            term: features(network, file)  # type: ignore[arg-type]
+            for term, network, file in wanted
+            if getattr(losses, term)
+        }
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        networks: list[nn.Module] = [self.network, *([] if self.critic is None else [self.critic])]
+        return [torch.optim.Adam(network.parameters(), self.recipe.rate, (0.5, 0.9)) for network in networks]
+
+    def degrade(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
+        image = batch["clean"]
+        with torch.autocast(self.device.type, enabled=False):
+            for step in self.degradations:
+                image = step(image, generator, batch["mean"])
+            return rounded(image)
+
+    def step(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> dict[str, torch.Tensor]:
+        optimizers: Any = self.optimizers()
+        own, *critics = optimizers if isinstance(optimizers, list) else [optimizers]
+        with torch.no_grad():
+            degraded = self.degrade(batch, generator)
+        restored = self.network(degraded).float()
+        logged: dict[str, torch.Tensor] = {}
+        if self.critic is not None:
+            for _ in range(self.recipe.critic.steps):
+                logged |= self._criticise(critics[0], restored.detach(), batch["clean"], generator)
+        terms = self.terms(restored, batch["clean"])
+        loss = torch.stack([getattr(self.recipe.losses, name) * term for name, term in terms.items()]).sum()
+        own.zero_grad()
+        if self.critic is not None:
+            self.critic.requires_grad_(False)
+        self.manual_backward(loss)
+        if self.critic is not None:
+            self.critic.requires_grad_(True)
+        own.step()
+        return {"loss": loss.detach(), **{name: term.detach() for name, term in terms.items()}, **logged}
+
+    def terms(self, restored: torch.Tensor, clean: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Of the joint loss, those that the recipe has; images in [0, 1]."""
+        losses, found = self.recipe.losses, {}
+        if self.critic is not None:
+            with torch.autocast(self.device.type, enabled=False):
+                found["adversarial"] = -self.critic(_spread(restored)).mean()
+        if losses.mse:
+            found["mse"] = (_spread(restored) - _spread(clean)).square().mean()
+        for name, network in self.perceptual.items():
+            found[name] = network.to(restored.device).distance(restored, clean)
+        return found
+
+    def _criticise(
+        self, optimizer: Any, generated: torch.Tensor, clean: torch.Tensor, generator: torch.Generator
+    ) -> dict[str, torch.Tensor]:
+        """One step of the discriminator (Eq. 4); in float32, since its gradient's gradient is taken."""
+        assert self.critic is not None
+        with torch.autocast(self.device.type, enabled=False):
+            real, fake = _spread(clean), _spread(generated)
+            gap = self.critic(real).mean() - self.critic(fake).mean()
+            penalty, slope = self.gradient_penalty(real, fake, generator)
+            loss = self.recipe.critic.penalty * penalty - gap
+        if not bool(loss.isfinite()):
+            raise TrainingError(
+                f"step {self.done + 1}: the discriminator's loss is {float(loss)}; the run ends here."
+                " A lower rate (rate=...) or critic.norm=none may help, in another folder (out=DIR)"
+            )
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        optimizer.step()
+        self._watch(float(gap.detach()), float(slope.detach()))
+        return {"critic_gap": gap.detach(), "critic_slope": slope.detach(), "penalty": penalty.detach()}
+
+    def gradient_penalty(
+        self, real: torch.Tensor, fake: torch.Tensor, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """E (‖∇D(x̂)‖ − 1)² between real and generated images, and the mean of the norms."""
+        assert self.critic is not None
+        share = torch.rand((len(real), 1, 1, 1), generator=generator).to(real)
+        between = (share * real + (1 - share) * fake).requires_grad_()
+        (slopes,) = torch.autograd.grad(self.critic(between).sum(), between, create_graph=True)
+        norms = (slopes.square().sum((1, 2, 3)) + 1e-12).sqrt()
+        return (norms - 1).square().mean(), norms.mean()
+
+    def _watch(self, gap: float, slope: float) -> None:
+        """Say once when the discriminator has told nothing apart for long."""
+        flat = abs(gap) < _FLAT or slope < _FLAT
+        self.flat_for.copy_((self.flat_for + 1) * flat)
+        if int(self.flat_for) == FLAT_STEPS:
+            rank_zero_warn(
+                f"step {self.done + 1}: the discriminator has collapsed: for {FLAT_STEPS} steps it has not told real images"
+                " from generated ones (critic_gap in the log)"
+            )
+
+    def metadata(self) -> dict[str, Any]:
+        named = {term: network.name for term, network in self.perceptual.items()}
+        return super().metadata() | self.recipe.described | ({"features": named} if named else {})
+
+
+def _spread(image: torch.Tensor) -> torch.Tensor:
+    """(B, 1, H, W) in [0, 1] to (B, 3, H, W) in [−1, 1], as the networks see it."""
+    return (2 * image - 1).expand(-1, CHANNELS, -1, -1)
