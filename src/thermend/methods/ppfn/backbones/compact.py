@@ -105,7 +105,8 @@ class CompactNAFNet(Backbone):
             raise ValueError("nothing is told of the whole image")
         known = modulate("level", self.branch(whole)[..., None, None])[..., 0, 0]
         gain, offset = self.level(known)[..., None, None, None].unbind(1)
-        change = image * gain.expm1() + offset
+        half = (gain / 2).tanh()
+        change = image * (2 * half / (1 - half)) + offset  # eᵍ − 1, which ONNX does not have, without cancellation in bf16
         scale, shift = self.bottom(known)[..., None, None].chunk(2, 1)
         features, skips = self.intro(functional.pixel_unshuffle(image + change, 2)), []
         for encoder, down in zip(self.encoders, self.downs):
