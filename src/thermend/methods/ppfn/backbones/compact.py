@@ -105,8 +105,9 @@ class CompactNAFNet(Backbone):
             raise ValueError("nothing is told of the whole image")
         known = modulate("level", self.branch(whole)[..., None, None])[..., 0, 0]
         gain, offset = self.level(known)[..., None, None, None].unbind(1)
+        # eᵍ − 1 = 2 half / (1 − half): ONNX has no expm1, and in bf16 a difference would cancel
         half = (gain / 2).tanh()
-        change = image * (2 * half / (1 - half)) + offset  # eᵍ − 1, which ONNX does not have, without cancellation in bf16
+        change = image * (2 * half / (1 - half)) + offset
         scale, shift = self.bottom(known)[..., None, None].chunk(2, 1)
         features, skips = self.intro(functional.pixel_unshuffle(image + change, 2)), []
         for encoder, down in zip(self.encoders, self.downs):
