@@ -219,12 +219,26 @@ def test_every_engine_makes_the_passes_of_the_network(weights, scene, tmp_path, 
         path = tmp_path / "w.onnx"
         assert export.run("ppfn", str(weights), str(path), say=lambda _: None) == 0
     picture = np.rint(scene[:144, :208] * 255).astype(np.uint8)
-    result = thermend.load("ppfn", path, engine).restore(picture, "display")
+    result = thermend.load("ppfn", path, engine, precision="float32").restore(picture, "display")
     with torch.no_grad():
         expected = load_network(weights)(torch.from_numpy(picture.astype(np.float32) / 255)[None, None])[0, 0].numpy()
     np.testing.assert_allclose(result.pixels, np.clip(expected, 0, 1) * 255, atol=0.02)
     made = [next(iter(step["pass"])) for step in result.metadata.provenance["steps"]]
     assert made == ["noise", "blur", "contrast"]
+
+
+def test_bf16_is_taken_by_itself_where_openvino_computes_it(weights, tmp_path):
+    model = tmp_path / "w.onnx"
+    assert export.run("ppfn", str(weights), str(model), say=lambda _: None) == 0
+    try:
+        thermend.load("ppfn", model, "openvino", precision="bf16")
+        expected = "bf16"
+    except UsageError:
+        expected = "float32"
+    assert thermend.load("ppfn", model, "openvino").function.engine.precision == expected
+    assert thermend.load("ppfn", model, "openvino", precision="float32").function.engine.precision == "float32"
+    assert thermend.load("ppfn", model, "onnxruntime").function.engine.precision == "float32"
+    assert thermend.load("deal", engine="openvino").function.engine.precision == "float32"
 
 
 def test_tiles_are_told_of_the_whole_image(weights, scene):
