@@ -227,20 +227,6 @@ def test_every_engine_makes_the_passes_of_the_network(weights, scene, tmp_path, 
     assert made == ["noise", "blur", "contrast"]
 
 
-def test_bf16_is_taken_by_itself_where_openvino_computes_it(weights, tmp_path):
-    model = tmp_path / "w.onnx"
-    assert export.run("ppfn", str(weights), str(model), say=lambda _: None) == 0
-    try:
-        thermend.load("ppfn", model, "openvino", precision="bf16")
-        expected = "bf16"
-    except UsageError:
-        expected = "float32"
-    assert thermend.load("ppfn", model, "openvino").function.engine.precision == expected
-    assert thermend.load("ppfn", model, "openvino", precision="float32").function.engine.precision == "float32"
-    assert thermend.load("ppfn", model, "onnxruntime").function.engine.precision == "float32"
-    assert thermend.load("deal", engine="openvino").function.engine.precision == "float32"
-
-
 def test_tiles_are_told_of_the_whole_image(weights, scene):
     picture = np.tile(np.rint(scene * 255).astype(np.uint8), (2, 2))
     picture[192:] //= 4  # below the part that is looked at it is dark
