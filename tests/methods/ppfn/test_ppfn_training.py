@@ -227,6 +227,29 @@ def test_every_engine_makes_the_passes_of_the_network(weights, scene, tmp_path, 
     assert made == ["noise", "blur", "contrast"]
 
 
+def test_bf16_is_near_float32(weights, scene, tmp_path):
+    """With every block at work; before training they begin at nothing."""
+    tensors, facts = read_tensors(weights), read_metadata(weights)
+    torch.manual_seed(2)
+    for name, tensor in tensors.items():
+        if name.endswith(".beta"):
+            tensor.normal_(0, 0.5)
+        if "backbone.level" in name:
+            tensor.zero_()
+    write_tensors(tmp_path / "w.safetensors", tensors, facts)
+    model = tmp_path / "w.onnx"
+    assert export.run("ppfn", str(tmp_path / "w.safetensors"), str(model), say=lambda _: None) == 0
+    try:
+        fast = thermend.load("ppfn", model, "openvino", precision="bf16")
+    except UsageError as error:
+        pytest.skip(str(error))
+    exact = thermend.load("ppfn", model, "openvino", precision="float32")
+    image = (0.3 + 0.4 * scene).astype(np.float32)
+    changes = [r.function.mend(image)[0] - image for r in (exact, fast)]
+    assert np.abs(changes[0]).max() > 0.01
+    assert np.abs(changes[1] - changes[0]).max() < 0.1 * np.abs(changes[0]).max()
+
+
 def test_tiles_are_told_of_the_whole_image(weights, scene):
     picture = np.tile(np.rint(scene * 255).astype(np.uint8), (2, 2))
     picture[192:] //= 4  # below the part that is looked at it is dark

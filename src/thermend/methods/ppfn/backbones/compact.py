@@ -35,8 +35,9 @@ class ResidualBlock(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         inner = self.convs[1](functional.gelu(self.convs[0](self.norm(features))))
-        attention = self.beta * self.attention(inner.mean((2, 3), keepdim=True)).sigmoid()
-        return features + inner * attention.to(inner.dtype)
+        attention = self.attention(inner.mean((2, 3), keepdim=True)).sigmoid()
+        # not inner * (attention * beta): OpenVINO (2026.4) fuses that wrongly in bf16
+        return features + inner * attention * self.beta
 
 
 class LevelBranch(nn.Module):
