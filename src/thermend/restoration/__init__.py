@@ -41,8 +41,8 @@ def load(
     engine : ``openvino``, ``onnxruntime``, ``torch``; for networks
     device : ``cpu``, or what the engine calls its devices; for networks
     tile : side of a tile, pixels; for networks
-    precision : ``float32``, which ``auto`` takes, or ``bf16``: several times as fast on CPUs that compute it, and exact to
-        about one grey level; for networks
+    precision : ``float32``, or ``bf16``: several times as fast on CPUs that compute it, and exact to about one grey level.
+        ``auto`` takes float32, but for ``ppfn``, which in bf16 is exact to a fraction of one; for networks
     prompts : file for a prompted network. ``.json``: what to remove, and how much of each prompt, instead of what the network
         would choose, as in ``{"noise": 1, "blur": 0.5, "scenario": "composite"}``. ``.npz``: arrays ``degradation``, (3, 128,
         128), and ``scenario``, (2, 64), that the authors' checkpoints were trained with

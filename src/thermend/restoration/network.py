@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from thermend.errors import InputError, MissingDependencyError, UsageError
 from thermend.methods.description import MethodDescription
-from thermend.restoration.engines import ENGINES, Engine, open_onnx
+from thermend.restoration.engines import ENGINES, FASTEST, Engine, open_onnx
 from thermend.restoration.tiling import run_tiled
 from thermend.weights.checkpoints import SUFFIXES as CHECKPOINT_SUFFIXES
 from thermend.weights.checkpoints import read_metadata
@@ -179,6 +179,8 @@ def open_network(
             passes.prompt(prompts)
     except (TypeError, ValueError) as error:
         raise InputError(path, str(error)) from error
+    if precision == "auto" and method.quick:
+        precision = FASTEST
     opened = _open(path, network, engine, device, precision, () if passes is None else passes.inputs)
     tiling = {**method.tiling, **({} if passes is None else passes.tiling)}
     function = NetworkFunction(opened, tile, **tiling, preparation=preparation, passes=passes)

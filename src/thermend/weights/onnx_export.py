@@ -48,11 +48,27 @@ def write_onnx(network: Any, path: Path, metadata: Mapping[str, Any], *, overwri
                 opset_version=OPSET, dynamo=False,
             )  # fmt: skip
         model = onnx.load(str(file))
+        _shorten_names(model.graph)
         model.producer_name, model.producer_version = "thermend", ""
         entry = model.metadata_props.add()
         entry.key, entry.value = _KEY, json.dumps(dict(metadata), sort_keys=True)
         onnx.checker.check_model(model)
         onnx.save(model, str(file))
+
+
+def _shorten_names(graph: Any) -> None:
+    """Number what nodes hand to each other: the exporter's names, a path of modules each, are a large part of a small file."""
+    if any(attribute.HasField("g") for node in graph.node for attribute in node.attribute):
+        return  # inner graphs use outer names
+    kept = {value.name for values in (graph.input, graph.output, graph.initializer) for value in values}
+    numbers = {
+        name: str(number) for number, name in enumerate(n for node in graph.node for n in node.output if n not in kept)
+    }
+    for node in graph.node:
+        node.name = ""
+        for names in (node.input, node.output):
+            names[:] = [numbers.get(name, name) for name in names]
+    del graph.value_info[:]
 
 
 def read_onnx_metadata(path: Path) -> dict[str, Any]:

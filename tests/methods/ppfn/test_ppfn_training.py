@@ -250,6 +250,20 @@ def test_bf16_is_near_float32(weights, scene, tmp_path):
     assert np.abs(changes[1] - changes[0]).max() < 0.1 * np.abs(changes[0]).max()
 
 
+def test_bf16_is_taken_by_itself_where_openvino_computes_it(weights, tmp_path):
+    model = tmp_path / "w.onnx"
+    assert export.run("ppfn", str(weights), str(model), say=lambda _: None) == 0
+    try:
+        thermend.load("ppfn", model, "openvino", precision="bf16")
+        expected = "bf16"
+    except UsageError:
+        expected = "float32"
+    assert thermend.load("ppfn", model, "openvino").function.engine.precision == expected
+    assert thermend.load("ppfn", model, "openvino", precision="float32").function.engine.precision == "float32"
+    assert thermend.load("ppfn", model, "onnxruntime").function.engine.precision == "float32"
+    assert thermend.load("deal", engine="openvino").function.engine.precision == "float32"
+
+
 def test_tiles_are_told_of_the_whole_image(weights, scene):
     picture = np.tile(np.rint(scene * 255).astype(np.uint8), (2, 2))
     picture[192:] //= 4  # below the part that is looked at it is dark

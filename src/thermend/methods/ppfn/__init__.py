@@ -31,6 +31,7 @@ def _variant(name: str, title: str, parameters: int, macs: int) -> MethodDescrip
         network="thermend.methods.ppfn.checkpoints:load_for_running",
         passes="thermend.methods.ppfn.passes:ProgressivePasses",
         training="thermend.methods.ppfn.training:PpfnTraining",
+        quick=True,
         tiling={"overlap": 128, "whole": 1_500_000, "side": 768},
     )
 

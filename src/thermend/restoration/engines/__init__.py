@@ -15,6 +15,8 @@ from thermend.weights.checkpoints import SUFFIXES as CHECKPOINT_SUFFIXES
 
 ENGINES = ("openvino", "onnxruntime", "torch")
 PRECISIONS = ("auto", "float32", "bf16")
+FASTEST = "fastest"
+"""Takes bf16 where OpenVINO's device computes it, else float32."""
 
 
 class Engine(Protocol):
@@ -59,7 +61,7 @@ def open_onnx(
     others : names of further inputs that it may have; one that has none of its own has one input and one output
     engine : ``auto`` takes OpenVINO where it is installed, else ONNX Runtime
     device : ``auto``, ``cpu``, or what the engine calls its devices
-    precision : ``float32``, which ``auto`` takes, or ``bf16``
+    precision : ``float32``, which ``auto`` takes, ``bf16``, or :data:`FASTEST`
 
     Raises
     ------

@@ -10,7 +10,7 @@ import openvino
 from numpy.typing import NDArray
 
 from thermend.errors import InputError, UsageError, first_line
-from thermend.restoration.engines import check_layout, fixed_size
+from thermend.restoration.engines import FASTEST, check_layout, fixed_size
 
 
 class OpenVINOEngine:
@@ -23,10 +23,11 @@ class OpenVINOEngine:
         self.device = "CPU" if device in ("auto", "cpu") else device.upper()
         if self.device.split(".")[0] not in {d.split(".")[0] for d in core.available_devices}:
             raise UsageError(f"device {device!r}: OpenVINO has {', '.join(core.available_devices).lower()} here")
-        self.precision = "bf16" if precision == "bf16" else "float32"
-        settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": self.precision.replace("float", "f")}
-        if precision == "bf16" and "BF16" not in core.get_property(self.device, "OPTIMIZATION_CAPABILITIES"):
+        computes_bf16 = "BF16" in core.get_property(self.device, "OPTIMIZATION_CAPABILITIES")
+        if precision == "bf16" and not computes_bf16:
             raise UsageError(f"precision 'bf16': the device {self.device} does not compute it")
+        self.precision = "bf16" if precision == "bf16" or (precision == FASTEST and computes_bf16) else "float32"
+        settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": self.precision.replace("float", "f")}
         try:
             model = core.read_model(path)
         except RuntimeError as error:
