@@ -101,6 +101,23 @@ def test_a_tree_in_hm_tirs_layout_is_made_and_measured(clean, tmp_path):
     assert all(c["images"] == 1 for c in report["conditions"].values())
 
 
+def test_sober_drunk_is_measured_on_its_test_subjects_view_by_view(tmp_path, scene):
+    frames = np.rint(scene[:128, :160] * 200).astype(np.uint8)[None].repeat(2, 0)
+    for subject in range(1, 11):
+        (tmp_path / f"{subject:02d}_name").mkdir()
+        for view in "feh":
+            name = f"{subject:02d}_name/{subject:02d}_name_1_{view}_M_20_60__0.tif"
+            tifffile.imwrite(tmp_path / name, frames, photometric="minisblack")
+    arguments = ("evaluate", "--method", "classical.he", "--dataset", "sober-drunk", tmp_path)
+    done = thermend(*arguments, "--preset", "dual-decoder", "--json", tmp_path / "r.json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert {view: c["images"] for view, c in report["conditions"].items()} == {"face": 1, "eyes": 1, "hand": 1}
+    alone = thermend(*arguments)
+    assert alone.returncode == 2
+    assert "--dataset sober-drunk needs --preset" in alone.stderr
+
+
 def test_a_tree_is_never_made_of_its_own_clean_images(clean, tmp_path):
     assert thermend("degrade", clean, "-o", tmp_path / "tree", "--layout", "hm-tir").returncode == 0
     before = {p: p.read_bytes() for p in (tmp_path / "tree").rglob("*") if p.is_file()}

@@ -8,6 +8,7 @@ from PIL import Image
 
 from thermend import InputError, UsageError
 from thermend.evaluation import images
+from thermend.io.raster import luma
 
 
 def save(path: Path, value: int = 50) -> Path:
@@ -113,7 +114,7 @@ def test_a_visible_image_gives_its_luma(tmp_path, rng):
     colour = rng.integers(0, 255, (20, 24, 3)).astype(np.uint8)
     Image.fromarray(colour).save(tmp_path / "v.png")
     expected = colour @ np.array([0.299, 0.587, 0.114])
-    assert np.abs(images.visible_grey(tmp_path / "v.png") - expected).max() < 1.5
+    assert np.abs(luma(tmp_path / "v.png") - expected).max() < 1.5
     (tmp_path / "x.png").write_text("no image")
-    with pytest.raises(InputError, match="visible"):
-        images.visible_grey(tmp_path / "x.png")
+    with pytest.raises(InputError, match="photograph"):
+        luma(tmp_path / "x.png")

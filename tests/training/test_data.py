@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
 from thermend import InputError, UsageError  # noqa: E402
-from thermend.training.data import CleanCrops, NumberedSamples, chosen_files, clean_pixels  # noqa: E402
+from thermend.training.data import CleanCrops, NumberedSamples, chosen_files, clean_pixels, source_files  # noqa: E402
+from thermend.training.recipe import Source  # noqa: E402
 
 
 @pytest.fixture
@@ -32,6 +34,33 @@ def test_the_convention_puts_the_percentiles_where_it_says(folders):
 def test_without_the_convention_an_image_is_as_it_is(folders):
     stored = np.asarray(Image.open(folders[0] / "a0.png"))
     np.testing.assert_allclose(clean_pixels(folders[0] / "a0.png", False) * 255, stored, atol=1e-3)
+
+
+def test_a_photograph_gives_its_luma_at_the_size_that_is_asked_for(tmp_path, rng):
+    colour = np.repeat(np.repeat(rng.integers(0, 255, (20, 30, 3)), 5, 0), 5, 1).astype(np.uint8)
+    Image.fromarray(colour).save(tmp_path / "p.png")
+    with pytest.raises(InputError, match="palette"):
+        clean_pixels(tmp_path / "p.png", False)
+    luma = clean_pixels(tmp_path / "p.png", False, Source(photographs=True))
+    np.testing.assert_allclose(luma, colour @ np.array([0.299, 0.587, 0.114]) / 255, atol=2 / 255)
+    small = clean_pixels(tmp_path / "p.png", False, Source(photographs=True, shorter_side=50))
+    assert small.shape == (50, 75)
+    np.testing.assert_allclose(small, luma.reshape(50, 2, 75, 2).mean((1, 3)), atol=1e-3)
+    assert clean_pixels(tmp_path / "p.png", False, Source(photographs=True, shorter_side=200)).shape == (200, 300)
+
+
+def test_a_data_sets_layout_gives_the_part_of_its_subjects(tmp_path, scene):
+    frames = np.rint(scene[:128, :160] * 200).astype(np.uint8) + np.arange(2, dtype=np.uint8)[:, None, None]
+    for subject in range(1, 11):
+        tifffile.imwrite(tmp_path / f"{subject:02d}_name_1_f_F_20_60__0.tif", frames, photometric="minisblack")
+    found = {part: source_files(tmp_path, Source(layout="sober-drunk", part=part)) for part in ("train", "val", "test")}
+    assert [len(files) for files in found.values()] == [7, 2, 1]
+    named = chosen_files([tmp_path], None, None, 0, source=Source(layout="sober-drunk"))
+    assert [path for path, _ in named] == found["train"]
+    crops = CleanCrops(found["train"], 128, 0, False)
+    np.testing.assert_allclose(crops.images[0][0].numpy() * 255, frames[0], atol=1e-3)
+    with pytest.raises(UsageError, match="no recording of eyes"):
+        source_files(tmp_path, Source(layout="sober-drunk", views=["eyes"]))
 
 
 def test_an_image_without_contrast_is_refused_by_name(tmp_path):

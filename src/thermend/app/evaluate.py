@@ -117,7 +117,8 @@ def run(
     find(job.method)
     conditions: dict[str, list[images.Sample]]
     if dataset is not None:
-        conditions = images.hm_tir(Path(dataset[1]))
+        layout = images.hm_tir if dataset[0] == "hm-tir" else images.sober_drunk
+        conditions = layout(Path(dataset[1]))
     else:
         places = (Path(p) if p is not None else None for p in (degraded, visible))
         conditions = {"": images.samples(Path(clean or ""), *places)}
@@ -147,12 +148,15 @@ def _check(
     visible: str | None,
 ) -> None:
     if dataset is not None:
-        if dataset[0] != "hm-tir":
-            raise UsageError(f"--dataset {dataset[0]}: expected hm-tir")
-        if clean or degraded or job.preset or visible:
-            raise UsageError("--dataset brings its own images; leave --clean, --degraded, --preset and --visible out")
+        if dataset[0] not in ("hm-tir", "sober-drunk"):
+            raise UsageError(f"--dataset {dataset[0]}: expected hm-tir or sober-drunk")
+        if clean or degraded or visible:
+            raise UsageError("--dataset brings its own images; leave --clean, --degraded and --visible out")
+        if (dataset[0] == "sober-drunk") != (job.preset is not None):
+            needs = "needs --preset NAME" if job.preset is None else "is degraded already; leave --preset out"
+            raise UsageError(f"--dataset {dataset[0]} {needs}")
     elif clean is None:
-        raise UsageError("--clean DIR is missing (or --dataset hm-tir DIR)")
+        raise UsageError("--clean DIR is missing (or --dataset NAME DIR)")
     elif (degraded is None) == (job.preset is None):
         raise UsageError("one of --degraded DIR and --preset NAME says what the method gets")
     if job.scale not in (1, 2, 4):

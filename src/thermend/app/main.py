@@ -188,7 +188,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(metavar="N", help="Of the preset.")] = 0,
     dataset: Annotated[
         Optional[tuple[str, str]],  # noqa: UP045
-        typer.Option(metavar="hm-tir DIR", help="A data set, or a tree of its layout."),
+        typer.Option(metavar="NAME DIR", help="hm-tir or sober-drunk, or a tree of that layout."),
     ] = None,
     scale: Annotated[int, typer.Option(help="Reduce the degraded images by 2 or 4, and restore their size.")] = 1,
     weights: Annotated[Optional[str], typer.Option(metavar="FILE", help="A network's weights.")] = None,  # noqa: UP045

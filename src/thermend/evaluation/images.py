@@ -1,4 +1,4 @@
-"""Which images are compared: folders of clean and degraded ones, and HM-TIR's layout."""
+"""Which images are compared: folders of clean and degraded ones, and the layouts of HM-TIR and Sober-Drunk."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from thermend.image import ThermalImage
 from thermend.io import count_pages, read
 from thermend.io.folders import image_files, stem_of
 from thermend.io.raster import rendered
+from thermend.io.sober_drunk import VIEWS, recordings
 
 HM_TIR_CONDITIONS = {
     "hm-tir-normal": "composited/normal",
@@ -38,6 +39,7 @@ class Sample:
     degraded : the file of its degraded version; None where a preset makes it
     visible : the file of the visible image beside it, for fusion
     problem : why it cannot be evaluated, where that is known already
+    recording : the clean file may hold several images, all but the same; the first counts
     """
 
     name: str
@@ -45,11 +47,17 @@ class Sample:
     degraded: Path | None = None
     visible: Path | None = None
     problem: str | None = None
+    recording: bool = False
 
 
-def grey(path: Path) -> NDArray[np.uint8]:
-    """An image file as evaluation sees every image: (H, W) uint8. What is not 8 bits deep is shown between its percentiles."""
-    if (pages := count_pages(path)) > 1:
+def grey(path: Path, recording: bool = False) -> NDArray[np.uint8]:
+    """An image file as evaluation sees every image: (H, W) uint8. What is not 8 bits deep is shown between its percentiles.
+
+    Parameters
+    ----------
+    recording : of several images in the file the first counts; else they are an error
+    """
+    if not recording and (pages := count_pages(path)) > 1:
         raise InputError(path, f"has {pages} pages; single images are degraded and evaluated")
     return as_grey(read(path))
 
@@ -57,17 +65,6 @@ def grey(path: Path) -> NDArray[np.uint8]:
 def as_grey(image: ThermalImage) -> NDArray[np.uint8]:
     """As :func:`grey`, for an image that is read already."""
     return rendered(image)
-
-
-def visible_grey(path: Path) -> NDArray[np.uint8]:
-    """A visible image's luma (of a JPEG the file's own), (H, W) uint8."""
-    import cv2
-
-    data = np.fromfile(path, np.uint8)
-    luma = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
-    if luma is None:
-        raise InputError(path, "is no image that can be read as a visible one")
-    return np.asarray(luma, np.uint8)
 
 
 def samples(clean: Path, degraded: Path | None = None, visible: Path | None = None) -> list[Sample]:
@@ -157,6 +154,22 @@ def hm_tir(folder: Path) -> dict[str, list[Sample]]:
         places = ", ".join(HM_TIR_CONDITIONS.values())
         raise UsageError(f"{folder}: no degraded test image in HM-TIR's folders ({places})")
     return conditions
+
+
+def sober_drunk(folder: Path) -> dict[str, list[Sample]]:
+    """The recordings of Sober-Drunk's test subjects: view to samples.
+
+    Raises
+    ------
+    UsageError : the folder has not that layout
+    """
+    found = recordings(folder, "test")
+    named = {view: [r.path for r in found if r.view == view] for view in VIEWS}
+    return {
+        view: [Sample(str(path.relative_to(folder)), path, recording=True) for path in paths]
+        for view, paths in named.items()
+        if paths
+    }
 
 
 def _listed(path: Path) -> set[str]:

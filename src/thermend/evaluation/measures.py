@@ -15,6 +15,7 @@ from thermend import metrics
 from thermend.errors import InputError, UsageError
 from thermend.evaluation import images
 from thermend.image import ThermalImage
+from thermend.io.raster import luma
 from thermend.metrics.fidelity import grey_levels
 
 Grey = NDArray[np.uint8]
@@ -86,7 +87,7 @@ def measure(
     """
     if sample.problem is not None:
         raise UsageError(sample.problem)
-    clean = images.grey(sample.clean)
+    clean = images.grey(sample.clean, sample.recording)
     if sample.degraded is not None:
         degraded = images.grey(sample.degraded)
     else:
@@ -104,7 +105,7 @@ def measure(
     shown = degraded if degraded.shape == clean.shape else _resized(degraded, clean.shape)
     if restored.shape != clean.shape:
         restored = _resized(restored, clean.shape)
-    visible = None if sample.visible is None else images.visible_grey(sample.visible)
+    visible = None if sample.visible is None else luma(sample.visible)
     return Measured(
         sample.name,
         _values(restored, clean, shown, visible, fuse, learned),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import BmpImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin
 
-from thermend.errors import UsageError
+from thermend.errors import InputError, UsageError, first_line
 from thermend.image import Depth, ThermalImage
 from thermend.io import palettes, storage
 from thermend.io.limits import check_size
@@ -109,6 +109,25 @@ def rendered(image: ThermalImage) -> NDArray[np.uint8]:
         return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
     low, high = image.extent
     return np.clip(np.rint((pixels - low) * (255 / (high - low or 1.0))), 0, 255).astype(np.uint8)
+
+
+def luma(path: Path) -> NDArray[np.uint8]:
+    """A photograph's luma (of a JPEG the file's own), (H, W) uint8.
+
+    Raises
+    ------
+    InputError : it is no picture that can be read as a photograph
+    """
+    import cv2
+
+    try:
+        data = np.fromfile(path, np.uint8)
+        decoded = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
+    except (OSError, cv2.error) as error:
+        raise InputError(path, f"cannot be read ({first_line(error)})") from error
+    if decoded is None:
+        raise InputError(path, "is no picture that can be read as a photograph")
+    return np.asarray(decoded, np.uint8)
 
 
 def choose_depth(kind: str, image: ThermalImage, depth: Depth | None, palette: str | None) -> Depth:

@@ -18,10 +18,9 @@ from thermend import metrics
 from thermend.degradations import degrade
 from thermend.errors import UsageError
 from thermend.io.atomic import whole_file
-from thermend.io.folders import image_files
-from thermend.training.data import CleanCrops, clean_pixels
+from thermend.training.data import PLAIN, CleanCrops, clean_pixels, source_files
 from thermend.training.module import TrainingModule
-from thermend.training.recipe import Validation
+from thermend.training.recipe import Source, Validation
 
 
 def _restored(
@@ -75,13 +74,14 @@ class Measures(Callback):
     UsageError : an image is smaller than 64 × 64
     """
 
-    def __init__(self, validation: Validation) -> None:
+    def __init__(self, validation: Validation, source: Source = PLAIN) -> None:
         self.every = validation.every
-        paths = [path for folder in validation.data for path in image_files(folder)]
+        source = source.model_copy(update={"part": "val"})
+        paths = [path for folder in validation.data for path in source_files(folder, source)]
         places = np.linspace(0, len(paths) - 1, min(validation.images, len(paths))).round().astype(int)
         self.pairs: dict[str, list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]] = {}
         for place in places:
-            clean = _middle(np.rint(clean_pixels(paths[place], False) * 255).astype(np.uint8))
+            clean = _middle(np.rint(clean_pixels(paths[place], False, source) * 255).astype(np.uint8))
             if min(clean.shape) < 64:
                 raise UsageError(
                     f"{paths[place]}: {clean.shape[1]} x {clean.shape[0]} pixels are too few to validate on"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,14 +15,22 @@ from torch.utils.data import Dataset, Sampler
 from thermend.errors import InputError, UsageError, first_line
 from thermend.io import read
 from thermend.io.folders import image_files, stem_of
-from thermend.io.raster import rendered
+from thermend.io.raster import luma, rendered
+from thermend.io.sober_drunk import recordings
+from thermend.training.recipe import Source
 
+PLAIN = Source()
 CONVENTION = (14.0, 223.0)
 """Grey levels of 255 that the 1st and the 99th percentile of a clean image are brought to."""
 
 
 def chosen_files(
-    folders: Sequence[Path], images: int | None, split: Path | None, seed: int, skip: Path | None = None
+    folders: Sequence[Path],
+    images: int | None,
+    split: Path | None,
+    seed: int,
+    skip: Path | None = None,
+    source: Source = PLAIN,
 ) -> list[tuple[Path, str]]:
     """The files to train on, each with its name below its folder, in the order of the names.
 
@@ -30,6 +39,7 @@ def chosen_files(
     images : so many from the folders alike, drawn by the seed; None for all
     split : a file that names the images to take, one a line, with or without folders and suffix
     skip : a folder whose images do not count, because the run writes there
+    source : what the folders hold
 
     Raises
     ------
@@ -39,7 +49,7 @@ def chosen_files(
     seen = set()
     for folder in folders:
         found.append([])
-        for path in image_files(folder):
+        for path in source_files(folder, source):
             place = path.resolve()
             if place not in seen and not (skip is not None and place.is_relative_to(skip.resolve())):
                 seen.add(place)
@@ -82,18 +92,40 @@ def _named(name: str, items: list[tuple[Path, str]], split: Path, folders: Seque
     return matches[0]
 
 
-def clean_pixels(path: Path, convention: bool) -> NDArray[np.float32]:
+def source_files(folder: Path, source: Source) -> list[Path]:
+    """The image files that a folder has to offer, in the order of their names.
+
+    Raises
+    ------
+    UsageError : none, or the folder has not the layout
+    """
+    if source.layout == "sober-drunk":
+        return [recording.path for recording in recordings(folder, source.part, source.views)]
+    return image_files(folder)
+
+
+def clean_pixels(path: Path, convention: bool, source: Source = PLAIN) -> NDArray[np.float32]:
     """An image as training sees it: (H, W) float32 in [0, 1].
 
     Raises
     ------
     InputError : it cannot be read, or under the convention has no contrast at all
     """
-    pixels = rendered(read(path)).astype(np.float32) / np.float32(255)
+    grey = luma(path) if source.photographs else rendered(read(path))
+    pixels = grey.astype(np.float32) / np.float32(255)
+    if source.shorter_side is not None:
+        pixels = _resized(pixels, source.shorter_side / min(pixels.shape))
     if convention:
         gain, offset = convention_of(pixels, path)
         pixels = pixels * np.float32(gain) + np.float32(offset)
     return np.clip(pixels, 0, 1).astype(np.float32)
+
+
+def _resized(pixels: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
+    width, height = (round(side * factor) for side in pixels.shape[::-1])
+    return np.asarray(
+        cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
+    )
 
 
 def convention_of(pixels: NDArray[np.float32], path: Path) -> tuple[float, float]:
@@ -123,11 +155,13 @@ class CleanCrops(Dataset[dict[str, torch.Tensor]]):
 
     thumbnail = 256
 
-    def __init__(self, paths: Sequence[Path], crop: int, seed: int, convention: bool = True) -> None:
+    def __init__(
+        self, paths: Sequence[Path], crop: int, seed: int, convention: bool = True, source: Source = PLAIN
+    ) -> None:
         self.crop, self.seed = crop, seed
         self.images = []
         for path in paths:
-            pixels = clean_pixels(path, convention)
+            pixels = clean_pixels(path, convention, source)
             if min(pixels.shape) < crop:
                 raise UsageError(f"{path}: {pixels.shape[1]} x {pixels.shape[0]} pixels; a crop of {crop} does not fit")
             self.images.append(torch.from_numpy(pixels)[None])

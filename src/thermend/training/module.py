@@ -67,7 +67,7 @@ class TrainingModule(lightning.LightningModule):
     @classmethod
     def samples(cls, recipe: Recipe, paths: Sequence[Path]) -> CleanCrops:
         """What the run draws its batches from."""
-        return CleanCrops(paths, recipe.crop, recipe.seed, recipe.convention)
+        return CleanCrops(paths, recipe.crop, recipe.seed, recipe.convention, recipe.source)
 
     @abstractmethod
     def degrade(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from thermend.errors import InputError, MissingDependencyError, UsageError
+from thermend.io.sober_drunk import VIEWS, Part, View
 
 
 def _as_list(value: Any) -> Any:
@@ -21,6 +22,25 @@ class Section(BaseModel):
     """A part of a recipe; unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Source(Section):
+    """What the folders of ``data`` hold, where it is not simply thermal images.
+
+    Attributes
+    ----------
+    photographs : visible ones, of which the luma is taken
+    shorter_side : images are resized until their shorter side has so many pixels; None leaves them
+    layout : ``sober-drunk``: each folder is that data set as it is downloaded; of a recording the first frame counts
+    part : of the layout's subjects; validation takes ``val``
+    views : of the layout
+    """
+
+    photographs: bool = False
+    shorter_side: int | None = Field(None, ge=32)
+    layout: Literal["sober-drunk"] | None = None
+    part: Part = "train"
+    views: tuple[View, ...] = Field(VIEWS, min_length=1)
 
 
 class Validation(Section):
@@ -62,6 +82,7 @@ class Recipe(Section):
     data : folders of clean images
     images : so many of them, drawn by the seed from all folders alike; None takes all
     split : a file that names the images to take, one a line, instead of ``images``
+    source : what the folders hold
     convention : bring each image's 1st and 99th percentile to grey levels 14 and 223, so that lost contrast can be known
     out : folder of the run; a run that is there already goes on
     start : weights to begin with, of the same network; None draws them
@@ -83,6 +104,7 @@ class Recipe(Section):
     data: Annotated[tuple[Path, ...], BeforeValidator(_as_list)] = Field(min_length=1)
     images: int | None = Field(None, ge=1)
     split: Path | None = None
+    source: Source = Source()
     convention: bool = True
     out: Path
     start: Path | None = None

@@ -69,7 +69,7 @@ def train(recipe: Recipe, kind: Any, say: Callable[[str], None] = print) -> Path
         raise UsageError(f"{out}: is there already and holds no run; choose another folder: out=DIR")
     if recipe.compile and not any(map(shutil.which, (os.environ.get("CXX", ""), "g++", "clang++", "cl"))):
         raise UsageError("compile: there is no C++ compiler here (g++, or $CXX); compile=false does without")
-    files = chosen_files(recipe.data, recipe.images, recipe.split, recipe.seed, skip=out)
+    files = chosen_files(recipe.data, recipe.images, recipe.split, recipe.seed, out, recipe.source)
     facts = _facts(recipe, files)
     if weights.is_file() or last.is_file():
         _check_same(out, facts)
@@ -107,7 +107,7 @@ def _trainer(recipe: Recipe, samples: CleanCrops, done: int) -> tuple[lightning.
         ),
     ]
     if recipe.validation is not None:
-        callbacks.insert(0, Measures(recipe.validation))
+        callbacks.insert(0, Measures(recipe.validation, recipe.source))
     logger = _logger(recipe, done)
     stretch = min(recipe.checkpoint_every, recipe.steps)
     _quieten()

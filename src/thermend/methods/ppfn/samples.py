@@ -13,7 +13,8 @@ from thermend.degradations.severity import rounded
 from thermend.methods.ppfn.passes import DEGRADATIONS
 from thermend.methods.ppfn.pipeline import Pipeline
 from thermend.methods.ppfn.whole import Whole, whole_of
-from thermend.training.data import CleanCrops, convention_of
+from thermend.training.data import PLAIN, CleanCrops, convention_of
+from thermend.training.recipe import Source
 
 Passes = Sequence[Sequence[str]]
 """Which degradations each pass removes, first pass first."""
@@ -46,9 +47,10 @@ class ProgressiveCrops(CleanCrops):
         passes: Passes,
         spoil: Pipeline,
         devices: int = 1,
+        source: Source = PLAIN,
     ) -> None:
         varied = convention and spoil.natural > 0
-        super().__init__(paths, crop, seed, convention and not varied)
+        super().__init__(paths, crop, seed, convention and not varied, source)
         self.levels = [convention_of(i[0].numpy(), path) for i, path in zip(self.images, paths)] if varied else []
         self.passes, self.spoil, self.devices = passes, spoil, devices
 

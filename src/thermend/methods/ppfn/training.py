@@ -186,7 +186,9 @@ class PpfnTraining(TrainingModule):
     @classmethod
     def samples(cls, recipe: Recipe, paths: Sequence[Path]) -> CleanCrops:
         own = cast(PpfnRecipe, recipe)
-        return ProgressiveCrops(paths, own.crop, own.seed, own.convention, own.passes, own.pipeline, own.devices)
+        return ProgressiveCrops(
+            paths, own.crop, own.seed, own.convention, own.passes, own.pipeline, own.devices, own.source
+        )
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.AdamW(self.network.parameters(), self.recipe.rate, weight_decay=self.recipe.weight_decay)
