@@ -1,9 +1,10 @@
 """What computes a network fastest: milliseconds, peak memory and agreement of every engine and precision, beside eager torch.
 
-    python benchmarks/engines.py deal/cascade-2 [--weights FILE] [--size 640x512] [--on DIR] [--page PAGE --place PLACE]
+    python benchmarks/engines.py deal/cascade-2 --on DIR [--weights FILE] [--preset deal-composite] [--page PAGE --place PLACE]
 
-Every engine runs in a process of its own, one after another and again in turn, and the best of its times counts: read the
-ratios, not the milliseconds. With `--on`, restored images of a folder (under `deal-composite`) tell what the precision costs.
+The first image of the folder, spoilt by the preset, is restored. Every engine runs in a process of its own, one after another
+and again in turn, and the best of its times counts: read the ratios, not the milliseconds. Six images tell what the precision
+costs.
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from networks import images, pair
 from pages import put, table
+
+from thermend import metrics
+from thermend.methods import find
 
 RUNS = (
     ("torch, eager, all time steps", "eager", "float32"),
@@ -36,11 +41,9 @@ from thermend.restoration.network import open_network
 from thermend.methods import find
 
 job = json.loads(sys.argv[1])
-rng = np.random.default_rng(0)
-image = np.clip(0.5 + 0.2 * np.sin(np.arange(job["width"]) / 37) + rng.normal(0, 0.05, (job["height"], job["width"])), 0, 1)
-image = image.astype(np.float32)
+images = [np.load(path) for path in job["images"]]
 method = find(job["method"])
-if job["engine"] == "eager":
+if job["engine"] == "eager":  # of DEAL, whose exports and restoring networks take the mean over the time steps first
     import torch
     from thermend.methods.deal.checkpoints import load_network
     from thermend.weights.checkpoints import read_metadata
@@ -52,28 +55,15 @@ if job["engine"] == "eager":
             return network(torch.from_numpy(prepared)[None, None])[0, 0].numpy()
 else:
     function = open_network(method, job["weights"], job["engine"], precision=job["precision"])[0]
-function(image)
-times = []
-for _ in range(job["times"]):
+function(images[0])
+times, results = [], []
+for image in [images[0]] * job["times"] + images:
     start = time.perf_counter()
-    result = function(image)
+    results.append(function(image))
     times.append(time.perf_counter() - start)
-np.save(job["out"], result)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-psnr = None
-if job["on"]:
-    from thermend import metrics
-    from thermend.degradations import degrade
-    from thermend.io.folders import image_files
-    from thermend.evaluation.images import grey
-    from pathlib import Path
-    values = []
-    for path in image_files(Path(job["on"]))[:6]:
-        clean = grey(path)
-        spoilt = degrade(clean, "deal-composite", 0, path.name).astype(np.float32) / np.float32(255)
-        values.append(metrics.psnr(np.rint(np.clip(function(spoilt), 0, 1) * 255).astype(np.uint8), clean))
-    psnr = float(np.mean(values))
-print(json.dumps({"seconds": min(times), "peak": peak / 1024, "psnr": psnr}))
+np.save(job["out"], results[job["times"]:])
+print(json.dumps({"seconds": min(times[:job["times"]]), "peak": peak / 1024}))
 """
 
 
@@ -81,50 +71,58 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("method")
     parser.add_argument("--weights")
-    parser.add_argument("--size", default="640x512", metavar="WxH")
-    parser.add_argument("--on", metavar="DIR")
+    parser.add_argument("--on", metavar="DIR", type=Path, required=True)
+    parser.add_argument("--preset", default="deal-composite")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--page", type=Path)
     parser.add_argument("--place", default="engines")
     chosen = parser.parse_args()
-    width, height = map(int, chosen.size.split("x"))
-    best: dict[int, dict] = {}
+    clean, spoilt = zip(*(pair(path, chosen.preset) for path in images(chosen.on)[:6]))
+    runs = [run for run in RUNS if run[1] != "eager" or find(chosen.method).name == "deal"]
+    best: dict[str, dict] = {}
+    psnr, error = {}, {}
     with tempfile.TemporaryDirectory() as folder:
+        files = []
+        for k, image in enumerate(spoilt):
+            files.append(f"{folder}/image-{k}.npy")
+            np.save(files[-1], image.astype(np.float32) / np.float32(255))
+        out = f"{folder}/out.npy"
+        reference = None
         for turn in range(chosen.rounds):
-            for k, (label, engine, precision) in enumerate(RUNS):
-                job = {
-                    "method": chosen.method, "weights": chosen.weights, "engine": engine, "precision": precision,
-                    "width": width, "height": height, "times": 3, "out": f"{folder}/{k}.npy",
-                    "on": chosen.on if turn == 0 else None,
-                }  # fmt: skip
+            for label, engine, precision in runs:
+                job = {"method": chosen.method, "weights": chosen.weights, "engine": engine, "precision": precision}
+                job |= {"images": files, "times": 3, "out": out}
                 done = subprocess.run([sys.executable, "-c", CHILD, json.dumps(job)], capture_output=True, text=True)
+                key = f"{label} | {precision}"
                 if done.returncode:
-                    print(f"{label} {precision}: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
+                    print(f"{key}: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
                     continue
                 found = json.loads(done.stdout.splitlines()[-1])
-                kept = best.setdefault(k, found)
+                kept = best.setdefault(key, found)
                 kept["seconds"] = min(kept["seconds"], found["seconds"])
-                print(label, precision, found, flush=True)
-        reference = np.load(f"{folder}/0.npy")
-        rows = []
-        for k, (label, _, precision) in enumerate(RUNS):
-            if k not in best:
-                continue
-            error = np.abs(np.load(f"{folder}/{k}.npy") - reference)
-            rows.append(
-                (
-                    label,
-                    precision,
-                    f"{1000 * best[k]['seconds']:.0f}",
-                    f"{best[0]['seconds'] / best[k]['seconds']:.1f}",
-                    f"{best[k]['peak']:.0f}",
-                    f"{100 * np.mean(error < 5e-4):.2f} %",
-                    f"{error.max():.1e}",
-                    "" if best[k]["psnr"] is None else f"{best[k]['psnr']:.2f}",
-                )
-            )
+                if turn == 0:
+                    results = np.load(out)
+                    reference = results if reference is None else reference
+                    error[key] = np.abs(results - reference)
+                    shown = np.rint(np.clip(results, 0, 1) * 255).astype(np.uint8)
+                    psnr[key] = float(np.mean([metrics.psnr(*two) for two in zip(shown, clean)]))
+                print(key, found, psnr.get(key), flush=True)
+    first = next(iter(best.values()))
+    rows = [
+        (
+            *key.split(" | "),
+            f"{1000 * found['seconds']:.0f}",
+            f"{first['seconds'] / found['seconds']:.1f}",
+            f"{found['peak']:.0f}",
+            f"{100 * np.mean(error[key] < 5e-4):.2f} %",
+            f"{error[key].max():.1e}",
+            f"{psnr[key]:.2f}",
+        )
+        for key, found in best.items()
+    ]
+    size = " × ".join(map(str, reversed(clean[0].shape)))
     lines = [
-        f"`{chosen.method}`, {width} × {height}, {os.cpu_count()} cores, Python {platform.python_version()}:",
+        f"`{chosen.method}` under `{chosen.preset}`, {size}, {os.cpu_count()} cores, Python {platform.python_version()}:",
         "",
         *table(
             ("engine", "precision", "ms", "times as fast", "peak MiB", "within 5e-4", "largest error", "PSNR, dB"), rows

