@@ -113,8 +113,23 @@ def test_the_gradient_penalty_is_that_of_wgan_gp(folder, monkeypatch):
     assert float(penalty) == pytest.approx((norm - 1) ** 2, rel=1e-5)
 
 
-def test_the_discriminator_learns_to_tell_real_from_generated(folder, monkeypatch):
-    training, batch = prepared(folder, monkeypatch, rate=2e-3)
+def test_the_simple_adversarial_loss_is_eq_1(folder, monkeypatch):
+    training, batch = prepared(folder, monkeypatch, critic={"loss": "logistic"})
+    real, fake = batch["clean"], batch["clean"].flip(0) * 0.5
+    with torch.no_grad():
+        chance = [torch.sigmoid(training.critic(2 * image.expand(-1, 3, -1, -1) - 1)) for image in (real, fake)]
+    losses = []
+    monkeypatch.setattr(training, "manual_backward", lambda loss: losses.append(float(loss.detach())))
+    monkeypatch.setattr(training.optimizers()[1], "step", lambda: None)
+    logged = training._criticise(training.optimizers()[1], fake, real, torch.Generator().manual_seed(0))
+    assert losses == [pytest.approx(-float(chance[0].log().mean() + (1 - chance[1]).log().mean()), rel=1e-5)]
+    assert "penalty" not in logged
+    assert float(training.terms(fake, real)["adversarial"]) == pytest.approx(-float(chance[1].log().mean()), rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["wgan-gp", "logistic"])
+def test_the_discriminator_learns_to_tell_real_from_generated(folder, monkeypatch, loss):
+    training, batch = prepared(folder, monkeypatch, rate=2e-3, critic={"loss": loss})
     own, critic = training.optimizers()
     monkeypatch.setattr(own, "step", lambda: None)
     before = {name: p.clone() for name, p in training.network.named_parameters()}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
 from pydantic import Field, field_validator, model_validator
 from torch import nn
+from torch.nn import functional
 
 from thermend.degradations import preset
 from thermend.degradations.severity import rounded
@@ -55,11 +56,13 @@ class Critic(Section):
 
     Attributes
     ----------
+    loss : ``wgan-gp`` (Eq. 4), or ``logistic`` (Eq. 1; the generator's part as −log D(G(x)), which does not saturate)
     norm : ``batch`` is the paper's; it couples samples, of which a gradient penalty wants each judged alone
-    penalty : λ of the gradient penalty; 10 in WGAN-GP's paper
+    penalty : λ of WGAN-GP's gradient penalty; 10 in its paper
     steps : of it to one of the generator
     """
 
+    loss: Literal["wgan-gp", "logistic"] = "wgan-gp"
     norm: CriticNorm = "instance"
     penalty: float = Field(10.0, ge=0)
     steps: int = Field(1, ge=1)
@@ -128,6 +131,7 @@ class DualDecoderTraining(TrainingModule):
         losses = recipe.losses
         self.critic = MarkovianDiscriminator(norm=recipe.critic.norm) if losses.adversarial else None
         self.register_buffer("flat_for", torch.zeros((), dtype=torch.long))
+        self.logistic = recipe.critic.loss == "logistic"
         self.degradations = preset(recipe.preset).steps
         wanted = (("vgg", "vgg19", losses.vgg_file), ("efficientnet", "efficientnet-b0", losses.efficientnet_file))
         # a dictionary and no module: pretrained weights are no part of a checkpoint
@@ -174,7 +178,8 @@ class DualDecoderTraining(TrainingModule):
         losses, found = self.recipe.losses, {}
         if self.critic is not None:
             with torch.autocast(self.device.type, enabled=False):
-                found["adversarial"] = -self.critic(_spread(restored)).mean()
+                judged = self.critic(_spread(restored))
+                found["adversarial"] = functional.softplus(-judged).mean() if self.logistic else -judged.mean()
         if losses.mse:
             found["mse"] = (_spread(restored) - _spread(clean)).square().mean()
         for name, network in self.perceptual.items():
@@ -184,13 +189,19 @@ class DualDecoderTraining(TrainingModule):
     def _criticise(
         self, optimizer: Any, generated: torch.Tensor, clean: torch.Tensor, generator: torch.Generator
     ) -> dict[str, torch.Tensor]:
-        """One step of the discriminator (Eq. 4); in float32, since its gradient's gradient is taken."""
+        """One step of the discriminator (Eq. 4 or 1); in float32, since its gradient's gradient is taken."""
         assert self.critic is not None
         with torch.autocast(self.device.type, enabled=False):
             real, fake = _spread(clean), _spread(generated)
-            gap = self.critic(real).mean() - self.critic(fake).mean()
-            penalty, slope = self.gradient_penalty(real, fake, generator)
-            loss = self.recipe.critic.penalty * penalty - gap
+            of_real, of_fake = self.critic(real), self.critic(fake)
+            gap = of_real.mean() - of_fake.mean()
+            slope, logged = gap, {"critic_gap": gap.detach()}
+            if self.logistic:
+                loss = functional.softplus(-of_real).mean() + functional.softplus(of_fake).mean()
+            else:
+                penalty, slope = self.gradient_penalty(real, fake, generator)
+                loss = self.recipe.critic.penalty * penalty - gap
+                logged |= {"critic_slope": slope.detach(), "penalty": penalty.detach()}
         if not bool(loss.isfinite()):
             raise TrainingError(
                 f"step {self.done + 1}: the discriminator's loss is {float(loss)}; the run ends here."
@@ -199,8 +210,8 @@ class DualDecoderTraining(TrainingModule):
         optimizer.zero_grad()
         self.manual_backward(loss)
         optimizer.step()
-        self._watch(float(gap.detach()), float(slope.detach()))
-        return {"critic_gap": gap.detach(), "critic_slope": slope.detach(), "penalty": penalty.detach()}
+        self._watch(float(gap.detach()), abs(float(slope.detach())))
+        return logged
 
     def gradient_penalty(
         self, real: torch.Tensor, fake: torch.Tensor, generator: torch.Generator
