@@ -47,7 +47,7 @@ def folder(tmp_path_factory, scene) -> Path:
 
 def recipe(folder: Path, out: str = "run", **changes) -> DualDecoderRecipe:
     values = {
-        "method": "dual-decoder", "data": str(folder), "out": str(folder.parent / out), "steps": 6, "batch": 2, "crop": 64,
+        "method": "dual-decoder/full", "data": str(folder), "out": str(folder.parent / out), "steps": 6, "batch": 2, "crop": 64,
         "widths": [4, 8, 8, 12], "device": "cpu", "checkpoint_every": 2,
     }  # fmt: skip
     return check(DualDecoderRecipe, values | changes, "recipe.yaml")
@@ -124,7 +124,9 @@ def test_the_simple_adversarial_loss_is_eq_1(folder, monkeypatch):
     logged = training._criticise(training.optimizers()[1], fake, real, torch.Generator().manual_seed(0))
     assert losses == [pytest.approx(-float(chance[0].log().mean() + (1 - chance[1]).log().mean()), rel=1e-5)]
     assert "penalty" not in logged
-    assert float(training.terms(fake, real)["adversarial"]) == pytest.approx(-float(chance[1].log().mean()), rel=1e-5)
+    assert float(training.terms(fake, real)["adversarial"].detach()) == pytest.approx(
+        -float(chance[1].log().mean()), rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("loss", ["wgan-gp", "logistic"])
@@ -209,7 +211,7 @@ def weights(folder, tmp_path_factory) -> Path:
     network = built(made.described)
     path = tmp_path_factory.mktemp("weights") / "w.safetensors"
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    write_tensors(path, tensors, {"method": "dual-decoder", **made.described})
+    write_tensors(path, tensors, {"method": "dual-decoder/full", **made.described})
     return path
 
 
@@ -244,7 +246,7 @@ def test_a_file_that_misdescribes_itself_is_refused_by_name(weights, tmp_path, f
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"method": "dual-decoder/large"}, "method: .* has no variants"),
+        ({"method": "dual-decoder/large"}, "method: .* expected dual-decoder/full or dual-decoder/compact"),
         ({"dual": False}, "outer skips and attention need a second pass"),
         ({"widths": [4]}, "two levels or more"),
         ({"attention": "none", "inner": False}, "outer skips carry"),

@@ -8,9 +8,11 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
+from thermend.methods import find  # noqa: E402
 from thermend.methods.dual_decoder.network import (  # noqa: E402
     ATTENTIONS,
     CHANNELS,
+    WIDTHS,
     DualDecodingGenerator,
     MarkovianDiscriminator,
     OuterSkip,
@@ -38,6 +40,13 @@ def test_parameters_and_operations_are_those_of_table_2():
     """At 512 × 512, the size at which both networks' operations fit."""
     assert counted(DualDecodingGenerator(), 1, 1, 512, 512) == pytest.approx((12.18, 61.32), rel=0.03)
     assert counted(MarkovianDiscriminator(), 1, CHANNELS, 512, 512) == pytest.approx((1.46, 3.46), rel=0.03)
+
+
+@pytest.mark.parametrize("variant", WIDTHS)
+def test_the_catalogue_has_the_counts(variant):
+    entry = find(f"dual-decoder/{variant}")
+    parameters, giga = counted(DualDecodingGenerator(WIDTHS[variant]), 1, 1, 512, 640)
+    assert (entry.parameters, entry.macs) == (round(parameters * 1e6), round(giga * 1e9))
 
 
 def test_patches_are_judged_8_by_8():

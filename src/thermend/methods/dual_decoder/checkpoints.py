@@ -19,7 +19,7 @@ def built(facts: Mapping[str, Any]) -> DualDecodingGenerator:
     ValueError, TypeError : there can be none such
     """
     return DualDecodingGenerator(
-        tuple(facts.get("widths") or WIDTHS),
+        tuple(facts.get("widths") or WIDTHS["full"]),
         bool(facts.get("dual", True)),
         bool(facts.get("inner", True)),
         bool(facts.get("outer", True)),
@@ -41,5 +41,6 @@ def load_network(path: str | os.PathLike[str]) -> DualDecodingGenerator:
         raise InputError(path, "holds no weights of 2D-GAN's generator") from error
     check_fits(path, network.state_dict(), tensors, "2D-GAN's generator", ignored="num_batches_tracked")
     network.load_state_dict(tensors, strict=False)
-    network.variant = None
+    widths = tuple(facts.get("widths") or WIDTHS["full"])
+    network.variant = next((name for name, own in WIDTHS.items() if own == widths), None)
     return network.eval()

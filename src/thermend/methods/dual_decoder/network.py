@@ -13,8 +13,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-WIDTHS = (64, 128, 192, 512)
-"""Channels of the levels, 1/2 to 1/16 of the resolution (assumed)."""
+WIDTHS = {"full": (64, 128, 192, 512), "compact": (32, 64, 96, 256)}
+"""Channels of the levels, 1/2 to 1/16 of the resolution: the paper's (assumed), and half as many for CPUs."""
 CRITIC_WIDTHS = (46, 92, 184, 368)
 """Of the discriminator (assumed)."""
 MOMENTUM = 0.8
@@ -170,7 +170,7 @@ class DualDecodingGenerator(nn.Module):
 
     def __init__(
         self,
-        widths: Sequence[int] = WIDTHS,
+        widths: Sequence[int] = WIDTHS["full"],
         dual: bool = True,
         inner: bool = True,
         outer: bool = True,

@@ -16,7 +16,13 @@ from thermend.degradations import preset
 from thermend.degradations.severity import rounded
 from thermend.errors import UsageError
 from thermend.methods.dual_decoder.checkpoints import built
-from thermend.methods.dual_decoder.network import CHANNELS, AttentionKind, CriticNorm, MarkovianDiscriminator
+from thermend.methods.dual_decoder.network import (
+    CHANNELS,
+    WIDTHS,
+    AttentionKind,
+    CriticNorm,
+    MarkovianDiscriminator,
+)
 from thermend.training.features import Features, features
 from thermend.training.module import TrainingError, TrainingModule
 from thermend.training.recipe import Recipe, Section
@@ -74,7 +80,7 @@ class DualDecoderRecipe(Recipe):
     Attributes
     ----------
     dual, inner, outer, attention : as in :class:`thermend.methods.dual_decoder.network.DualDecodingGenerator`
-    widths : channels of the levels; None takes the paper's count
+    widths : channels of the levels; None takes the variant's
     preset : what spoils the images
     losses, critic : weights of the joint loss; the discriminator
     """
@@ -94,8 +100,9 @@ class DualDecoderRecipe(Recipe):
     @field_validator("method")
     @classmethod
     def _known(cls, method: str) -> str:
-        if method != "dual-decoder":
-            raise ValueError(f"{method!r}: dual-decoder has no variants")
+        name, _, variant = method.partition("/")
+        if name != "dual-decoder" or variant not in WIDTHS:
+            raise ValueError(f"{method!r}: expected {' or '.join(f'dual-decoder/{known}' for known in WIDTHS)}")
         return method
 
     @field_validator("preset")
@@ -116,7 +123,8 @@ class DualDecoderRecipe(Recipe):
     @property
     def described(self) -> dict[str, Any]:
         """What is kept beside the weights, of which the generator is built again."""
-        return self.model_dump(mode="json", include={"dual", "inner", "outer", "attention", "widths"})
+        facts = self.model_dump(mode="json", include={"dual", "inner", "outer", "attention"})
+        return facts | {"widths": list(self.widths or WIDTHS[self.method.partition("/")[2]])}
 
 
 class DualDecoderTraining(TrainingModule):
