@@ -20,9 +20,9 @@ from pages import put, table
 
 import thermend
 from thermend import metrics
-from thermend.diagnosis import SURE_SHARE, diagnose
+from thermend.diagnosis import diagnose
 from thermend.evaluation.images import grey
-from thermend.methods.ppfn.passes import DEGRADATIONS
+from thermend.methods.ppfn.passes import DEGRADATIONS, WORTH_A_PASS
 from thermend.methods.ppfn.pipeline import Pipeline
 from thermend.methods.ppfn.samples import Damaged
 from thermend.restoration import auto
@@ -50,8 +50,7 @@ def diagnosed(image: Grey) -> Present:
     """What the classical chain would act on."""
     found = diagnose(image)
     names = {step.name.partition(".")[2] for step in auto.plan(found, "display", image.shape, True)}
-    noisy = {"dct", "column-median", "surface"} & names or found.nonuniformity_share >= SURE_SHARE
-    return "stretch" in names, "wiener" in names, bool(noisy)
+    return "stretch" in names, "wiener" in names, bool({"dct", "column-median", "surface"} & names)
 
 
 def prompted(restorer: thermend.Restorer, image: Grey, present: Present | None) -> tuple[Grey, Present]:
@@ -60,9 +59,11 @@ def prompted(restorer: thermend.Restorer, image: Grey, present: Present | None) 
     passes.by_hand = None
     if present is not None:
         several = sum(present) > 1
-        passes.by_hand = np.array([present], np.float32), np.array([[not several, several]], np.float32)
+        scenario = np.array([[not several, several]], np.float32) * passes.dual
+        passes.by_hand = np.array([present], np.float32), scenario
     result = restorer.restore(image, "display")
-    made = {name for step in result.metadata.provenance["steps"] for name in step.get("pass", ())}
+    asked = [item for step in result.metadata.provenance["steps"] for item in step.get("pass", {}).items()]
+    made = {name for name, amount in asked if amount >= WORTH_A_PASS}
     return np.rint(result.pixels).astype(np.uint8), tuple(n in made for n in DEGRADATIONS)  # type: ignore[return-value]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -32,11 +32,11 @@ class Passes(Protocol):
 
     Attributes
     ----------
-    inputs : names of the network's further inputs
+    inputs : names of the network's further inputs, and whether their height and width have to be free
     tiling : as :class:`NetworkFunction` takes it, where the weights say it
     """
 
-    inputs: Sequence[str]
+    inputs: Mapping[str, bool]
     tiling: Mapping[str, int]
 
     def prompt(self, path: str | os.PathLike[str]) -> None:
@@ -172,6 +172,10 @@ def open_network(
     if trained_with is not None and network is None:
         raise UsageError(f"{path}: its prompts are constants by now; {os.fspath(trained_with)} goes with a checkpoint")
     facts = read_onnx_metadata(path) if network is None else read_metadata(path)
+    if network is None and method.passes is not None and not facts.get("method"):
+        raise InputError(
+            path, f"does not say that it is a network of {method.name}; `thermend export` writes one that does"
+        )
     variant = _variant_of(path, facts, method) if network is None else network.variant
     try:
         preparation, passes = method.load_preparation(facts), method.load_passes(facts)
@@ -181,7 +185,7 @@ def open_network(
         raise InputError(path, str(error)) from error
     if precision == "auto" and method.quick:
         precision = FASTEST
-    opened = _open(path, network, engine, device, precision, () if passes is None else passes.inputs)
+    opened = _open(path, network, engine, device, precision, {} if passes is None else passes.inputs)
     tiling = {**method.tiling, **({} if passes is None else passes.tiling)}
     function = NetworkFunction(opened, tile, **tiling, preparation=preparation, passes=passes)
     return function, hashlib.sha256(path.read_bytes()).hexdigest(), variant
@@ -198,7 +202,7 @@ def _variant_of(path: Path, facts: Mapping[str, Any], method: MethodDescription)
     return variant or None
 
 
-def _open(path: Path, network: Any, engine: str, device: str, precision: str, others: Sequence[str]) -> Engine:
+def _open(path: Path, network: Any, engine: str, device: str, precision: str, others: Mapping[str, bool]) -> Engine:
     if network is None:
         return open_onnx(path, engine, device, precision, others)
     if engine in ("auto", "torch"):

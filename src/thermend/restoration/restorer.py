@@ -127,9 +127,10 @@ class Restorer:
             return np.ascontiguousarray(turned), [{"method": self.method.full_name, "direction": "rows"}]
         if self.method.kind == "network":
             mended, made = self.function.mend(pixels, mode)  # type: ignore[attr-defined]
-            return np.ascontiguousarray(mended, np.float32), [
-                {"method": self.method.full_name, **step} for step in made
-            ]
+            mended = np.ascontiguousarray(mended, np.float32)
+            if mode == "radiometric" and any("blur" in step.get("pass", ()) for step in made):
+                mended = within_measured(mended, pixels)
+            return mended, [{"method": self.method.full_name, **step} for step in made]
         mended = np.ascontiguousarray(self.function(pixels), np.float32)
         if self.method.kind == "sharpener" and mode == "radiometric":
             mended = within_measured(mended, pixels)

@@ -21,7 +21,8 @@ def write_onnx(network: Any, path: Path, metadata: Mapping[str, Any], *, overwri
     Parameters
     ----------
     network : torch module in evaluation mode on the CPU, (B, 1, H, W) to (B, 1, H, W); B, H and W stay free. One with further
-        inputs has ``example_inputs()``: tensors by name, and the names of the sides that stay free; ``image`` is the first
+        inputs has ``example_inputs()``: tensors by name, and the names of the sides that stay free; ``image`` is the first; and
+        ``output_names``, of which the first has the image's size
     metadata : what JSON holds; kept in the file
 
     Raises
@@ -35,16 +36,16 @@ def write_onnx(network: Any, path: Path, metadata: Mapping[str, Any], *, overwri
     except ImportError as error:
         raise MissingDependencyError("export needs torch and onnx: pip install 'thermend[train]'") from error
     free = {0: "batch", 2: "height", 3: "width"}
-    inputs = {"image": (torch.zeros(1, 1, 96, 128), free)}
+    inputs, outputs = {"image": (torch.zeros(1, 1, 96, 128), free)}, ["restored"]
     if hasattr(network, "example_inputs"):
-        inputs = network.example_inputs()
+        inputs, outputs = network.example_inputs(), list(network.output_names)
     with whole_file(path, overwrite=overwrite) as file:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 network, tuple(tensor for tensor, _ in inputs.values()), str(file),
-                input_names=list(inputs), output_names=["restored"],
-                dynamic_axes={name: sides for name, (_, sides) in inputs.items()} | {"restored": free},
+                input_names=list(inputs), output_names=outputs,
+                dynamic_axes={name: sides for name, (_, sides) in inputs.items()} | {outputs[0]: free},
                 opset_version=OPSET, dynamo=False,
             )  # fmt: skip
         model = onnx.load(str(file))
@@ -62,7 +63,8 @@ def _shorten_names(graph: Any) -> None:
         return  # inner graphs use outer names
     kept = {value.name for values in (graph.input, graph.output, graph.initializer) for value in values}
     numbers = {
-        name: str(number) for number, name in enumerate(n for node in graph.node for n in node.output if n not in kept)
+        name: str(number)
+        for number, name in enumerate(n for node in graph.node for n in node.output if n and n not in kept)
     }
     for node in graph.node:
         node.name = ""

@@ -250,6 +250,41 @@ def test_bf16_is_near_float32(weights, scene, tmp_path):
     assert np.abs(changes[1] - changes[0]).max() < 0.1 * np.abs(changes[0]).max()
 
 
+def test_an_export_that_does_not_say_what_it_is_is_refused(weights, tmp_path):
+    import onnx
+
+    model = tmp_path / "w.onnx"
+    assert export.run("ppfn", str(weights), str(model), say=lambda _: None) == 0
+    stripped = onnx.load(str(model))
+    del stripped.metadata_props[:]
+    onnx.save(stripped, str(tmp_path / "stripped.onnx"))
+    with pytest.raises(InputError, match=r"stripped\.onnx: does not say that it is a network of ppfn"):
+        thermend.load("ppfn", tmp_path / "stripped.onnx")
+
+
+def test_a_fixed_size_is_the_images_alone(weights, scene, tmp_path):
+    """As devices without free sizes want it; the estimator still sees any texture."""
+    import onnx
+
+    model = tmp_path / "w.onnx"
+    assert export.run("ppfn", str(weights), str(model), say=lambda _: None) == 0
+    picture = np.rint(scene[:96, :128] * 255).astype(np.uint8)
+    free = thermend.load("ppfn", model, precision="float32").restore(picture, "display")
+    for name, size in (("image", (96, 128)), ("texture", (96, 128))):
+        fixed = onnx.load(str(model))
+        sides = next(i for i in fixed.graph.input if i.name == name).type.tensor_type.shape.dim
+        for side, length in zip(sides[2:], size):
+            side.dim_value = length
+        path = tmp_path / f"{name}.onnx"
+        onnx.save(fixed, str(path))
+        if name == "texture":
+            with pytest.raises(InputError, match=r"texture\.onnx: takes texture in one size alone"):
+                thermend.load("ppfn", path)
+        else:
+            result = thermend.load("ppfn", path, precision="float32").restore(picture, "display")
+            np.testing.assert_allclose(result.pixels, free.pixels, atol=0.02)
+
+
 def test_bf16_is_taken_by_itself_where_openvino_computes_it(weights, tmp_path):
     model = tmp_path / "w.onnx"
     assert export.run("ppfn", str(weights), str(model), say=lambda _: None) == 0
@@ -275,34 +310,6 @@ def test_tiles_are_told_of_the_whole_image(weights, scene):
     assert (
         np.abs(whole[:180, :220] - alone[:180, :220]).mean() > 0.05
     )  # a part that is told of itself comes out otherwise
-
-
-class Dimming:
-    """Stands for a network: it asks for every pass, and takes a tenth off."""
-
-    fixed_size = None
-
-    def tiled(self, image, **others):
-        assert 0 <= image.min() <= image.max() <= 1
-        return image * np.float32(-0.1)
-
-    def outputs(self, batch, **others):
-        return [batch, np.full((1, 6), 5, np.float32)]
-
-
-def test_temperatures_keep_their_contrast_and_what_lies_beyond_the_range():
-    image = np.full((40, 50), 0.5, np.float32)
-    image[10:13, 20:23] = 1.8
-    passes = running.ProgressivePasses({"chooses": True})
-    result, steps = passes(image, "radiometric", Dimming())
-    assert [next(iter(step["pass"])) for step in steps] == ["noise", "blur"]
-    assert result[0, 0] == pytest.approx(0.5 * 0.9**2)
-    assert result[11, 21] == pytest.approx(0.9**2 + 0.8)
-    joint = running.ProgressivePasses({"chooses": True, "iterations": 1})
-    assert [list(step["pass"]) for step in joint(image, "radiometric", Dimming())[1]] == [["noise", "blur"]]
-    shown, steps = passes(image, "display", Dimming())
-    assert [next(iter(step["pass"])) for step in steps] == ["noise", "blur", "contrast"]
-    assert shown.max() == pytest.approx(0.9**3)
 
 
 def test_counts_come_back_as_counts(weights, scene):

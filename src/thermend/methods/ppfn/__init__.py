@@ -18,7 +18,7 @@ from __future__ import annotations
 from thermend.methods.description import MethodDescription
 
 
-def _variant(name: str, title: str, parameters: int, macs: int) -> MethodDescription:
+def _variant(name: str, title: str, parameters: int, macs: int, quick: bool = False) -> MethodDescription:
     return MethodDescription(
         "ppfn",
         name,
@@ -31,7 +31,7 @@ def _variant(name: str, title: str, parameters: int, macs: int) -> MethodDescrip
         network="thermend.methods.ppfn.checkpoints:load_for_running",
         passes="thermend.methods.ppfn.passes:ProgressivePasses",
         training="thermend.methods.ppfn.training:PpfnTraining",
-        quick=True,
+        quick=quick,
         tiling={"overlap": 128, "whole": 1_500_000, "side": 768},
     )
 
@@ -43,6 +43,7 @@ METHODS = (
         "prompted network: undoes noise, blur, low contrast step by step (PPFN)",
         3_362_638,
         20_492_523_648,
+        quick=True,
     ),
     _variant("restormer", "PPFN with Restormer", 26_627_926, 773_560_923_520),
     _variant("nafnet", "PPFN with NAFNet", 29_874_787, 79_832_139_776),

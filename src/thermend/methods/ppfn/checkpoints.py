@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def read_prompts(path: str | os.PathLike[str]) -> tuple[torch.Tensor, torch.Tens
                 if values.shape != shape or not np.isfinite(values).all():
                     raise ValueError(f"{name} is not of shape {shape}, or holds what is no number")
                 found.append(torch.from_numpy(values))
-    except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, OSError, EOFError, BadZipFile, zlib.error) as error:
         raise InputError(path, f"holds no prompts ({error})") from error
     return found[0], found[1]
 

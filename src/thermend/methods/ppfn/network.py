@@ -197,6 +197,11 @@ class OnePass(nn.Module):
             return (change,)
         return change, torch.cat(self.estimator(texture, whole), 1)
 
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Of an export."""
+        return ("change",) if self.estimator is None else ("change", "estimate")
+
     def example_inputs(self) -> dict[str, tuple[torch.Tensor, dict[int, str]]]:
         """Of an export: tensors by name, and which of their sides are free."""
         free = {0: "batch", 2: "height", 3: "width"}

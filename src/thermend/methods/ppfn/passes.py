@@ -6,13 +6,12 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from thermend.errors import InputError
+from thermend.errors import InputError, UsageError
 
 Image = NDArray[np.float32]
 
@@ -29,8 +28,10 @@ LEAST_BY_HAND = 1e-6
 THUMBNAIL = (64, 80)
 PERCENTILES = (0.1, 1, 5, 10, 20, 35, 50, 65, 80, 90, 95, 99, 99.9)
 TEXTURE_MULTIPLE = 4
-INPUTS = ("degradation", "scenario", "thumbnail", "percentiles", "texture")
-"""Of an exported network, beside the image."""
+TEXTURE_AT_MOST = 1280
+"""Pixels along each side that the estimator looks at."""
+INPUTS = {"degradation": False, "scenario": False, "thumbnail": False, "percentiles": False, "texture": True}
+"""Of an exported network, beside the image: whether height and width have to be free."""
 
 
 class Network(Protocol):
@@ -55,11 +56,12 @@ class Network(Protocol):
 
 def thumbnail(image: Image) -> Image:
     """(H, W) to (64, 80), means over areas that cover the image (adaptive average pooling)."""
-    total = cv2.integral(image, sdepth=cv2.CV_64F)
     (tops, bottoms), (lefts, rights) = (_borders(n, count) for n, count in zip(image.shape, THUMBNAIL))
-    rows = total[bottoms] - total[tops]
-    area = np.outer(bottoms - tops, rights - lefts)
-    return np.asarray((rows[:, rights] - rows[:, lefts]) / area, np.float32)
+    result = np.empty(THUMBNAIL, np.float32)
+    for row, top, bottom in zip(result, tops, bottoms):
+        total = np.insert(np.cumsum(image[top:bottom].sum(0, dtype=np.float64)), 0, 0.0)
+        row[:] = (total[rights] - total[lefts]) / ((bottom - top) * (rights - lefts))
+    return result
 
 
 def _borders(length: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -73,6 +75,21 @@ def percentiles(image: Image) -> Image:
     below, share = np.divmod(np.array(PERCENTILES) / 100 * (len(values) - 1), 1)
     low, high = (values[(below.astype(np.int64) + n).clip(max=len(values) - 1)] for n in (0, 1))
     return np.asarray(low + share * (high - low), np.float32)
+
+
+class Seen(NamedTuple):
+    """What is known of an image before a pass.
+
+    Attributes
+    ----------
+    told : what the network is told of the whole image
+    chance : that each degradation is present, (3,); None where nothing is estimated
+    severity : root mean square of what each changed, in grey levels of 255, (3,)
+    """
+
+    told: Mapping[str, Image]
+    chance: NDArray[np.float64] | None = None
+    severity: NDArray[np.float64] | None = None
 
 
 class ProgressivePasses:
@@ -104,6 +121,10 @@ class ProgressivePasses:
         self.chooses = bool(facts.get("chooses", False))
         self.dual = facts.get("prompts", "dual") == "dual"
         self.tiling = {"multiple": int(facts.get("multiple", 8))}
+        if self.tiling["multiple"] < 1:
+            raise ValueError(f"multiple {self.tiling['multiple']}: expected 1 or more")
+        alone = all(len(names) == 1 for names in self.passes if "contrast" in names)
+        self.leaves_contrast = facts.get("prompts", "dual") != "none" and (alone or self.chooses)
         self.by_hand: tuple[Image, Image] | None = None
 
     def prompt(self, path: str | os.PathLike[str]) -> None:
@@ -123,7 +144,7 @@ class ProgressivePasses:
             scenario = stated.pop("scenario", SCENARIOS[several])
             if stated or not all(0 <= amount <= 1 for amount in amounts) or scenario not in SCENARIOS:
                 raise ValueError
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             expected = f"{', '.join(DEGRADATIONS)}, from 0 to 1 each, and scenario, {' or '.join(SCENARIOS)}"
             raise InputError(path, f"holds no prompts; expected an object with {expected}") from error
         of_scenario = [float(self.dual and name == scenario) for name in SCENARIOS]
@@ -135,41 +156,73 @@ class ProgressivePasses:
         Parameters
         ----------
         mode : in ``radiometric`` contrast stays; what lies beyond [0, 1] is carried past the network and added back
+
+        Raises
+        ------
+        UsageError : ``radiometric``, and these weights raise contrast along with everything else
         """
+        if mode == "radiometric" and not self.leaves_contrast:
+            raise UsageError("these weights of ppfn cannot leave contrast as it is; use --mode display")
         within = np.clip(image, 0, 1)
-        beyond = image - within if mode == "radiometric" else None
+        is_beyond = mode == "radiometric" and (image.min() < 0 or image.max() > 1)
+        beyond = image - within if is_beyond else None
         steps: list[dict[str, Any]] = []
+        seen: Seen | None = None
         scenario: Image | None = None
         for planned in self.passes:
             names = tuple(name for name in planned if name != "contrast" or mode != "radiometric")
-            told = {"thumbnail": thumbnail(within)[None, None], "percentiles": percentiles(within)[None]}
-            degradation, own = self._prompts(within, names, told, network)
-            scenario = own if scenario is None else scenario  # of the image as it came
+            if not names:
+                continue
+            seen = seen or self._seen(within, network)
+            scenario = self._scenario(seen) if scenario is None else scenario  # of the image as it came
+            degradation = self._degradation(seen, names)
             if degradation.max() < (WORTH_A_PASS if self.by_hand is None else LEAST_BY_HAND):
                 continue
             texture = np.zeros((1, 1, TEXTURE_MULTIPLE, TEXTURE_MULTIPLE), np.float32)
-            change = network.tiled(within, degradation=degradation, scenario=scenario, texture=texture, **told)
-            within = np.clip(within + change, 0, 1)
-            asked = {name: round(float(degradation[0, DEGRADATIONS.index(name)]), 3) for name in names}
-            steps.append({"pass": asked, "composite": round(float(scenario[0, 1]), 3)})
+            passed = network.tiled(within, degradation=degradation, scenario=scenario, texture=texture, **seen.told)
+            passed += within
+            within = np.clip(passed, 0, 1, out=passed)
+            steps.append(self._facts(seen, names, degradation, scenario))
+            seen = None
         return within if beyond is None else within + beyond, steps
 
-    def _prompts(
-        self, image: Image, names: Sequence[str], told: Mapping[str, Image], network: Network
-    ) -> tuple[Image, Image]:
-        """How much of each prompt: (1, 3) and (1, 2)."""
-        hand = np.array([[float(name in names) for name in DEGRADATIONS]], np.float32)
-        if self.by_hand is not None:
-            return hand * self.by_hand[0], self.by_hand[1]
-        if not self.chooses:
-            return hand, np.array([[0.0, float(self.dual)]], np.float32)
+    def _seen(self, image: Image, network: Network) -> Seen:
+        told = {"thumbnail": thumbnail(image)[None, None], "percentiles": percentiles(image)[None]}
+        if self.by_hand is not None or not self.chooses:
+            return Seen(told)
         multiple = self.tiling["multiple"]
         none = np.zeros((1, 1, *(network.fixed_size or (multiple, multiple))), np.float32)
-        unused = {"degradation": hand, "scenario": np.zeros((1, 2), np.float32)}
-        estimate = network.outputs(none, texture=_padded(image), **unused, **told)[1][0]
-        chance = 1 / (1 + np.exp(-estimate[: len(DEGRADATIONS)].astype(np.float64)))
-        single = scenario_of(chance) if self.dual else np.zeros(2)
-        return np.asarray(hand * chance, np.float32), np.asarray(single[None], np.float32)
+        unused = {
+            "degradation": np.zeros((1, len(DEGRADATIONS)), np.float32),
+            "scenario": np.zeros((1, len(SCENARIOS)), np.float32),
+        }
+        estimate = network.outputs(none, texture=_texture(image), **unused, **told)[1][0].astype(np.float64)
+        presence, severity = np.split(estimate, 2)
+        return Seen(told, 1 / (1 + np.exp(-presence)), severity)
+
+    def _degradation(self, seen: Seen, names: Sequence[str]) -> Image:
+        """How much of each degradation's prompt a pass gets, (1, 3)."""
+        asked = np.array([[float(name in names) for name in DEGRADATIONS]], np.float32)
+        if self.by_hand is not None:
+            return asked * self.by_hand[0]
+        return asked if seen.chance is None else np.asarray(asked * seen.chance, np.float32)
+
+    def _scenario(self, seen: Seen) -> Image:
+        """How much of each scenario's prompt, (1, 2)."""
+        if self.by_hand is not None:
+            return self.by_hand[1]
+        chances = np.array([0.0, 1.0]) if seen.chance is None else scenario_of(seen.chance)
+        return np.asarray(chances[None] * self.dual, np.float32)
+
+    @staticmethod
+    def _facts(seen: Seen, names: Sequence[str], degradation: Image, scenario: Image) -> dict[str, Any]:
+        """Of a pass, for the provenance: its prompts, and the estimated severities."""
+        places = {name: DEGRADATIONS.index(name) for name in names}
+        facts: dict[str, Any] = {"pass": {name: round(float(degradation[0, k]), 3) for name, k in places.items()}}
+        facts["composite"] = round(float(scenario[0, 1]), 3)
+        if seen.severity is not None:
+            facts["severity"] = {name: round(float(seen.severity[k]), 2) for name, k in places.items()}
+        return facts
 
 
 def passes_of(order: Sequence[str], iterations: int) -> tuple[tuple[str, ...], ...]:
@@ -185,6 +238,9 @@ def scenario_of(chance: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.array([single, 1 - single])
 
 
-def _padded(image: Image) -> Image:
-    down, right = (-side % TEXTURE_MULTIPLE for side in image.shape)
-    return np.asarray(np.pad(image, ((0, down), (0, right)), mode="edge")[None, None], np.float32)
+def _texture(image: Image) -> Image:
+    """What the estimator sees, (1, 1, h, w): the image, or the middle of a large one."""
+    top, left = (max(0, (side - TEXTURE_AT_MOST) // 2) for side in image.shape)
+    middle = image[top : top + TEXTURE_AT_MOST, left : left + TEXTURE_AT_MOST]
+    down, right = (-side % TEXTURE_MULTIPLE for side in middle.shape)
+    return np.asarray(np.pad(middle, ((0, down), (0, right)), mode="edge")[None, None], np.float32)

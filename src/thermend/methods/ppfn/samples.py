@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from thermend.degradations import Cascade
-from thermend.degradations.severity import rounded
 from thermend.methods.ppfn.passes import DEGRADATIONS
 from thermend.methods.ppfn.pipeline import Pipeline
 from thermend.methods.ppfn.whole import Whole, whole_of
@@ -21,7 +20,7 @@ Passes = Sequence[Sequence[str]]
 
 
 class ProgressiveCrops(CleanCrops):
-    """Sample number n; every second (of a device) is of composite damage, the others are of single damage.
+    """Sample number n; every second (of a device, and of a step) is of composite damage, the others are of single damage.
 
     With P passes a sample holds
 
@@ -59,7 +58,8 @@ class ProgressiveCrops(CleanCrops):
         rng = np.random.default_rng([self.seed, 2, number])
         clean = self._clean(index, rng)
         damaged = Damaged(clean, self.spoil.drawn(rng), rng)
-        composite, chain, alone = number // self.devices % 2 == 0, [clean] * (len(self.passes) + 1), [clean] * 3
+        turn = number // self.devices + number % self.devices  # devices take turns at composite and single too
+        composite, chain, alone = turn % 2 == 0, [clean] * (len(self.passes) + 1), [clean] * 3
         if composite:
             undamaged = rng.random() < self.spoil.undamaged
             left = {name for name in DEGRADATIONS if rng.random() < self.spoil.gate and not undamaged}
@@ -106,7 +106,7 @@ class Damaged:
         if chain not in self.made:
             *before, last = chain
             generator = torch.Generator().manual_seed(self.seeds[last])
-            self.made[chain] = rounded(self.kinds[last](self(before), generator))
+            self.made[chain] = self.kinds[last](self(before), generator)
         return self.made[chain]
 
     def changes(self, names: Collection[str]) -> list[float]:

@@ -199,13 +199,13 @@ class PpfnTraining(TrainingModule):
 
     def restore(self, degraded: torch.Tensor, batch: Mapping[str, torch.Tensor] | None = None) -> torch.Tensor:
         whole = None
-        if batch is not None:
+        if batch is not None:  # that of the damaged images, for all passes: of what they become only pieces are known
             _, whole = picked(batch, torch.arange(len(degraded), device=degraded.device), self._places(batch))
         result: torch.Tensor = self.restoring(degraded, whole)
         return result
 
     def _places(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        kinds = batch["number"] // 2 % len(DEGRADATIONS)
+        kinds = batch["number"] // (2 * self.recipe.devices) % len(DEGRADATIONS)
         return torch.where(batch["composite"], 0, len(self.recipe.passes) + 1 + kinds)
 
     def step(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> dict[str, torch.Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +17,9 @@ ENGINES = ("openvino", "onnxruntime", "torch")
 PRECISIONS = ("auto", "float32", "bf16")
 FASTEST = "fastest"
 """Takes bf16 where OpenVINO's device computes it, else float32."""
+
+
+NONE: Mapping[str, bool] = {}
 
 
 class Engine(Protocol):
@@ -52,13 +55,14 @@ def open_onnx(
     engine: str = "auto",
     device: str = "auto",
     precision: str = "auto",
-    others: Sequence[str] = (),
+    others: Mapping[str, bool] = NONE,
 ) -> Engine:
     """Open an ONNX network with an engine.
 
     Parameters
     ----------
-    others : names of further inputs that it may have; one that has none of its own has one input and one output
+    others : names of further inputs that it may have, and whether their height and width have to be free; a network that may
+        have none has one input and one output
     engine : ``auto`` takes OpenVINO where it is installed, else ONNX Runtime
     device : ``auto``, ``cpu``, or what the engine calls its devices
     precision : ``float32``, which ``auto`` takes, ``bf16``, or :data:`FASTEST`
@@ -117,13 +121,15 @@ def fixed_size(shape: list[Any]) -> tuple[int, int] | None:
     return (height, width) if isinstance(height, int) and isinstance(width, int) and height > 0 < width else None
 
 
-def check_layout(path: Path, inputs: Mapping[str, list[Any]], outputs: int, others: Sequence[str]) -> tuple[str, int]:
+def check_layout(
+    path: Path, inputs: Mapping[str, list[Any]], outputs: int, others: Mapping[str, bool]
+) -> tuple[str, int]:
     """Name and channels of the (N, C, H, W) input of a network from one image to one image; refuse all others.
 
     Parameters
     ----------
     inputs : shapes by name
-    others : names of inputs that it may have beside
+    others : names of inputs that it may have beside, and whether their height and width have to be free
     """
     images = [name for name in inputs if name not in others]
     if len(images) != 1 or len(inputs[images[0]]) != 4 or (outputs != 1 and not others):
@@ -131,4 +137,7 @@ def check_layout(path: Path, inputs: Mapping[str, list[Any]], outputs: int, othe
     channels = inputs[images[0]][1]
     if channels not in (1, 3):
         raise InputError(path, f"takes {channels} channels; expected 1, or 3 for three times the same")
+    for name, free in others.items():
+        if free and name in inputs and fixed_size(inputs[name]) is not None:
+            raise InputError(path, f"takes {name} in one size alone; only the image's size may be fixed")
     return images[0], int(channels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from thermend.errors import InputError, UsageError
-from thermend.restoration.engines import check_layout, fixed_size
+from thermend.restoration.engines import NONE, check_layout, fixed_size
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -20,7 +20,9 @@ class ONNXRuntimeEngine:
 
     name = "onnxruntime"
 
-    def __init__(self, path: Path, device: str = "auto", precision: str = "auto", others: Sequence[str] = ()) -> None:
+    def __init__(
+        self, path: Path, device: str = "auto", precision: str = "auto", others: Mapping[str, bool] = NONE
+    ) -> None:
         if precision == "bf16":
             raise UsageError("precision 'bf16': ONNX Runtime computes these networks in float32; use openvino or torch")
         self.precision = "float32"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import openvino
 from numpy.typing import NDArray
 
 from thermend.errors import InputError, UsageError, first_line
-from thermend.restoration.engines import FASTEST, check_layout, fixed_size
+from thermend.restoration.engines import FASTEST, NONE, check_layout, fixed_size
 
 
 class OpenVINOEngine:
@@ -18,7 +18,9 @@ class OpenVINOEngine:
 
     name = "openvino"
 
-    def __init__(self, path: Path, device: str = "auto", precision: str = "auto", others: Sequence[str] = ()) -> None:
+    def __init__(
+        self, path: Path, device: str = "auto", precision: str = "auto", others: Mapping[str, bool] = NONE
+    ) -> None:
         core = openvino.Core()
         self.device = "CPU" if device in ("auto", "cpu") else device.upper()
         if self.device.split(".")[0] not in {d.split(".")[0] for d in core.available_devices}:

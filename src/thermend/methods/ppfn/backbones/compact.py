@@ -105,7 +105,9 @@ class CompactNAFNet(Backbone):
         if whole is None:
             raise ValueError("nothing is told of the whole image")
         known = modulate("level", self.branch(whole)[..., None, None])[..., 0, 0]
-        gain, offset = self.level(known)[..., None, None, None].unbind(1)
+        # not as a linear layer, which autocast rounds: a hundredth of a gain is two grey levels
+        level = (known.float()[:, None] * self.level.weight).sum(2) + self.level.bias
+        gain, offset = level[..., None, None, None].unbind(1)
         # eᵍ − 1 = 2 half / (1 − half): ONNX has no expm1, and in bf16 a difference would cancel
         half = (gain / 2).tanh()
         change = image * (2 * half / (1 - half)) + offset
