@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -142,6 +143,25 @@ def convention_of(pixels: NDArray[np.float32], path: Path) -> tuple[float, float
     return gain, CONVENTION[0] / 255 - gain * low
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """What a sample is: of image number ``index`` the piece of ``crop`` × ``crop`` pixels at (top, left), mirrored along
+    ``flips``, and transposed if ``turned``."""
+
+    index: int
+    top: int
+    left: int
+    crop: int
+    flips: tuple[int, ...]
+    turned: bool
+
+    def piece(self, image: torch.Tensor) -> torch.Tensor:
+        """(..., crop, crop) of the image, or of what it was degraded to."""
+        part = image[..., self.top : self.top + self.crop, self.left : self.left + self.crop]
+        part = part.flip(self.flips) if self.flips else part
+        return (part.transpose(-2, -1) if self.turned else part).contiguous()
+
+
 class CleanCrops(Dataset[dict[str, torch.Tensor]]):
     """Sample number n of a run: image, place, mirroring and turning are drawn from the seed and n alone.
 
@@ -173,27 +193,22 @@ class CleanCrops(Dataset[dict[str, torch.Tensor]]):
     def __len__(self) -> int:
         return len(self.images)
 
-    def drawn(self, number: int) -> tuple[int, Callable[[torch.Tensor], torch.Tensor]]:
-        """Of a sample: which image, and the function that takes the piece out of it, or out of what it was degraded to."""
+    def drawn(self, number: int) -> Drawn:
+        """Which image a sample is from, and which piece of it."""
         turn, place = divmod(number, len(self.images))
         index = int(np.random.default_rng([self.seed, 0, turn]).permutation(len(self.images))[place])
         rng = np.random.default_rng([self.seed, 1, number])
         top, left = (int(rng.integers(side - self.crop + 1)) for side in self.images[index].shape[1:])
-        flips, turned = [a for a in (-2, -1) if rng.random() < 0.5], rng.random() < 0.5
-
-        def piece(image: torch.Tensor) -> torch.Tensor:
-            part = image[..., top : top + self.crop, left : left + self.crop]
-            part = part.flip(flips) if flips else part
-            return (part.transpose(-2, -1) if turned else part).contiguous()
-
-        return index, piece
+        flips, turned = tuple(a for a in (-2, -1) if rng.random() < 0.5), rng.random() < 0.5
+        return Drawn(index, top, left, self.crop, flips, turned)
 
     def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
-        index, piece = self.drawn(number)
+        drawn = self.drawn(number)
+        image = self.images[drawn.index]
         return {
-            "clean": piece(self.images[index]),
-            "whole": self.thumbnails[index],
-            "mean": self.images[index].mean(),
+            "clean": drawn.piece(image),
+            "whole": self.thumbnails[drawn.index],
+            "mean": image.mean(),
             "number": torch.tensor(number),
         }
 

@@ -101,6 +101,15 @@ def test_samples_follow_from_seed_and_number(folder):
     assert not torch.equal(one["states"], samples(folder, seed=1)[5]["states"])
 
 
+def test_a_window_with_the_piece_in_it_stands_for_the_whole(folder):
+    whole, windows = (samples(folder, pipeline={"undamaged": 1.0, "window": share}) for share in (1.0, 0.4))
+    told = [{drawn[n]["thumbnails"][0].numpy().tobytes() for n in range(0, 40, 2)} for drawn in (whole, windows)]
+    assert [len(different) for different in told] == [3, 20]  # images; windows
+    for n in range(0, 40, 2):  # the piece is the same, but for the mirroring of the window
+        expected, found = whole[n]["clean"], windows[n]["clean"]
+        assert any(torch.equal(found, expected.flip(axes)) for axes in ((), (-1,), (-2,)))
+
+
 def test_undamaged_samples_occur_when_asked(folder):
     drawn = samples(folder, pipeline={"undamaged": 1.0})
     assert float(drawn[0]["severity"].sum()) == 0

@@ -52,12 +52,15 @@ class Pipeline(Section):
     strength : lowest and highest of the detector's part; 1 is the paper's
     others : chance of each degradation to be one of :data:`OTHERS`; 0 in the paper
     natural : chance of a sample to keep the levels that its camera gave it, where the recipe's convention holds
+    window : least share of each side of an image that stands for the whole; 1 always takes all of it, as the paper does.
+        From few images the levels of each would be learned by heart
     """
 
     gate: float = Field(0.8, ge=0, le=1)
     undamaged: float = Field(0.0, ge=0, le=1)
     strength: tuple[float, float] = (1.0, 1.0)
     others: float = Field(0.0, ge=0, le=1)
+    window: float = Field(1.0, gt=0, le=1)
     natural: float = Field(0.0, ge=0, le=1)
 
     @field_validator("strength")

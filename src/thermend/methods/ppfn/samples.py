@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from thermend.degradations import Cascade
 from thermend.methods.ppfn.passes import DEGRADATIONS
 from thermend.methods.ppfn.pipeline import Pipeline
 from thermend.methods.ppfn.whole import Whole, whole_of
-from thermend.training.data import PLAIN, CleanCrops, convention_of
+from thermend.training.data import PLAIN, CleanCrops, Drawn, convention_of
 from thermend.training.recipe import Source
 
 Passes = Sequence[Sequence[str]]
@@ -54,9 +56,11 @@ class ProgressiveCrops(CleanCrops):
         self.passes, self.spoil, self.devices = passes, spoil, devices
 
     def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
-        index, piece = self.drawn(number)
+        drawn = self.drawn(number)
         rng = np.random.default_rng([self.seed, 2, number])
-        clean = self._clean(index, rng)
+        clean = self._clean(drawn.index, rng)
+        if self.spoil.window < 1:
+            clean, drawn = self._seen(clean, drawn, rng)
         damaged = Damaged(clean, self.spoil.drawn(rng), rng)
         turn = number // self.devices + number % self.devices  # devices take turns at composite and single too
         composite, chain, alone = turn % 2 == 0, [clean] * (len(self.passes) + 1), [clean] * 3
@@ -74,12 +78,12 @@ class ProgressiveCrops(CleanCrops):
         seen = {id(image): whole_of(image) for image in states}
         told = [seen[id(image)] for image in states]
         return {
-            "states": torch.cat([piece(image) for image in states]),
+            "states": torch.cat([drawn.piece(image) for image in states]),
             "thumbnails": torch.cat([whole.thumbnail for whole in told]),
             "percentiles": torch.cat([whole.percentiles for whole in told]),
             "severity": torch.tensor(severity),
             "composite": torch.tensor(composite),
-            "clean": piece(clean)[0],
+            "clean": drawn.piece(clean)[0],
             "number": torch.tensor(number),
         }
 
@@ -90,6 +94,20 @@ class ProgressiveCrops(CleanCrops):
             return image
         gain, offset = self.levels[index]
         return (image * gain + offset).clamp(0, 1)
+
+    def _seen(self, image: torch.Tensor, drawn: Drawn, rng: np.random.Generator) -> tuple[torch.Tensor, Drawn]:
+        """A window of the image that has the piece in it, mirrored or not, for the whole; and where the piece is then."""
+        places = []
+        for start, side in zip((drawn.top, drawn.left), image.shape[2:]):
+            length = int(rng.integers(max(drawn.crop, math.ceil(self.spoil.window * side)), side + 1))
+            first = int(rng.integers(max(0, start + drawn.crop - length), min(start, side - length) + 1))
+            places.append((first, length))
+        (top, height), (left, width) = places
+        window = image[..., top : top + height, left : left + width]
+        row, column = drawn.top - top, drawn.left - left
+        if rng.random() < 0.5:
+            window, column = window.flip(-1), width - column - drawn.crop
+        return window, replace(drawn, top=row, left=column)
 
 
 class Damaged:
