@@ -124,4 +124,12 @@ if __name__ == "__main__":
         (225, 300, 62, 150),
         "deal.png",
     )
+    network(
+        "ppfn/compact",
+        "rescue.png",
+        "dual-decoder",
+        "dull, dark, blurred, noisy",
+        (60, 330, 62, 150),
+        "ppfn.png",
+    )
     destripers("rescue.png", (60, 330, 110, 110), "destripers.png")

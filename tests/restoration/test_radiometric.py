@@ -14,7 +14,9 @@ from thermend.methods import CATALOGUE
 from thermend.methods.classical.noise_level import noise_sigma
 
 RADIOMETRIC = [
-    e for e in CATALOGUE if "radiometric" in e.modes and e.kind in ("filter", "destriper", "sharpener", "chain")
+    e
+    for e in CATALOGUE
+    if "radiometric" in e.modes and (e.kind in ("filter", "destriper", "sharpener", "chain") or e.weights is not None)
 ]
 
 

@@ -48,7 +48,8 @@ def test_engines_give_what_torch_gives(entry, engine, scene):
     pytest.importorskip("torch", reason="needs the train extra")
     picture = degrade(np.rint(scene * 255).astype(np.uint8), "deal-composite", 0, "scene")
     expected = thermend.load(entry.full_name, engine="torch").restore(picture).pixels
-    error = np.abs(thermend.load(entry.full_name, engine=engine).restore(picture).pixels - expected) / 255
+    restorer = thermend.load(entry.full_name, engine=engine, precision="float32")
+    error = np.abs(restorer.restore(picture).pixels - expected) / 255
     assert (error < 5e-4).mean() >= 0.999
     assert error.max() < 1e-2
 
@@ -91,3 +92,15 @@ def test_bf16_costs_less_than_a_tenth_of_a_decibel(files):
         _means(thermend.load("deal/cascade-2", precision=p), files, "deal-composite")[0] for p in ("float32", "bf16")
     )
     assert abs(exact - fast) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("preset", "gain"), [("hm-tir-contrast", 6), ("hm-tir-noise", 3), ("hm-tir-normal", 2), ("dual-decoder", 5)]
+)
+def test_ppfn_mends_what_it_finds(files, preset, gain):
+    after, before = _means(thermend.load("ppfn/compact"), files, preset)
+    assert after > before + gain
+
+
+def test_ppfn_leaves_undamaged_images_alone(files):
+    assert _means(thermend.load("ppfn/compact"), files, "none")[0] > 38

@@ -66,6 +66,18 @@ def test_an_image_without_damage_is_looked_at_once_and_stays():
     np.testing.assert_array_equal(result, image)
 
 
+def test_an_image_that_fills_its_range_has_lost_no_contrast(tmp_path):
+    image = np.full((40, 50), 0.2, np.float32)
+    passes = ProgressivePasses({"chooses": True})
+    image[5:20, 5:20] = 0.8
+    assert made(passes(image, "display", Dimming("contrast"))[1]) == [["contrast"]]
+    image[5:20, 5:20] = 0.9
+    assert made(passes(image, "display", Dimming("contrast"))[1]) == []
+    (tmp_path / "p.json").write_text('{"contrast": 1}')
+    passes.prompt(tmp_path / "p.json")
+    assert made(passes(image, "display", Dimming())[1]) == [["contrast"]]
+
+
 def test_a_pass_states_what_was_estimated():
     network, image = Dimming("blur"), np.full((40, 50), 0.5, np.float32)
     _, (step,) = ProgressivePasses({"chooses": True})(image, "display", network)

@@ -18,7 +18,9 @@ from __future__ import annotations
 from thermend.methods.description import MethodDescription
 
 
-def _variant(name: str, title: str, parameters: int, macs: int, quick: bool = False) -> MethodDescription:
+def _variant(
+    name: str, title: str, parameters: int, macs: int, weights: str | None = None, quick: bool = False
+) -> MethodDescription:
     return MethodDescription(
         "ppfn",
         name,
@@ -28,6 +30,7 @@ def _variant(name: str, title: str, parameters: int, macs: int, quick: bool = Fa
         title,
         parameters,
         macs,
+        weights,
         network="thermend.methods.ppfn.checkpoints:load_for_running",
         passes="thermend.methods.ppfn.passes:ProgressivePasses",
         training="thermend.methods.ppfn.training:PpfnTraining",
@@ -43,6 +46,7 @@ METHODS = (
         "prompted network: undoes noise, blur, low contrast step by step (PPFN)",
         3_362_638,
         20_492_523_648,
+        "ppfn-compact",
         quick=True,
     ),
     _variant("restormer", "PPFN with Restormer", 26_627_926, 773_560_923_520),

@@ -10,7 +10,16 @@ from torch.nn import functional
 
 from thermend.methods.ppfn.backbones.backbone import Backbone
 from thermend.methods.ppfn.estimator import PromptEstimator
-from thermend.methods.ppfn.passes import DEGRADATIONS, PASSES, PERCENTILES, SCENARIOS, THUMBNAIL, WORTH_A_PASS
+from thermend.methods.ppfn.passes import (
+    DEGRADATIONS,
+    FILLED,
+    PASSES,
+    PERCENTILES,
+    SCENARIOS,
+    THUMBNAIL,
+    WORTH_A_PASS,
+    span,
+)
 from thermend.methods.ppfn.prompts import Encoded, Film, FusionKind, PromptFusion, drawn_prompts
 from thermend.methods.ppfn.whole import Whole, whole_of
 
@@ -157,6 +166,8 @@ class SelfPrompted(nn.Module):
             if self.estimator is not None and told is not None:
                 estimate = self.estimator(image, told)
                 asked = asked * estimate.degradation
+                if whole is None:
+                    asked = asked * self._can_be_lost(image)
                 scenario = scenario if k else estimate.scenario  # of the image as it came
             worth = asked.amax(1) >= WORTH_A_PASS
             if bool(worth.any()):
@@ -164,6 +175,14 @@ class SelfPrompted(nn.Module):
                 image = torch.where(worth[:, None, None, None], passed, image)
             results.append(image)
         return results
+
+    @staticmethod
+    def _can_be_lost(images: torch.Tensor) -> torch.Tensor:
+        """(B, 3): contrast, where whole images do not fill their range; everything else always."""
+        result = torch.ones(len(images), len(DEGRADATIONS), device=images.device)
+        lost = [span(image) <= FILLED for image in images[:, 0].detach().float().cpu().numpy()]
+        result[:, DEGRADATIONS.index("contrast")] = torch.tensor(lost).to(result)
+        return result
 
     @property
     def _asks(self) -> bool:
