@@ -68,6 +68,14 @@ def test_a_recipe_and_a_folder_are_all_it_takes(run):
     assert len((run / "images.txt").read_text().splitlines()) == 3
 
 
+def test_samples_that_others_prepare_are_the_same(run, images, tmp_path):
+    """By the command: a process in which engines have started threads is none to fork."""
+    recipe, out = RECIPES / "deal/cascade-1.yaml", tmp_path / "helped"
+    done = thermend("train", recipe, f"data={images}", f"out={out}", *SMALL, "workers=2")
+    assert done.returncode == 0, done.stderr
+    assert (out / "weights.safetensors").read_bytes() == (run / "weights.safetensors").read_bytes()
+
+
 def test_the_same_command_again_leaves_the_run_alone(run, images):
     done = thermend("train", RECIPES / "deal/cascade-1.yaml", f"data={images}", f"out={run}", *SMALL)
     assert done.returncode == 0

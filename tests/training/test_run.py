@@ -130,15 +130,6 @@ def test_a_killed_run_goes_on_to_the_same_end(recipe, step):
     assert said == [f"{again.parent}: goes on after step {resumed} of 10"] * bool(resumed) + [f"weights: {again}"]
 
 
-def test_samples_that_others_prepare_are_the_same(recipe):
-    alone, helped = train(recipe("alone"), Denoising), recipe("helped", workers=2)
-    Denoising.die_at = 6
-    with pytest.raises(Killed):
-        train(helped, Denoising)
-    Denoising.die_at = None
-    assert train(helped, Denoising).read_bytes() == alone.read_bytes()
-
-
 def test_a_compiled_run_learns_the_same_and_keeps_its_names(recipe, monkeypatch):
     compiled = []
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **options: compiled.append((type(self), options)))
