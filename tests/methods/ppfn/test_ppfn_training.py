@@ -19,6 +19,7 @@ from thermend.methods import CATALOGUE  # noqa: E402
 from thermend.methods.ppfn import passes as running  # noqa: E402
 from thermend.methods.ppfn.checkpoints import built, load_network  # noqa: E402
 from thermend.methods.ppfn.estimator import Estimate  # noqa: E402
+from thermend.methods.ppfn.network import on_pixels  # noqa: E402
 from thermend.methods.ppfn.pipeline import OTHERS, Pipeline  # noqa: E402
 from thermend.methods.ppfn.samples import ProgressiveCrops  # noqa: E402
 from thermend.methods.ppfn.training import PpfnRecipe, PpfnTraining  # noqa: E402
@@ -319,6 +320,59 @@ def test_tiles_are_told_of_the_whole_image(weights, scene):
     assert (
         np.abs(whole[:180, :220] - alone[:180, :220]).mean() > 0.05
     )  # a part that is told of itself comes out otherwise
+
+
+@pytest.fixture(scope="module")
+def shading(folder, tmp_path_factory) -> Path:
+    """Drawn weights of a backbone with a surface, bent so that it and every pass matter."""
+    made = recipe(folder, options={"width": 8, "surface": True})
+    torch.manual_seed(3)
+    network = built(made.described)
+    tensors = {name: tensor.detach().clone().contiguous() for name, tensor in network.state_dict().items()}
+    tensors["estimator.layers.2.bias"][:3] = 5
+    tensors["restorer.backbone.shading.out.weight"].normal_(0, 0.05)
+    path = tmp_path_factory.mktemp("shading") / "w.safetensors"
+    write_tensors(path, tensors, {"method": "ppfn/compact", **made.described})
+    return path
+
+
+@pytest.mark.parametrize("engine", ["torch", "onnxruntime", "openvino"])
+def test_a_surface_is_added_before_a_pass_whatever_the_engine(shading, scene, tmp_path, engine):
+    path = shading
+    if engine != "torch":
+        path = tmp_path / "w.onnx"
+        assert export.run("ppfn", str(shading), str(path), say=lambda _: None) == 0
+    image = (0.3 + 0.4 * scene[:144, :208]).astype(np.float32)
+    result, _ = thermend.load("ppfn", path, engine, precision="float32").function.mend(image)
+    network = load_network(shading)
+    with torch.no_grad():
+        expected = network(torch.from_numpy(image)[None, None])[0, 0].numpy()
+        network.restorer.backbone.shading.out.weight.zero_()
+        without = network(torch.from_numpy(image)[None, None])[0, 0].numpy()
+    np.testing.assert_allclose(result, expected, atol=1e-4)
+    assert np.abs(expected - without).max() > 0.01
+
+
+def test_a_piece_gets_its_part_of_the_surface(folder):
+    """Mirrored, turned and cut out as the piece is."""
+    surface = torch.randn(1, 1, 16, 20, generator=torch.Generator().manual_seed(0))
+    drawn = samples(folder, pipeline={"undamaged": 1.0})
+    for number in range(0, 24, 2):
+        place, sample = drawn.drawn(number), drawn[number]
+        whole = on_pixels(surface, drawn.images[place.index][None], None)
+        found = on_pixels(surface, sample["clean"][None], sample["places"][None])
+        torch.testing.assert_close(found[0], place.piece(whole)[0], atol=1e-4, rtol=1e-4)
+
+
+def test_the_surface_learns(folder, monkeypatch):
+    training = PpfnTraining(recipe(folder, options={"width": 8, "surface": True}))
+    monkeypatch.setattr(training, "optimizers", training.configure_optimizers)
+    monkeypatch.setattr(training, "manual_backward", lambda loss: loss.backward())
+    drawn = PpfnTraining.samples(training.recipe, sorted(folder.iterdir()))
+    training.step(
+        {key: torch.stack([drawn[n][key] for n in range(4)]) for key in drawn[0]}, torch.Generator().manual_seed(0)
+    )
+    assert float(training.network.restorer.backbone.shading.out.weight.grad.abs().max()) > 0
 
 
 def test_counts_come_back_as_counts(weights, scene):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from thermend.methods.ppfn.backbones.backbone import Backbone
+from thermend.methods.ppfn.backbones.backbone import Backbone, Modulate
 from thermend.methods.ppfn.estimator import PromptEstimator
 from thermend.methods.ppfn.passes import (
     DEGRADATIONS,
@@ -91,19 +91,42 @@ class PromptedNetwork(nn.Module):
         """What :meth:`forward` adds to the image; computed at less precision it spoils the sum less than the image would."""
         if whole is None and self.backbone.needs_whole:
             whole = whole_of(image)
+        modulate = self._modulation(degradation, scenario, encoded)
+        if not self.backbone.has_surface:
+            return self._after_surface(image, modulate, whole)
+        assert whole is not None
+        shift = on_pixels(self.backbone.surface(modulate, whole), image, whole.places)
+        return shift + self._after_surface(image + shift, modulate, whole)
+
+    def in_parts(
+        self, image: torch.Tensor, degradation: torch.Tensor, scenario: torch.Tensor, whole: Whole
+    ) -> tuple[torch.Tensor, ...]:
+        """What is added to an image to which the surface has been added; and the surface, (B, 1, h, w), where there is one."""
+        modulate = self._modulation(degradation, scenario, None)
+        change = self._after_surface(image, modulate, whole)
+        return (change, self.backbone.surface(modulate, whole)) if self.backbone.has_surface else (change,)
+
+    def _modulation(
+        self, degradation: torch.Tensor, scenario: torch.Tensor, encoded: Sequence[Encoded] | None
+    ) -> Modulate:
         features = self.encode() if encoded is None else encoded
         vectors = [fusion(degradation, scenario, own) for fusion, own in zip(self.fusions, features)]
 
         def modulate(stage: str, features: torch.Tensor) -> torch.Tensor:
             if stage not in self.fusion_of:
                 return features
-            return self.films[stage](features, vectors[self.fusion_of[stage]])
+            result: torch.Tensor = self.films[stage](features, vectors[self.fusion_of[stage]])
+            return result
 
+        return modulate
+
+    def _after_surface(self, image: torch.Tensor, modulate: Modulate, whole: Whole | None) -> torch.Tensor:
         height, width = image.shape[2:]
         down, right = -height % self.backbone.multiple, -width % self.backbone.multiple
         if down or right:
             image = functional.pad(image, (0, right, 0, down), "replicate")
-        return self.backbone(image, modulate, whole)[..., :height, :width]
+        result: torch.Tensor = self.backbone(image, modulate, whole)[..., :height, :width]
+        return result
 
     def encode(self) -> list[Encoded]:
         """Features of the prompts, of each fusion; the same for every image."""
@@ -209,17 +232,18 @@ class OnePass(nn.Module):
         percentiles: torch.Tensor,
         texture: torch.Tensor,
     ) -> tuple[torch.Tensor, ...]:
-        """What is added to the image, (B, 1, H, W), and logits of presence beside severities, (B, 6)."""
+        """What is added to the image, (B, 1, H, W), after the surface, (B, 1, h, w), was; logits of presence beside severities,
+        (B, 6)."""
         whole = Whole(thumbnail, percentiles)
-        change = self.restorer.change(image, degradation, scenario, whole)
-        if self.estimator is None:
-            return (change,)
-        return change, torch.cat(self.estimator(texture, whole), 1)
+        change, *surface = self.restorer.in_parts(image, degradation, scenario, whole)
+        estimate = [] if self.estimator is None else [torch.cat(self.estimator(texture, whole), 1)]
+        return (change, *estimate, *surface)
 
     @property
     def output_names(self) -> tuple[str, ...]:
         """Of an export."""
-        return ("change",) if self.estimator is None else ("change", "estimate")
+        estimate = [] if self.estimator is None else ["estimate"]
+        return ("change", *estimate, *(["surface"] if self.restorer.backbone.has_surface else []))
 
     def example_inputs(self) -> dict[str, tuple[torch.Tensor, dict[int, str]]]:
         """Of an export: tensors by name, and which of their sides are free."""
@@ -234,6 +258,19 @@ class OnePass(nn.Module):
                 torch.zeros(1, 1, 24, 32), {0: "batch", 2: "texture_height", 3: "texture_width"}
             ),
         }  # fmt: skip
+
+
+def on_pixels(surface: torch.Tensor, image: torch.Tensor, places: torch.Tensor | None) -> torch.Tensor:
+    """A coarse map of whole images, (B, 1, h, w), where the pixels of the images are: (B, 1, H, W), bicubic.
+
+    Parameters
+    ----------
+    places : as :class:`Whole` has them; None where the images are whole
+    """
+    if places is None:
+        return functional.interpolate(surface.float(), image.shape[2:], mode="bicubic", align_corners=False)
+    grid = places.permute(0, 2, 3, 1)
+    return functional.grid_sample(surface.float(), grid, "bicubic", "border", align_corners=False)
 
 
 def named(chosen: Sequence[str], names: Sequence[str], image: torch.Tensor) -> torch.Tensor:

@@ -59,6 +59,9 @@ class Network(Protocol):
         ...
 
 
+_NO_TEXTURE = np.zeros((1, 1, TEXTURE_MULTIPLE, TEXTURE_MULTIPLE), np.float32)
+
+
 def thumbnail(image: Image) -> Image:
     """(H, W) to (64, 80), means over areas that cover the image (adaptive average pooling)."""
     (tops, bottoms), (lefts, rights) = (_borders(n, count) for n, count in zip(image.shape, THUMBNAIL))
@@ -109,7 +112,7 @@ class ProgressivePasses:
     Parameters
     ----------
     facts : what the weights say of themselves: ``order`` and ``iterations``, ``chooses`` (whether an estimator goes with them),
-        ``prompts``, ``multiple`` (of the sides of the images)
+        ``prompts``, ``surface`` (whether the network gives one), ``multiple`` (of the sides of the images)
 
     Raises
     ------
@@ -130,6 +133,7 @@ class ProgressivePasses:
             )
         self.passes = passes_of(order, iterations)
         self.chooses = bool(facts.get("chooses", False))
+        self.has_surface = bool(facts.get("surface", False))
         self.dual = facts.get("prompts", "dual") == "dual"
         self.tiling = {"multiple": int(facts.get("multiple", 8))}
         if self.tiling["multiple"] < 1:
@@ -189,8 +193,11 @@ class ProgressivePasses:
             degradation = self._degradation(seen, names, within)
             if degradation.max() < (WORTH_A_PASS if self.by_hand is None else LEAST_BY_HAND):
                 continue
-            texture = np.zeros((1, 1, TEXTURE_MULTIPLE, TEXTURE_MULTIPLE), np.float32)
-            passed = network.tiled(within, degradation=degradation, scenario=scenario, texture=texture, **seen.told)
+            prompts = {"degradation": degradation, "scenario": scenario, "texture": _NO_TEXTURE}
+            if self.has_surface:
+                coarse = network.outputs(self._no_image(network), **prompts, **seen.told)[-1][0, 0]
+                within = within + cv2.resize(coarse, image.shape[::-1], interpolation=cv2.INTER_CUBIC)
+            passed = network.tiled(within, **prompts, **seen.told)
             passed += within
             within = np.clip(passed, 0, 1, out=passed)
             steps.append(self._facts(seen, names, degradation, scenario))
@@ -201,15 +208,17 @@ class ProgressivePasses:
         told = {"thumbnail": thumbnail(image)[None, None], "percentiles": percentiles(image)[None]}
         if self.by_hand is not None or not self.chooses:
             return Seen(told)
-        multiple = self.tiling["multiple"]
-        none = np.zeros((1, 1, *(network.fixed_size or (multiple, multiple))), np.float32)
         unused = {
             "degradation": np.zeros((1, len(DEGRADATIONS)), np.float32),
             "scenario": np.zeros((1, len(SCENARIOS)), np.float32),
         }
+        none = self._no_image(network)
         estimate = network.outputs(none, texture=_texture(image), **unused, **told)[1][0].astype(np.float64)
         presence, severity = np.split(estimate, 2)
         return Seen(told, 1 / (1 + np.exp(-presence)), severity)
+
+    def _no_image(self, network: Network) -> Image:
+        return np.zeros((1, 1, *(network.fixed_size or 2 * (self.tiling["multiple"],))), np.float32)
 
     def _degradation(self, seen: Seen, names: Sequence[str], image: Image) -> Image:
         """How much of each degradation's prompt a pass gets, (1, 3)."""

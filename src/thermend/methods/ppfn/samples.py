@@ -13,7 +13,7 @@ import torch
 from thermend.degradations import Cascade
 from thermend.methods.ppfn.passes import DEGRADATIONS
 from thermend.methods.ppfn.pipeline import Pipeline
-from thermend.methods.ppfn.whole import Whole, whole_of
+from thermend.methods.ppfn.whole import Whole, places_of, whole_of
 from thermend.training.data import PLAIN, CleanCrops, Drawn, convention_of
 from thermend.training.recipe import Source
 
@@ -30,6 +30,7 @@ class ProgressiveCrops(CleanCrops):
       single: P + 1 clean pieces. Then the piece with contrast alone lost, with blur, with noise alone; clean if composite;
     - ``thumbnails``, (P + 4, 1, 64, 80), and ``percentiles``, (P + 4, 13), of the whole images of these;
     - ``severity``, (3,): what contrast, blur and noise changed, root mean square in grey levels of 255; 0 if not applied;
+    - ``places``, (2, crop, crop): where the piece is in the whole, as :class:`thermend.methods.ppfn.whole.Whole` has it;
     - ``composite``, (); ``clean``, (1, crop, crop); ``number``, ().
 
     Parameters
@@ -81,6 +82,7 @@ class ProgressiveCrops(CleanCrops):
             "states": torch.cat([drawn.piece(image) for image in states]),
             "thumbnails": torch.cat([whole.thumbnail for whole in told]),
             "percentiles": torch.cat([whole.percentiles for whole in told]),
+            "places": drawn.piece(places_of(*clean.shape[2:])),
             "severity": torch.tensor(severity),
             "composite": torch.tensor(composite),
             "clean": drawn.piece(clean)[0],
@@ -145,5 +147,5 @@ def picked(
     batch: Mapping[str, torch.Tensor], rows: torch.Tensor, place: int | torch.Tensor
 ) -> tuple[torch.Tensor, Whole]:
     """Of some samples of a batch one state, (b, 1, crop, crop), and what is told of its whole images."""
-    whole = Whole(batch["thumbnails"][rows, place], batch["percentiles"][rows, place])
+    whole = Whole(batch["thumbnails"][rows, place], batch["percentiles"][rows, place], batch["places"][rows])
     return batch["states"][rows, place], whole

@@ -118,11 +118,13 @@ class PpfnRecipe(Recipe):
     @property
     def described(self) -> dict[str, Any]:
         """What is kept beside the weights; :func:`thermend.methods.ppfn.checkpoints.built` makes the network of it."""
+        backbone = _meta(self.method, self.options)
         kept = {"options", "prompts", "fusion", "nonlinear", "stages", "order", "iterations"}
         return self.model_dump(mode="json", include=kept) | {
             "backbone": self.method.partition("/")[2],
             "chooses": self.choosing is not None,
-            "multiple": _meta(self.method, self.options).multiple,
+            "multiple": backbone.multiple,
+            "surface": backbone.has_surface,
         }
 
     @property

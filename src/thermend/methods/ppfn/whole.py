@@ -18,10 +18,19 @@ class Whole(NamedTuple):
     ----------
     thumbnail : (B, 1, 64, 80), means over areas
     percentiles : (B, 13)
+    places : of the pixels of a piece in its whole image, (B, 2, H, W): column and row from -1 to 1, as `grid_sample` has them;
+        None where the piece is the whole
     """
 
     thumbnail: torch.Tensor
     percentiles: torch.Tensor
+    places: torch.Tensor | None = None
+
+
+def places_of(height: int, width: int) -> torch.Tensor:
+    """Of the pixels of a whole image, (2, H, W)."""
+    rows, columns = ((torch.arange(side) + 0.5) * (2 / side) - 1 for side in (height, width))
+    return torch.stack((columns.expand(height, -1), rows[:, None].expand(-1, width)))
 
 
 def whole_of(images: torch.Tensor) -> Whole:

@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from thermend.methods.ppfn.whole import Whole
+
 Modulate = Callable[[str, torch.Tensor], torch.Tensor]
 
 
@@ -24,11 +26,17 @@ class Backbone(nn.Module):
     stages : channels of the features at each named stage, in the order of the forward pass; a stage ``output`` has the image's
     multiple : sides of the images are multiples of this
     needs_whole : whether it asks for what is told of the whole image
+    has_surface : whether :meth:`surface` gives something, which is added to the image before it comes here
     """
 
     stages: Mapping[str, int]
     multiple: int
     needs_whole = False
+    has_surface = False
+
+    def surface(self, modulate: Modulate, whole: Whole) -> torch.Tensor:
+        """What is added to the whole image first, coarsely: (B, 1, h, w)."""
+        raise NotImplementedError
 
 
 class LayerNorm(nn.Module):

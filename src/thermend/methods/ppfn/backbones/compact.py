@@ -1,7 +1,8 @@
 """A small NAFNet for CPUs: it works at half the resolution, and the whole image sets the level.
 
 Not the paper's. Contrast that was lost cannot be undone from a piece, so that a branch sees the thumbnail and the percentiles
-of the whole image; prompted like the other stages, it sets a gain and an offset on the input and modulates the bottleneck.
+of the whole image; prompted like the other stages, it sets a gain and an offset on the input and modulates the bottleneck. Nor
+does a piece show shading from side to side: that is estimated from the thumbnail, and taken off before.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from torch.nn import functional
 
 from thermend.methods.ppfn.backbones.backbone import Backbone, LayerNorm, Modulate, unmodulated
 from thermend.methods.ppfn.passes import PERCENTILES
-from thermend.methods.ppfn.whole import Whole
+from thermend.methods.ppfn.whole import Whole, places_of
 
 LEVEL = 64
 """Features of the branch."""
@@ -56,11 +57,35 @@ class LevelBranch(nn.Module):
         return self.layers(torch.cat((features.mean((2, 3)), whole.percentiles), 1))
 
 
+class SurfaceBranch(nn.Module):
+    """From the thumbnail, and what the level branch knows, to a shift of the grey levels, (B, 1, 16, 20); it begins at 0."""
+
+    def __init__(self, width: int = 64) -> None:
+        super().__init__()
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in pairwise((3, width // 2, width)))
+        self.told = nn.Linear(LEVEL, width)
+        self.wide = nn.ModuleList(nn.Conv2d(width, width, 3, padding=n, dilation=n) for n in (1, 2, 4, 2))
+        self.out = nn.Conv2d(width, 1, 3, padding=1)
+        nn.init.zeros_(self.out.weight), nn.init.zeros_(self.out.bias)
+
+    def forward(self, thumbnail: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+        """(B, 1, 64, 80) and (B, 64)."""
+        places = places_of(*thumbnail.shape[2:]).to(thumbnail).expand(len(thumbnail), -1, -1, -1)
+        features = torch.cat((thumbnail, places), 1)
+        for conv in self.down:
+            features = functional.gelu(conv(features))
+        features = features + self.told(known)[..., None, None]
+        for conv in self.wide:
+            features = features + functional.gelu(conv(features))
+        return self.out(features)
+
+
 class CompactNAFNet(Backbone):
     """Parameters
     ----------
     width : channels at half resolution; twice as many a level
     encoder, middle, decoder : blocks of each level
+    surface : whether shading is estimated from the thumbnail
     """
 
     needs_whole = True
@@ -71,6 +96,7 @@ class CompactNAFNet(Backbone):
         encoder: Sequence[int] = (1, 1),
         middle: int = 8,
         decoder: Sequence[int] = (1, 2),
+        surface: bool = False,
     ) -> None:
         super().__init__()
         levels = len(encoder)
@@ -81,6 +107,7 @@ class CompactNAFNet(Backbone):
         self.branch = LevelBranch()
         self.level = nn.Linear(LEVEL, 2)
         self.bottom = nn.Linear(LEVEL, 2 * widths[-1])
+        self.shading, self.has_surface = SurfaceBranch() if surface else None, surface
         nn.init.zeros_(self.level.weight), nn.init.zeros_(self.level.bias)
         self.intro = nn.Conv2d(4, width, 3, padding=1)
         self.encoders = nn.ModuleList(
@@ -98,13 +125,22 @@ class CompactNAFNet(Backbone):
         decoded = {f"decoder-{levels - n}": w for n, w in enumerate(widths[-2::-1])}
         self.stages = {"level": LEVEL, "latent": widths[-1], **decoded, "output": 1}
 
+    def surface(self, modulate: Modulate, whole: Whole) -> torch.Tensor:
+        """(B, 1, 16, 20)."""
+        assert self.shading is not None
+        result: torch.Tensor = self.shading(whole.thumbnail, self._known(modulate, whole))
+        return result
+
+    def _known(self, modulate: Modulate, whole: Whole) -> torch.Tensor:
+        return modulate("level", self.branch(whole)[..., None, None])[..., 0, 0]
+
     def forward(
         self, image: torch.Tensor, modulate: Modulate = unmodulated, whole: Whole | None = None
     ) -> torch.Tensor:
         """(B, 1, H, W) to what is added to it."""
         if whole is None:
             raise ValueError("nothing is told of the whole image")
-        known = modulate("level", self.branch(whole)[..., None, None])[..., 0, 0]
+        known = self._known(modulate, whole)
         # not as a linear layer, which autocast rounds: a hundredth of a gain is two grey levels
         level = (known.float()[:, None] * self.level.weight).sum(2) + self.level.bias
         gain, offset = level[..., None, None, None].unbind(1)
