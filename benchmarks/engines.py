@@ -79,7 +79,7 @@ def main() -> None:
     chosen = parser.parse_args()
     clean, spoilt = zip(*(pair(path, chosen.preset) for path in images(chosen.on)[:6]))
     runs = [run for run in RUNS if run[1] != "eager" or find(chosen.method).name == "deal"]
-    best: dict[str, dict] = {}
+    best: dict[tuple[str, str], dict] = {}
     psnr, error = {}, {}
     with tempfile.TemporaryDirectory() as folder:
         files = []
@@ -93,9 +93,9 @@ def main() -> None:
                 job = {"method": chosen.method, "weights": chosen.weights, "engine": engine, "precision": precision}
                 job |= {"images": files, "times": 3, "out": out}
                 done = subprocess.run([sys.executable, "-c", CHILD, json.dumps(job)], capture_output=True, text=True)
-                key = f"{label} | {precision}"
+                key = (label, precision)
                 if done.returncode:
-                    print(f"{key}: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
+                    print(f"{label} {precision}: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
                     continue
                 found = json.loads(done.stdout.splitlines()[-1])
                 kept = best.setdefault(key, found)
@@ -106,11 +106,11 @@ def main() -> None:
                     error[key] = np.abs(results - reference)
                     shown = np.rint(np.clip(results, 0, 1) * 255).astype(np.uint8)
                     psnr[key] = float(np.mean([metrics.psnr(*two) for two in zip(shown, clean)]))
-                print(key, found, psnr.get(key), flush=True)
+                print(*key, found, psnr.get(key), flush=True)
     first = next(iter(best.values()))
     rows = [
         (
-            *key.split(" | "),
+            *key,
             f"{1000 * found['seconds']:.0f}",
             f"{first['seconds'] / found['seconds']:.1f}",
             f"{found['peak']:.0f}",

@@ -45,6 +45,22 @@ def bird(cases: Path):
     return thermend.read(cases / "data/radiometric/IR_2412.jpg")
 
 
+@pytest.fixture
+def for_engine(tmp_path: Path):
+    """From a method, its checkpoint and an engine to the file that the engine runs: torch the checkpoint, others an export."""
+
+    def file(method: str, weights: Path, engine: str) -> Path:
+        if engine == "torch":
+            return weights
+        from thermend.app import export
+
+        path = tmp_path / "w.onnx"
+        assert export.run(method, str(weights), str(path), say=lambda _: None) == 0
+        return path
+
+    return file
+
+
 def psnr(a: np.ndarray, b: np.ndarray, peak: float = 1.0) -> float:
     """Peak signal-to-noise ratio in decibels."""
     return float(10 * np.log10(peak**2 / max(float(np.mean((a.astype(np.float64) - b) ** 2)), 1e-12)))

@@ -117,8 +117,7 @@ def run(
     find(job.method)
     conditions: dict[str, list[images.Sample]]
     if dataset is not None:
-        layout = images.hm_tir if dataset[0] == "hm-tir" else images.sober_drunk
-        conditions = layout(Path(dataset[1]))
+        conditions = images.LAYOUTS[dataset[0]](Path(dataset[1]))
     else:
         places = (Path(p) if p is not None else None for p in (degraded, visible))
         conditions = {"": images.samples(Path(clean or ""), *places)}
@@ -148,8 +147,10 @@ def _check(
     visible: str | None,
 ) -> None:
     if dataset is not None:
-        if dataset[0] not in ("hm-tir", "sober-drunk"):
-            raise UsageError(f"--dataset {dataset[0]}: expected hm-tir or sober-drunk")
+        from thermend.evaluation.images import LAYOUTS
+
+        if dataset[0] not in LAYOUTS:
+            raise UsageError(f"--dataset {dataset[0]}: expected {' or '.join(LAYOUTS)}")
         if clean or degraded or visible:
             raise UsageError("--dataset brings its own images; leave --clean, --degraded and --visible out")
         if (dataset[0] == "sober-drunk") != (job.preset is not None):

@@ -172,6 +172,10 @@ def sober_drunk(folder: Path) -> dict[str, list[Sample]]:
     }
 
 
+LAYOUTS = {"hm-tir": hm_tir, "sober-drunk": sober_drunk}
+"""Data sets by the names that `--dataset` takes."""
+
+
 def _listed(path: Path) -> set[str]:
     """The stems that a list names."""
     names = [line.strip() for line in path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")]

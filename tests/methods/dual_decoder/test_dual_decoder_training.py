@@ -15,7 +15,6 @@ pytest.importorskip("lightning", reason="needs the train extra")
 
 import thermend  # noqa: E402
 from thermend import InputError, UsageError  # noqa: E402
-from thermend.app import export  # noqa: E402
 from thermend.methods.dual_decoder import training as module  # noqa: E402
 from thermend.methods.dual_decoder.checkpoints import built, load_network  # noqa: E402
 from thermend.methods.dual_decoder.training import DualDecoderRecipe, DualDecoderTraining  # noqa: E402
@@ -216,11 +215,8 @@ def weights(folder, tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("engine", ["torch", "onnxruntime", "openvino"])
-def test_every_engine_gives_what_the_network_gives(weights, scene, tmp_path, engine):
-    path = weights
-    if engine != "torch":
-        path = tmp_path / "w.onnx"
-        assert export.run("dual-decoder", str(weights), str(path), say=lambda _: None) == 0
+def test_every_engine_gives_what_the_network_gives(weights, scene, for_engine, engine):
+    path = for_engine("dual-decoder", weights, engine)
     picture = np.rint(scene[:100, :150] * 255).astype(np.uint8)
     result = thermend.load("dual-decoder", path, engine).restore(picture).pixels
     padded = np.pad(picture, ((0, 12), (0, 10)), "symmetric")

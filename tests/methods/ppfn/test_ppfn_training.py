@@ -223,11 +223,8 @@ def test_what_is_told_without_torch_is_what_torch_tells(rng, shape):
 
 
 @pytest.mark.parametrize("engine", ["torch", "onnxruntime", "openvino"])
-def test_every_engine_makes_the_passes_of_the_network(weights, scene, tmp_path, engine):
-    path = weights
-    if engine != "torch":
-        path = tmp_path / "w.onnx"
-        assert export.run("ppfn", str(weights), str(path), say=lambda _: None) == 0
+def test_every_engine_makes_the_passes_of_the_network(weights, scene, for_engine, engine):
+    path = for_engine("ppfn", weights, engine)
     picture = np.rint(scene[:144, :208] * 255).astype(np.uint8)
     result = thermend.load("ppfn", path, engine, precision="float32").restore(picture, "display")
     with torch.no_grad():
@@ -337,11 +334,8 @@ def shading(folder, tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("engine", ["torch", "onnxruntime", "openvino"])
-def test_a_surface_is_added_before_a_pass_whatever_the_engine(shading, scene, tmp_path, engine):
-    path = shading
-    if engine != "torch":
-        path = tmp_path / "w.onnx"
-        assert export.run("ppfn", str(shading), str(path), say=lambda _: None) == 0
+def test_a_surface_is_added_before_a_pass_whatever_the_engine(shading, scene, for_engine, engine):
+    path = for_engine("ppfn", shading, engine)
     image = (0.3 + 0.4 * scene[:144, :208]).astype(np.float32)
     result, _ = thermend.load("ppfn", path, engine, precision="float32").function.mend(image)
     network = load_network(shading)

@@ -11,39 +11,51 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from thermend.methods.description import MethodDescription
 
 _TILING = {"overlap": 128, "multiple": 1, "least": 32, "whole": 450_000, "side": 640}
 """A pixel costs about a kilobyte and a half on its way through, and sees some fifty pixels to each side."""
 
 
-def _variant(name: str, parameters: int, macs: int, title: str, weights: str | None = None) -> MethodDescription:
-    return MethodDescription(
-        "deal",
-        name,
-        ("display",),
-        None,
-        "network",
-        title,
-        parameters,
-        macs,
-        weights,
-        network="thermend.methods.deal.checkpoints:load_for_running",
-        preparation="thermend.methods.deal.levels:preparation",
-        training="thermend.methods.deal.training:DealTraining",
-        tiling=_TILING,
-    )
+_variant = partial(
+    MethodDescription,
+    "deal",
+    modes=("display",),
+    loader=None,
+    kind="network",
+    network="thermend.methods.deal.checkpoints:load_for_running",
+    preparation="thermend.methods.deal.levels:preparation",
+    training="thermend.methods.deal.training:DealTraining",
+    tiling=_TILING,
+)
 
 
 METHODS = (
     _variant(
         "cascade-2",
-        572_323,
-        189_142_138_880,
-        "adversarially trained spiking network, four blocks (DEAL)",
-        "deal-cascade-2",
+        parameters=572_323,
+        macs=189_142_138_880,
+        title="adversarially trained spiking network, four blocks (DEAL)",
+        weights="deal-cascade-2",
     ),
-    _variant("cascade-1", 382_307, 126_059_806_720, "DEAL with two blocks"),
-    _variant("cascade-3", 959_779, 317_991_157_760, "DEAL with six blocks"),
-    _variant("six-block", 818_851, 269_672_775_680, "DEAL's released network"),
+    _variant(
+        "cascade-1",
+        parameters=382_307,
+        macs=126_059_806_720,
+        title="DEAL with two blocks",
+    ),
+    _variant(
+        "cascade-3",
+        parameters=959_779,
+        macs=317_991_157_760,
+        title="DEAL with six blocks",
+    ),
+    _variant(
+        "six-block",
+        parameters=818_851,
+        macs=269_672_775_680,
+        title="DEAL's released network",
+    ),
 )

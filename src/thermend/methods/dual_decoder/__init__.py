@@ -9,32 +9,33 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from thermend.methods.description import MethodDescription
 
-
-def _variant(name: str, title: str, parameters: int, macs: int, weights: str | None = None) -> MethodDescription:
-    return MethodDescription(
-        "dual-decoder",
-        name,
-        ("display",),
-        None,
-        "network",
-        title,
-        parameters,
-        macs,
-        weights,
-        network="thermend.methods.dual_decoder.checkpoints:load_network",
-        training="thermend.methods.dual_decoder.training:DualDecoderTraining",
-        tiling={"overlap": 96, "multiple": 16},
-    )
+_variant = partial(
+    MethodDescription,
+    "dual-decoder",
+    modes=("display",),
+    loader=None,
+    kind="network",
+    network="thermend.methods.dual_decoder.checkpoints:load_network",
+    training="thermend.methods.dual_decoder.training:DualDecoderTraining",
+    tiling={"overlap": 96, "multiple": 16},
+)
 
 
 METHODS = (
     _variant(
         "compact",
-        "dual-decoding GAN against low contrast (2D-GAN), half as wide",
-        3_049_606,
-        19_283_312_640,
+        title="dual-decoding GAN against low contrast (2D-GAN), half as wide",
+        parameters=3_049_606,
+        macs=19_283_312_640,
     ),
-    _variant("full", "2D-GAN in the paper's size", 12_169_478, 75_371_642_880),
+    _variant(
+        "full",
+        title="2D-GAN in the paper's size",
+        parameters=12_169_478,
+        macs=75_371_642_880,
+    ),
 )

@@ -41,6 +41,5 @@ def load_network(path: str | os.PathLike[str]) -> DualDecodingGenerator:
         raise InputError(path, "holds no weights of 2D-GAN's generator") from error
     check_fits(path, network.state_dict(), tensors, "2D-GAN's generator", ignored="num_batches_tracked")
     network.load_state_dict(tensors, strict=False)
-    widths = tuple(facts.get("widths") or WIDTHS["full"])
-    network.variant = next((name for name, own in WIDTHS.items() if own == widths), None)
+    network.variant = next((name for name, widths in WIDTHS.items() if widths == network.widths), None)
     return network.eval()

@@ -181,7 +181,7 @@ class DualDecodingGenerator(nn.Module):
             raise ValueError(f"widths {list(widths)}: expected two levels or more")
         if not dual and (outer or attention != "none"):
             raise ValueError("outer skips and attention need a second pass (dual)")
-        self.dual, self.inner, self.multiple = dual, inner, 2 ** len(widths)
+        self.widths, self.dual, self.inner, self.multiple = tuple(widths), dual, inner, 2 ** len(widths)
         above = list(widths[:-1])
         skipped = [width * inner for width in above]
         self.encoder = nn.ModuleList(Down(i, o) for i, o in zip((CHANNELS, *above), widths))

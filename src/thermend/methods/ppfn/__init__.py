@@ -15,43 +15,61 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from thermend.methods.description import MethodDescription
 
-
-def _variant(
-    name: str, title: str, parameters: int, macs: int, weights: str | None = None, quick: bool = False
-) -> MethodDescription:
-    return MethodDescription(
-        "ppfn",
-        name,
-        ("radiometric", "display"),
-        None,
-        "network",
-        title,
-        parameters,
-        macs,
-        weights,
-        network="thermend.methods.ppfn.checkpoints:load_for_running",
-        passes="thermend.methods.ppfn.passes:ProgressivePasses",
-        training="thermend.methods.ppfn.training:PpfnTraining",
-        quick=quick,
-        tiling={"overlap": 128, "whole": 1_500_000, "side": 768},
-    )
+_variant = partial(
+    MethodDescription,
+    "ppfn",
+    modes=("radiometric", "display"),
+    loader=None,
+    kind="network",
+    network="thermend.methods.ppfn.checkpoints:load_for_running",
+    passes="thermend.methods.ppfn.passes:ProgressivePasses",
+    training="thermend.methods.ppfn.training:PpfnTraining",
+    tiling={"overlap": 128, "whole": 1_500_000, "side": 768},
+)
 
 
 METHODS = (
     # parameters with the prompts' encoders, and the estimator where there is one; multiply-accumulates of one pass
     _variant(
         "compact",
-        "prompted network: undoes noise, blur, low contrast step by step (PPFN)",
-        3_362_638,
-        20_492_523_648,
-        "ppfn-compact",
+        title="prompted network: undoes noise, blur, low contrast step by step (PPFN)",
+        parameters=3_362_638,
+        macs=20_492_523_648,
+        weights="ppfn-compact",
         quick=True,
     ),
-    _variant("restormer", "PPFN with Restormer", 26_627_926, 773_560_923_520),
-    _variant("nafnet", "PPFN with NAFNet", 29_874_787, 79_832_139_776),
-    _variant("uformer", "PPFN with Uformer", 21_430_237, 204_393_866_944),
-    _variant("focalnet", "PPFN with FocalNet", 4_171_638, 135_910_937_984),
-    _variant("x-restormer", "PPFN with X-Restormer", 26_553_650, 891_485_418_880),
+    _variant(
+        "restormer",
+        title="PPFN with Restormer",
+        parameters=26_627_926,
+        macs=773_560_923_520,
+    ),
+    _variant(
+        "nafnet",
+        title="PPFN with NAFNet",
+        parameters=29_874_787,
+        macs=79_832_139_776,
+    ),
+    _variant(
+        "uformer",
+        title="PPFN with Uformer",
+        parameters=21_430_237,
+        macs=204_393_866_944,
+    ),
+    _variant(
+        "focalnet",
+        title="PPFN with FocalNet",
+        parameters=4_171_638,
+        macs=135_910_937_984,
+    ),
+    _variant(
+        "x-restormer",
+        title="PPFN with X-Restormer",
+        parameters=26_553_650,
+        macs=891_485_418_880,
+    ),
 )
