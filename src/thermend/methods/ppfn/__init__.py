@@ -37,8 +37,8 @@ METHODS = (
     _variant(
         "compact",
         title="prompted network: undoes noise, blur, low contrast step by step (PPFN)",
-        parameters=3_362_638,
-        macs=20_492_523_648,
+        parameters=3_222_415,
+        macs=19_040_095_872,
         weights="ppfn-compact",
         quick=True,
     ),

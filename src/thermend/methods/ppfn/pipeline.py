@@ -18,6 +18,7 @@ _FLATTER = Step("contrast", {"factor": Uniform(0.3, 0.95)})
 _WIDTH = Uniform(0.5, 3)
 _OPTICS = Step("blur", {"sigma": _WIDTH})
 _ASTIGMATIC = Step("anisotropic-blur", {"sigma_x": _WIDTH, "sigma_y": _WIDTH, "angle": Uniform(0, math.pi), "size": 25})
+_HALF = Step("low-resolution", {"factor": 2})
 _FEWER_PIXELS = Step("low-resolution", {"factor": OneOf((2, 4))})
 
 OTHERS: dict[str, tuple[Cascade, ...]] = {
@@ -27,6 +28,7 @@ OTHERS: dict[str, tuple[Cascade, ...]] = {
     ),
     "blur": (
         Cascade((_OPTICS,)),
+        Cascade((_HALF,)),
         Cascade((_FEWER_PIXELS,)),
         Cascade((_OPTICS, _FEWER_PIXELS)),
         Cascade((_ASTIGMATIC, _FEWER_PIXELS)),
