@@ -12,13 +12,12 @@ from thermend.methods.ppfn.backbones.backbone import Backbone, Modulate
 from thermend.methods.ppfn.estimator import PromptEstimator
 from thermend.methods.ppfn.passes import (
     DEGRADATIONS,
-    FILLED,
     PASSES,
     PERCENTILES,
     SCENARIOS,
     THUMBNAIL,
     WORTH_A_PASS,
-    span,
+    may_lack_contrast,
 )
 from thermend.methods.ppfn.prompts import Encoded, Film, FusionKind, PromptFusion, drawn_prompts
 from thermend.methods.ppfn.whole import Whole, whole_of
@@ -203,7 +202,7 @@ class SelfPrompted(nn.Module):
     def _can_be_lost(images: torch.Tensor) -> torch.Tensor:
         """(B, 3): contrast, where whole images do not fill their range; everything else always."""
         result = torch.ones(len(images), len(DEGRADATIONS), device=images.device)
-        lost = [span(image) <= FILLED for image in images[:, 0].detach().float().cpu().numpy()]
+        lost = [may_lack_contrast(image) for image in images[:, 0].detach().float().cpu().numpy()]
         result[:, DEGRADATIONS.index("contrast")] = torch.tensor(lost).to(result)
         return result
 

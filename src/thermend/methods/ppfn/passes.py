@@ -91,6 +91,11 @@ def span(image: Image) -> float:
     return float(steady.max() - steady.min())
 
 
+def may_lack_contrast(image: Image) -> bool:
+    """Whether a whole image, (H, W) in [0, 1], does not fill its range."""
+    return span(image) <= FILLED
+
+
 class Seen(NamedTuple):
     """What is known of an image before a pass.
 
@@ -227,7 +232,7 @@ class ProgressivePasses:
             return asked * self.by_hand[0]
         if seen.chance is None:
             return asked
-        if "contrast" in names and span(image) > FILLED:
+        if "contrast" in names and not may_lack_contrast(image):
             asked[0, DEGRADATIONS.index("contrast")] = 0
         return np.asarray(asked * seen.chance, np.float32)
 
