@@ -6,7 +6,13 @@ import pytest
 from conftest import psnr
 
 import thermend
-from thermend.restoration.auto import plan
+from thermend.restoration.auto import Step, carry_out, plan
+
+
+@pytest.fixture
+def grey(scene) -> np.ndarray:
+    """The scene as a camera shows it, over the whole range; grey levels."""
+    return (scene - scene.min()) / np.ptp(scene) * 245 + 5
 
 
 def _steps(result) -> list[str]:
@@ -23,8 +29,7 @@ def test_undamaged_images_come_back_at_38_decibels_or_more(cases, folder, mode):
     assert worst > 38
 
 
-def test_each_damage_calls_for_its_step(scene, rng):
-    grey = np.rint(scene * 255)
+def test_each_damage_calls_for_its_step(scene, grey, rng):
     noise = rng.normal(0, 8, scene.shape)
     stripes = rng.normal(0, 8, scene.shape[1])[None]
     assert "dct" in _steps(thermend.enhance(np.clip(grey + noise, 0, 255).astype(np.uint8)))
@@ -38,8 +43,7 @@ def test_each_damage_calls_for_its_step(scene, rng):
     ("damage", "gain"),
     [("noise", 6), ("stripes", 5), ("rows", 5), ("both", 6), ("blur", 1.0), ("dead", 8)],
 )
-def test_auto_mends_each_damage_by_decibels(scene, rng, damage, gain):
-    grey = scene * 255
+def test_auto_mends_each_damage_by_decibels(scene, grey, rng, damage, gain):
     damaged = {
         "noise": lambda: grey + rng.normal(0, 12, scene.shape),
         "stripes": lambda: grey + rng.normal(0, 10, 240)[None],
@@ -53,9 +57,70 @@ def test_auto_mends_each_damage_by_decibels(scene, rng, damage, gain):
 
 
 def test_contrast_far_below_that_of_any_image_is_raised_for_the_eye_alone(scene):
+    low = np.rint(118 + 8 * scene).astype(np.uint8)
+    chain = thermend.load("classical.chain")
+    assert "stretch" in _steps(chain.restore(low, "display"))
+    assert "stretch" not in _steps(chain.restore(low, "radiometric"))
+    assert _steps(thermend.enhance(low, mode="display")) == ["ppfn/compact", "stretch"]
+    assert _steps(thermend.enhance(low, mode="radiometric")) == []
+
+
+def test_lost_contrast_is_brought_back_by_the_network(grey):
+    low = np.rint(60 + 0.45 * grey).astype(np.uint8)
+    mended = thermend.enhance(low, mode="display")
+    assert _steps(mended) == ["ppfn/compact"]
+    assert mended.metadata.provenance["steps"][0]["pass"].keys() == {"contrast"}
+    assert np.ptp(mended.pixels) > 1.5 * np.ptp(low)
+    np.testing.assert_array_equal(thermend.enhance(np.full((64, 64), 100, np.uint8)).pixels, 100)
+
+
+def test_the_network_is_opened_for_the_eye_alone(scene, monkeypatch):
+    from thermend.restoration import network
+
+    opened = []
+    own = network.open_network
+    monkeypatch.setattr(network, "open_network", lambda *a, **k: opened.append(a) or own(*a, **k))
+    auto = thermend.load("auto")
+    assert auto.restore(scene * 40 + 20).metadata.provenance["weights_sha256"] is None
+    assert not opened
+    full = np.rint((scene - scene.min()) / np.ptp(scene) * 255).astype(np.uint8)
+    assert auto.restore(full).metadata.provenance["weights_sha256"] is None  # opened, and left alone
     low = np.rint(110 + 30 * scene).astype(np.uint8)
-    assert "stretch" in _steps(thermend.enhance(low, mode="display"))
-    assert "stretch" not in _steps(thermend.enhance(low, mode="radiometric"))
+    told = [auto.restore(low).metadata.provenance["weights_sha256"] for _ in range(2)]
+    assert told[0] == thermend.load("ppfn/compact").weights_sha256 == told[1]
+    assert len(opened) == 2  # once for auto, once for ppfn/compact
+
+
+class Judge:
+    """A network that takes the damage for as strong as it is told to, and notes what it is asked to leave."""
+
+    def __init__(self, severity: float) -> None:
+        self.severity, self.left = severity, []
+
+    def estimate(self, image):
+        return {"noise": (0.9, self.severity), "blur": (0.1, 0.0), "contrast": (0.1, 0.0)}
+
+    def mend(self, image, mode, leave=()):
+        self.left.append(set(leave))
+        return image + np.linspace(0, 1, 8, dtype=np.float32), [{"pass": {"noise": 0.9}}]
+
+
+@pytest.mark.parametrize(("severity", "left"), [(12.0, {"noise", "blur"}), (18.0, {"noise", "blur"}), (28.0, {"blur"})])
+def test_noise_that_is_more_than_white_is_left_to_the_network(severity, left):
+    applied = []
+    steps = [
+        Step("classical.column-median", {}, lambda pixels: applied.append("stripes"), True),
+        Step("classical.dct", {"sigma": 10}, lambda pixels: applied.append("noise")),
+    ]
+    judge = Judge(severity)
+    mended, done = carry_out(steps, np.zeros((8, 8), np.float32), 10.0, judge, "ppfn/compact")
+    assert judge.left == [left]
+    assert applied == (["stripes"] if left == {"blur"} else ["stripes", "noise"])
+    assert [step["method"].rpartition(".")[2] for step in done] == [
+        *("column-median", "dct")[: len(applied)],
+        "ppfn/compact",
+    ]
+    assert mended.max() == 1
 
 
 def test_a_small_hot_target_in_noise_is_not_lost(scene, rng):

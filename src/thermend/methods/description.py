@@ -42,6 +42,7 @@ class MethodDescription:
         first, (H, W) float32 in [0, 1] to the same, or to None; None where no weights want anything
     passes : ``module:class``: made from what a file of weights says of itself, it runs a network several times, with further
         inputs, as :class:`thermend.restoration.network.NetworkFunction` calls it; None where one run is all
+    ends_with : of a chain: the network, by its full name, that comes after the classical methods where pictures are for the eye
     quick : whether it runs in bf16 where OpenVINO's device computes that, unless a precision is asked for: its networks give
         what is added to the image, and the sum is float32
     training : ``module:class``, the method's :class:`thermend.training.module.TrainingModule`; None where nothing is trained
@@ -60,6 +61,7 @@ class MethodDescription:
     preparation: str | None = None
     passes: str | None = None
     training: str | None = None
+    ends_with: str | None = None
     quick: bool = False
     tiling: Mapping[str, int] = field(default_factory=dict)
 

@@ -3,7 +3,7 @@
 | module | what |
 | --- | --- |
 | `restorer` | `Restorer`: the whole way from image to image |
-| `auto` | the chain that the diagnosis calls for |
+| `auto` | the steps that the diagnosis calls for |
 | `temperatures` | what a radiometric result owes to the measurement |
 | `network`, `tiling`, `engines` | networks on images of any size |
 """
@@ -12,6 +12,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
@@ -20,6 +23,9 @@ from thermend.image import ThermalImage
 from thermend.methods import find
 from thermend.restoration.engines import ENGINES, PRECISIONS
 from thermend.restoration.restorer import Restorer
+
+if TYPE_CHECKING:
+    from thermend.restoration.network import NetworkFunction
 
 
 def load(
@@ -71,9 +77,25 @@ def load(
         raise UsageError(f"engine {engine!r}: expected one of auto, {', '.join(ENGINES)}")
     if engine == "torch" and importlib.util.find_spec("torch") is None:
         raise MissingDependencyError("the torch engine needs torch: pip install 'thermend[train]'")
+    if description.ends_with is not None:
+        return Restorer(description, ending=_ending(description.ends_with, engine, device, tile, precision))
     if device not in ("auto", "cpu"):
         raise UsageError(f"{description.full_name} runs on the cpu; --device {device} is for networks")
     return Restorer(description, None if description.kind == "chain" else description.load())
+
+
+def _ending(
+    network: str, engine: str, device: str, tile: int | None, precision: str
+) -> Callable[[], tuple[NetworkFunction, str]]:
+    """Opens the network that ends a chain, once it is wanted: temperatures do without."""
+
+    @cache
+    def opened() -> tuple[NetworkFunction, str]:
+        from thermend.restoration.network import open_network
+
+        return open_network(find(network), None, engine, device, tile, precision)[:2]
+
+    return opened
 
 
 def enhance(image: ThermalImage | ArrayLike, method: str = "auto", mode: str = "auto", scale: int = 1) -> ThermalImage:

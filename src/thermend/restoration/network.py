@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -43,8 +43,14 @@ class Passes(Protocol):
         """Take the prompts from a file, instead of choosing them."""
         ...
 
-    def __call__(self, image: Image, mode: str, network: NetworkFunction) -> tuple[Image, list[dict[str, Any]]]:
-        """The restored image, and the runs that were made."""
+    def __call__(
+        self, image: Image, mode: str, network: NetworkFunction, leave: Collection[str] = ()
+    ) -> tuple[Image, list[dict[str, Any]]]:
+        """The restored image, and the runs that were made; none for what is to be left."""
+        ...
+
+    def estimate(self, image: Image, network: NetworkFunction) -> dict[str, tuple[float, float]]:
+        """Of each degradation the chance that it is present, and its severity in grey levels of 255."""
         ...
 
 
@@ -86,12 +92,23 @@ class NetworkFunction:
         """What provenance says of how it was computed."""
         return {"engine": self.engine.name, "precision": self.engine.precision}
 
-    def mend(self, image: Image, mode: str = "display") -> tuple[Image, list[dict[str, Any]]]:
-        """From (H, W) float32 in [0, 1] to (s H, s W) float32, and what was done."""
+    def estimate(self, image: Image) -> dict[str, tuple[float, float]]:
+        """What the network takes to be wrong with an image, where it tells: chance and severity of each degradation."""
+        return {} if self.passes is None else self.passes.estimate(image, self)
+
+    def mend(
+        self, image: Image, mode: str = "display", leave: Collection[str] = ()
+    ) -> tuple[Image, list[dict[str, Any]]]:
+        """From (H, W) float32 in [0, 1] to (s H, s W) float32, and what was done.
+
+        Parameters
+        ----------
+        leave : degradations that a network of several passes is not to touch
+        """
         prepared = image if self.preparation is None else self.preparation(image)
         if self.passes is None:
             return self.tiled(prepared), [self.facts]
-        result, steps = self.passes(prepared, mode, self)
+        result, steps = self.passes(prepared, mode, self, leave)
         return result, [{**step, **self.facts} for step in steps]
 
     def __call__(self, image: Image) -> Image:

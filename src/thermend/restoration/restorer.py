@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,9 @@ from thermend.methods.description import MethodDescription
 from thermend.normalisation import Normalisation
 from thermend.restoration import auto, temperatures
 from thermend.version import __version__
+
+if TYPE_CHECKING:
+    from thermend.restoration.network import NetworkFunction
 
 Image = NDArray[np.float32]
 
@@ -37,13 +40,15 @@ class Restorer:
     ----------
     method : the catalogue's description
     function : from (H, W) float32 in [0, 1] to the same (a destriper assumes stripes in columns; an upsampler takes the
-        scale as well); None for `auto`, which plans its steps for each image
+        scale as well); None for a chain, which plans its steps for each image
     weights_sha256 : of the file that the network came from
+    ending : of a chain: opens the network that ends it in display mode, and says the SHA-256 of its weights
     """
 
     method: MethodDescription
     function: Callable[..., Image] | None = None
     weights_sha256: str | None = None
+    ending: Callable[[], tuple[NetworkFunction, str]] | None = None
 
     def restore(self, image: ThermalImage | ArrayLike, mode: str = "auto", scale: int = 1) -> ThermalImage:
         """Mend one image.
@@ -68,7 +73,7 @@ class Restorer:
         prepared = prepare(image)
         pixels, normalisation, defects = prepared.pixels, prepared.normalisation, prepared.defects
         diagnosis: Diagnosis | None = None
-        if self.function is None or self.method.kind == "destriper" or mode == "radiometric":
+        if self.method.kind in ("chain", "destriper") or mode == "radiometric":
             diagnosis = diagnose_prepared(prepared, image)
             if prepared.stretched:
                 # They are replaced already; and the picture uses its range, whatever the file does.
@@ -113,13 +118,15 @@ class Restorer:
         self, pixels: Image, mode: str, scale: int, diagnosis: Diagnosis | None, picture: bool
     ) -> tuple[Image, list[dict[str, Any]]]:
         """The mended pixels (which may be the given array, overwritten) and what was done."""
-        if self.function is None:
+        if self.method.kind == "chain":
             assert diagnosis is not None
             shape = (pixels.shape[0] // scale, pixels.shape[1] // scale)
-            steps = auto.plan(diagnosis if scale == 1 else _at_scale(diagnosis, scale), mode, shape, picture)
-            for step in steps:
-                step.apply(pixels)
-            return pixels, [{"method": step.name, **step.facts} for step in steps]
+            network = self.ending()[0] if self.ending is not None and mode == "display" else None
+            diagnosis = diagnosis if scale == 1 else _at_scale(diagnosis, scale)
+            steps = auto.plan(diagnosis, mode, shape, picture, network is not None)
+            name = self.method.ends_with or ""
+            return auto.carry_out(steps, pixels, diagnosis.noise_sigma, network, name)
+        assert self.function is not None
         if self.method.kind == "upsampler":
             return _enlarged(pixels, scale, self.function, mode), [{"method": self.method.full_name, "scale": scale}]
         if self.method.kind == "destriper" and diagnosis is not None and diagnosis.stripe_direction == "rows":
@@ -175,7 +182,7 @@ class Restorer:
             "version": __version__,
             "method": self.method.name,
             "variant": self.method.variant,
-            "weights_sha256": self.weights_sha256,
+            "weights_sha256": self._weights_of(steps),
             "mode": mode,
             "scale": scale,
             "steps": steps,
@@ -191,6 +198,12 @@ class Restorer:
         if earlier and "method" in earlier:
             provenance["before"] = dict(earlier)
         return provenance
+
+    def _weights_of(self, steps: list[dict[str, Any]]) -> str | None:
+        """Of the network that had a part in it."""
+        if self.ending is not None and any(step["method"] == self.method.ends_with for step in steps):
+            return self.ending()[1]
+        return self.weights_sha256
 
 
 def _check_scale(image: ThermalImage, scale: int) -> None:

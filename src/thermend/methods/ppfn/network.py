@@ -200,7 +200,7 @@ class SelfPrompted(nn.Module):
 
     @staticmethod
     def _can_be_lost(images: torch.Tensor) -> torch.Tensor:
-        """(B, 3): contrast, where whole images do not fill their range; everything else always."""
+        """(B, 3): contrast, where whole images may lack it; everything else always."""
         result = torch.ones(len(images), len(DEGRADATIONS), device=images.device)
         lost = [may_lack_contrast(image) for image in images[:, 0].detach().float().cpu().numpy()]
         result[:, DEGRADATIONS.index("contrast")] = torch.tensor(lost).to(result)

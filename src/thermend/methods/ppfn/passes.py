@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -28,6 +28,8 @@ FILLED = 0.62
 """Share of the range. A camera fills its range: an image that spans more than this, from its darkest to its brightest 3 × 3
 median, has not lost contrast, however dull the estimator finds it. Of 550 undamaged training images 96 % span more; of the same
 with the paper's loss of contrast 93 % span less."""
+EVEN = 0.01
+"""Share of the range; an image that spans less is an even field, and holds no contrast that could be raised."""
 LEAST_BY_HAND = 1e-6
 
 THUMBNAIL = (64, 80)
@@ -92,8 +94,8 @@ def span(image: Image) -> float:
 
 
 def may_lack_contrast(image: Image) -> bool:
-    """Whether a whole image, (H, W) in [0, 1], does not fill its range."""
-    return span(image) <= FILLED
+    """Whether a whole image, (H, W) in [0, 1], neither fills its range nor is an even field."""
+    return EVEN < span(image) <= FILLED
 
 
 class Seen(NamedTuple):
@@ -170,12 +172,23 @@ class ProgressivePasses:
         of_scenario = [float(self.dual and name == scenario) for name in SCENARIOS]
         self.by_hand = np.array([amounts], np.float32), np.array([of_scenario], np.float32)
 
-    def __call__(self, image: Image, mode: str, network: Network) -> tuple[Image, list[dict[str, Any]]]:
+    def estimate(self, image: Image, network: Network) -> dict[str, tuple[float, float]]:
+        """Of each degradation the chance that it is present, and its severity: the root mean square of what it changed, in grey
+        levels of 255. Nothing where these weights estimate nothing."""
+        seen = self._seen(np.clip(image, 0, 1), network)
+        if seen.chance is None or seen.severity is None:
+            return {}
+        return {name: (float(c), float(s)) for name, c, s in zip(DEGRADATIONS, seen.chance, seen.severity)}
+
+    def __call__(
+        self, image: Image, mode: str, network: Network, leave: Collection[str] = ()
+    ) -> tuple[Image, list[dict[str, Any]]]:
         """The restored image, (H, W), and the passes that were made.
 
         Parameters
         ----------
         mode : in ``radiometric`` contrast stays; what lies beyond [0, 1] is carried past the network and added back
+        leave : degradations that are not touched
 
         Raises
         ------
@@ -183,6 +196,7 @@ class ProgressivePasses:
         """
         if mode == "radiometric" and not self.leaves_contrast:
             raise UsageError("these weights of ppfn cannot leave contrast as it is; use --mode display")
+        left = {*leave, *(("contrast",) if mode == "radiometric" else ())}
         within = np.clip(image, 0, 1)
         is_beyond = mode == "radiometric" and (image.min() < 0 or image.max() > 1)
         beyond = image - within if is_beyond else None
@@ -190,7 +204,7 @@ class ProgressivePasses:
         seen: Seen | None = None
         scenario: Image | None = None
         for planned in self.passes:
-            names = tuple(name for name in planned if name != "contrast" or mode != "radiometric")
+            names = tuple(name for name in planned if name not in left)
             if not names:
                 continue
             seen = seen or self._seen(within, network)

@@ -22,6 +22,12 @@ FASTEST = "fastest"
 NONE: Mapping[str, bool] = {}
 
 
+def threads() -> int:
+    """That an engine on the CPU may use, as OMP_NUM_THREADS says; 0 leaves it to the engine."""
+    stated = os.environ.get("OMP_NUM_THREADS", "")
+    return int(stated) if stated.isdecimal() else 0
+
+
 class Engine(Protocol):
     """A network, ready to run.
 

@@ -10,7 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from thermend.errors import InputError, UsageError
-from thermend.restoration.engines import NONE, check_layout, fixed_size
+from thermend.restoration.engines import NONE, check_layout, fixed_size, threads
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -37,6 +37,7 @@ class ONNXRuntimeEngine:
         self.device = device
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        options.intra_op_num_threads = threads()
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
         except Exception as error:

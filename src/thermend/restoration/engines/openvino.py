@@ -10,7 +10,7 @@ import openvino
 from numpy.typing import NDArray
 
 from thermend.errors import InputError, UsageError, first_line
-from thermend.restoration.engines import FASTEST, NONE, check_layout, fixed_size
+from thermend.restoration.engines import FASTEST, NONE, check_layout, fixed_size, threads
 
 
 class OpenVINOEngine:
@@ -29,7 +29,12 @@ class OpenVINOEngine:
         if precision == "bf16" and not computes_bf16:
             raise UsageError(f"precision 'bf16': the device {self.device} does not compute it")
         self.precision = "bf16" if precision == "bf16" or (precision == FASTEST and computes_bf16) else "float32"
-        settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": self.precision.replace("float", "f")}
+        settings: dict[str, str | int] = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": self.precision.replace("float", "f"),
+        }
+        if self.device == "CPU" and threads():
+            settings["INFERENCE_NUM_THREADS"] = threads()
         try:
             model = core.read_model(path)
         except RuntimeError as error:
