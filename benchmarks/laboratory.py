@@ -54,6 +54,7 @@ METHODS = [entry.full_name for entry in CATALOGUE if entry.kind != "network"]
 def single_threaded() -> None:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"
     warnings.simplefilter("ignore")
 
 

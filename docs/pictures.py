@@ -57,12 +57,11 @@ def save(picture: Image.Image, name: str) -> None:
 def before_after(sample: str, palette: str, box: Box, name: str) -> None:
     before = thermend.read(ROOT / "samples" / sample)
     after = thermend.enhance(before)
-    low, high = after.extent
-    unit = "°C" if before.unit == "celsius" else "of 255"
-    span = f"{low:.0f} to {high:.0f} {unit}"
+    low, high = (0.0, 255.0) if before.unit == "display" else after.extent
+    span = "" if before.unit == "display" else f" ({low:.0f} to {high:.0f} °C)"
     panels = [
         panel(grey(image, low, high), palette, box, label)
-        for image, label in ((before, f"as the camera gave it ({span})"), (after, "thermend enhance"))
+        for image, label in ((before, f"as the camera gave it{span}"), (after, "thermend enhance"))
     ]
     save(beside(*panels), name)
 
@@ -115,6 +114,7 @@ if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
     before_after("street.tif", "iron", (225, 300, 62, 150), "street.png")
     before_after("rescue.png", "white-hot", (60, 330, 62, 150), "rescue.png")
+    before_after("harbour.png", "white-hot", (255, 120, 62, 150), "harbour.png")
     two_modes("facade.tif", (150, 120, 62, 150), "modes.png")
     network(
         "deal/cascade-2",

@@ -20,6 +20,8 @@ from thermend.image import Metadata, ThermalImage
 
 HEIGHT, WIDTH, FINE = 384, 480, 3
 """Pixels of the camera, and points of the scene along each pixel."""
+AIR = 7.0
+"""Degrees Celsius."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,13 @@ class Camera:
     noise: float = 0.12
     shading: float = 0.0
     dead: int = 12
+    haze: float = 0.0
+    """Share of what is seen that the air between sends, at AIR."""
 
     def look(self, scene: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The temperatures that the camera reports, (HEIGHT, WIDTH)."""
         sigma = self.blur * FINE
+        scene = scene + self.haze * (AIR - scene)
         image = cv2.resize(cv2.GaussianBlur(scene, (0, 0), sigma), (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
         y, x = np.mgrid[-1 : 1 : HEIGHT * 1j, -1 : 1 : WIDTH * 1j]
         image += self.shading * (np.cos(np.pi / 2 * np.hypot(x, y) / 1.5) ** 4 - 0.5)
@@ -249,6 +254,44 @@ def switchyard(rng: np.random.Generator) -> np.ndarray:
     return scene.field
 
 
+def harbour(rng: np.random.Generator) -> np.ndarray:
+    """A mole with a light, a cutter with a warm funnel, a rubber boat with three people, and somebody in the water."""
+    scene = Scene(rng, 8.0)
+    rows = np.linspace(0, 1, scene.field.shape[0], dtype=np.float32)[:, None]
+    scene.field[:] = np.where(rows < 0.36, -22 + 50 * rows, 6.5 + 3.0 * rows)
+    scene.polygon([(0, 138), (0, 112), (70, 96), (150, 118), (230, 126), (300, 138)], 1.0)
+    for _ in range(420):
+        y = 142 + 240 * rng.uniform(0, 1) ** 1.6
+        x, length = rng.uniform(-20, 480), rng.uniform(0.06, 0.22) * (y - 110)
+        scene.line([(x, y), (x + length, y + rng.normal(0, 0.6))], 8.0 + rng.normal(0, 1.4), 0.6 + (y - 138) / 130)
+    scene.polygon([(480, 150), (352, 158), (352, 178), (480, 190)], 13.0)
+    scene.box(392, 74, 20, 84, 10.0)
+    scene.polygon([(388, 74), (416, 74), (402, 58)], 7.0)
+    scene.box(397, 78, 10, 9, 34.0)
+    hull = [(70, 188), (306, 180), (286, 216), (94, 218)]
+    scene.polygon(hull, 11.5)
+    scene.polygon([(84, 207), (292, 203), (286, 216), (94, 218)], 14.0)
+    scene.box(128, 148, 78, 40, 9.0)
+    for k in range(4):
+        scene.box(134 + 18 * k, 155, 12, 11, 16.5)
+    scene.box(224, 140, 17, 46, 19.0)
+    scene.box(224, 140, 17, 9, 44.0)
+    for k in range(5):
+        scene.ellipse(236 + 9 * k, 128 - 7 * k, 5 + 3 * k, 3 + 2 * k, 12.0 - 2.2 * k, -30)
+    scene.line([(160, 148), (160, 84)], 6.0, 2)
+    scene.line([(306, 180), (322, 172)], 9.0, 2)
+    scene.ellipse(170, 318, 84, 19, 14.0)
+    scene.ellipse(170, 313, 70, 11, 8.6)
+    for x, feet, height in ((136, 318, 58), (172, 321, 62), (206, 317, 56)):
+        scene.person(x, feet, height)
+    scene.box(240, 300, 16, 22, 13.0)
+    scene.box(244, 297, 9, 8, 38.0)
+    scene.ellipse(352, 292, 4.6, 5.4, 30.0)
+    scene.line([(342, 302), (352, 298), (364, 303)], 15.0, 3)
+    scene.texture(0.3, (3, 8, 30))
+    return scene.field
+
+
 def celsius_file(temperatures: np.ndarray) -> ThermalImage:
     """Temperatures as a camera with 16 bits and TLinear writes them."""
     steps = np.rint((temperatures + 273.15) * 100) / 100 - 273.15
@@ -268,7 +311,7 @@ def picture_file(temperatures: np.ndarray, span: float) -> ThermalImage:
 
 
 def main(folder: Path) -> None:
-    """Write the four samples."""
+    """Write the samples."""
     rng = np.random.default_rng(2718)
     scenes = {
         "street.tif": (street, Camera(), celsius_file, "uint16"),
@@ -283,6 +326,12 @@ def main(folder: Path) -> None:
             switchyard,
             Camera(blur=1.9, column_offset=0.7, noise=0.3),
             lambda t: picture_file(t, 62),
+            None,
+        ),
+        "harbour.png": (
+            harbour,
+            Camera(blur=1.1, column_offset=0.9, noise=0.6, haze=0.5),
+            lambda t: picture_file(t, 80),
             None,
         ),
     }
