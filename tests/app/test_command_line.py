@@ -168,9 +168,12 @@ def test_methods_are_listed_without_loading_any():
 
 def test_the_samples_are_mended(tmp_path):
     samples = Path(__file__).parents[2] / "samples"
-    done = thermend("enhance", samples, "-o", tmp_path / "out")
+    done = thermend("enhance", samples, "-o", tmp_path / "out", "--json")
     assert done.returncode == 0, done.stderr
-    assert len(list((tmp_path / "out").iterdir())) == 4
+    steps = {Path(row["file"]).name: row["steps"] for row in json.loads(done.stdout)}
+    names = {path.name for path in samples.iterdir() if path.suffix in (".png", ".tif")}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == names == set(steps)
+    assert [name for name, taken in steps.items() if "ppfn/compact" in taken] == ["harbour.png"]
 
 
 def test_no_two_results_meet(tmp_path, rng):
