@@ -24,7 +24,7 @@ from thermend.methods.classical import (
 )
 from thermend.methods.classical.filters import gaussian, guided
 
-CLASSICAL = [entry for entry in CATALOGUE if entry.name.startswith("classical.")]
+CLASSICAL = [entry for entry in CATALOGUE if entry.name.startswith("classical.") and entry.kind != "chain"]
 DESTRIPERS = [e for e in CLASSICAL if e.kind == "destriper" and e.name != "classical.dead-columns"]
 
 
