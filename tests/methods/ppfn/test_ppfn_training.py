@@ -347,6 +347,34 @@ def test_a_surface_is_added_before_a_pass_whatever_the_engine(shading, scene, fo
     assert np.abs(expected - without).max() > 0.01
 
 
+@pytest.mark.parametrize("engine", ["torch", "onnxruntime"])
+def test_every_pass_may_be_told_of_the_image_as_it_came(shading, scene, for_engine, tmp_path, engine):
+    first = tmp_path / "first.safetensors"
+    write_tensors(first, read_tensors(shading), read_metadata(shading) | {"told": "first"})
+    image = (0.3 + 0.4 * scene[:144, :208]).astype(np.float32)
+    path = for_engine("ppfn", first, engine)
+    result, _ = thermend.load("ppfn", path, engine, precision="float32").function.mend(image)
+    with torch.no_grad():
+        of_first, of_each = (load_network(w)(torch.from_numpy(image)[None, None])[0, 0] for w in (first, shading))
+    np.testing.assert_allclose(result, of_first.numpy(), atol=1e-4)
+    assert (of_first - of_each).abs().max() > 0.001
+
+
+@pytest.mark.parametrize("told", ["each", "first"])
+def test_in_training_a_pass_is_told_what_it_is_told_in_use(folder, monkeypatch, told):
+    training = PpfnTraining(recipe(folder, choosing=None, told=told))
+    monkeypatch.setattr(training, "optimizers", training.configure_optimizers)
+    monkeypatch.setattr(training, "manual_backward", lambda loss: loss.backward())
+    seen, own = [], training.network.restorer.forward
+    monkeypatch.setattr(training.network.restorer, "forward", lambda *given: seen.append(given[3]) or own(*given))
+    drawn = samples(folder)
+    batch = {key: torch.stack([drawn[n][key] for n in range(4)]) for key in drawn[0]}
+    training.step(batch, torch.Generator().manual_seed(0))
+    for k, whole in enumerate(seen):
+        of_composite = batch["percentiles"][[0, 2], 0 if told == "first" else k]
+        torch.testing.assert_close(whole.percentiles, torch.cat((of_composite, batch["percentiles"][[1, 3], 6 - k])))
+
+
 def test_a_piece_gets_its_part_of_the_surface(folder):
     """Mirrored, turned and cut out as the piece is."""
     surface = torch.randn(1, 1, 16, 20, generator=torch.Generator().manual_seed(0))

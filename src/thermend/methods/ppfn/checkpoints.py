@@ -75,7 +75,7 @@ def built(facts: Mapping[str, Any]) -> SelfPrompted:
     restorer = PromptedNetwork(backbone, stages, facts["fusion"], facts["nonlinear"])
     passes = passes_of(facts["order"], facts["iterations"])
     estimator = PromptEstimator() if facts["chooses"] else None
-    return SelfPrompted(restorer, estimator, passes, facts["prompts"] == "dual")
+    return SelfPrompted(restorer, estimator, passes, facts["prompts"] == "dual", facts.get("told", "each"))
 
 
 def load_network(path: str | os.PathLike[str], prompts: str | os.PathLike[str] | None = None) -> SelfPrompted:

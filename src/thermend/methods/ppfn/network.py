@@ -17,6 +17,7 @@ from thermend.methods.ppfn.passes import (
     SCENARIOS,
     THUMBNAIL,
     WORTH_A_PASS,
+    Told,
     may_lack_contrast,
 )
 from thermend.methods.ppfn.prompts import Encoded, Film, FusionKind, PromptFusion, drawn_prompts
@@ -157,6 +158,7 @@ class SelfPrompted(nn.Module):
     ----------
     estimator : None leaves nothing to choose: all damage is taken for composite, and every pass is made
     dual : whether scenario prompts are used
+    told : of which whole image a pass is told: of the one as it is then, or of the one as it came (``first``)
     """
 
     def __init__(
@@ -165,9 +167,10 @@ class SelfPrompted(nn.Module):
         estimator: PromptEstimator | None,
         passes: Sequence[Sequence[str]] = PASSES,
         dual: bool = True,
+        told: Told = "each",
     ) -> None:
         super().__init__()
-        self.restorer, self.estimator, self.dual = restorer, estimator, dual
+        self.restorer, self.estimator, self.dual, self.told = restorer, estimator, dual, told
         self.passes = tuple(tuple(names) for names in passes)
 
     def forward(self, image: torch.Tensor, whole: Whole | None = None) -> torch.Tensor:
@@ -182,9 +185,11 @@ class SelfPrompted(nn.Module):
     def undone(self, image: torch.Tensor, whole: Whole | None = None) -> list[torch.Tensor]:
         """As :meth:`forward`; what the image is after each pass, made or not."""
         results, scenario = [], named(("composite",), SCENARIOS, image)
+        first: Whole | None = None
         for k, names in enumerate(self.passes):
             asked = named(names, DEGRADATIONS, image)
             told = whole_of(image) if whole is None and self._asks else whole
+            first = first if k else told
             if self.estimator is not None and told is not None:
                 estimate = self.estimator(image, told)
                 asked = asked * estimate.degradation
@@ -193,7 +198,8 @@ class SelfPrompted(nn.Module):
                 scenario = scenario if k else estimate.scenario  # of the image as it came
             worth = asked.amax(1) >= WORTH_A_PASS
             if bool(worth.any()):
-                passed = self.restorer(image, asked, scenario * self.dual, told).clamp(0, 1)
+                of_image = told if self.told == "each" else first
+                passed = self.restorer(image, asked, scenario * self.dual, of_image).clamp(0, 1)
                 image = torch.where(worth[:, None, None, None], passed, image)
             results.append(image)
         return results

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -98,6 +98,9 @@ def may_lack_contrast(image: Image) -> bool:
     return EVEN < span(image) <= FILLED
 
 
+Told = Literal["each", "first"]
+
+
 class Seen(NamedTuple):
     """What is known of an image before a pass.
 
@@ -119,7 +122,8 @@ class ProgressivePasses:
     Parameters
     ----------
     facts : what the weights say of themselves: ``order`` and ``iterations``, ``chooses`` (whether an estimator goes with them),
-        ``prompts``, ``surface`` (whether the network gives one), ``multiple`` (of the sides of the images)
+        ``prompts``, ``surface`` (whether the network gives one), ``multiple`` (of the sides of the images),
+        ``told`` (of which whole image a pass is told: of the one as it is then, ``each``, or as it came, ``first``)
 
     Raises
     ------
@@ -142,6 +146,7 @@ class ProgressivePasses:
         self.chooses = bool(facts.get("chooses", False))
         self.has_surface = bool(facts.get("surface", False))
         self.dual = facts.get("prompts", "dual") == "dual"
+        self.told: Told = "first" if facts.get("told") == "first" else "each"
         self.tiling = {"multiple": int(facts.get("multiple", 8))}
         if self.tiling["multiple"] < 1:
             raise ValueError(f"multiple {self.tiling['multiple']}: expected 1 or more")
@@ -203,20 +208,23 @@ class ProgressivePasses:
         steps: list[dict[str, Any]] = []
         seen: Seen | None = None
         scenario: Image | None = None
+        first: Mapping[str, Image] | None = None
         for planned in self.passes:
             names = tuple(name for name in planned if name not in left)
             if not names:
                 continue
             seen = seen or self._seen(within, network)
             scenario = self._scenario(seen) if scenario is None else scenario  # of the image as it came
+            first = seen.told if first is None else first
+            told = first if self.told == "first" else seen.told
             degradation = self._degradation(seen, names, within)
             if degradation.max() < (WORTH_A_PASS if self.by_hand is None else LEAST_BY_HAND):
                 continue
             prompts = {"degradation": degradation, "scenario": scenario, "texture": _NO_TEXTURE}
             if self.has_surface:
-                coarse = network.outputs(self._no_image(network), **prompts, **seen.told)[-1][0, 0]
+                coarse = network.outputs(self._no_image(network), **prompts, **told)[-1][0, 0]
                 within = within + cv2.resize(coarse, image.shape[::-1], interpolation=cv2.INTER_CUBIC)
-            passed = network.tiled(within, **prompts, **seen.told)
+            passed = network.tiled(within, **prompts, **told)
             passed += within
             within = np.clip(passed, 0, 1, out=passed)
             steps.append(self._facts(seen, names, degradation, scenario))

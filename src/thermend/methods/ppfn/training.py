@@ -20,7 +20,7 @@ from thermend.methods.ppfn.backbones.backbone import Backbone
 from thermend.methods.ppfn.checkpoints import built
 from thermend.methods.ppfn.estimator import Estimate
 from thermend.methods.ppfn.network import SelfPrompted, named
-from thermend.methods.ppfn.passes import DEGRADATIONS, PERCENTILES, SCENARIOS, THUMBNAIL, passes_of
+from thermend.methods.ppfn.passes import DEGRADATIONS, PERCENTILES, SCENARIOS, THUMBNAIL, Told, passes_of
 from thermend.methods.ppfn.pipeline import Pipeline
 from thermend.methods.ppfn.prompts import Encoded, FusionKind
 from thermend.methods.ppfn.samples import ProgressiveCrops, picked
@@ -63,6 +63,8 @@ class PpfnRecipe(Recipe):
     weight_decay : of AdamW
     pipeline : what spoils the images
     choosing : prompts that choose themselves; None leaves them to the user
+    told : of which whole image a pass is told: of the one as it is then (``each``; in training as it should be then, since only
+        pieces are restored), or of the one as it came (``first``; then training and use are told the same)
     """
 
     batch: int = Field(4, ge=1)
@@ -79,6 +81,7 @@ class PpfnRecipe(Recipe):
     weight_decay: float = Field(0.0, ge=0)
     pipeline: Pipeline = Pipeline()
     choosing: Choosing | None = None
+    told: Told = "each"
 
     @field_validator("method")
     @classmethod
@@ -119,7 +122,7 @@ class PpfnRecipe(Recipe):
     def described(self) -> dict[str, Any]:
         """What is kept beside the weights; :func:`thermend.methods.ppfn.checkpoints.built` makes the network of it."""
         backbone = _meta(self.method, self.options)
-        kept = {"options", "prompts", "fusion", "nonlinear", "stages", "order", "iterations"}
+        kept = {"options", "prompts", "fusion", "nonlinear", "stages", "order", "iterations", "told"}
         return self.model_dump(mode="json", include=kept) | {
             "backbone": self.method.partition("/")[2],
             "chooses": self.choosing is not None,
@@ -153,6 +156,7 @@ class Part(NamedTuple):
     ----------
     images, targets : (b, 1, H, W)
     whole : of the whole images
+    told : what the restorer is told of them
     severity : (b, 3), of the damage that is in them
     scenario : (b, 2), the prompt by hand
     """
@@ -160,16 +164,18 @@ class Part(NamedTuple):
     images: torch.Tensor
     targets: torch.Tensor
     whole: Whole
+    told: Whole
     severity: torch.Tensor
     scenario: torch.Tensor
 
 
 def _joined(parts: Sequence[Part]) -> Part:
-    images, targets, wholes, severity, scenario = zip(*parts)
+    images, targets, wholes, told, severity, scenario = zip(*parts)
     return Part(
         torch.cat(images),
         torch.cat(targets),
         Whole(*map(torch.cat, zip(*wholes))),
+        Whole(*map(torch.cat, zip(*told))),
         torch.cat(severity),
         torch.cat(scenario),
     )
@@ -225,7 +231,7 @@ class PpfnTraining(TrainingModule):
                 self._composite(batch, composite, current, left, k),
                 *(self._single(batch, single, n) for n in kinds),
             ]
-            images, targets, whole, severity, scenario = _joined(parts)
+            images, targets, whole, told, severity, scenario = _joined(parts)
             estimate = None if self.network.estimator is None else self.network.estimator(images, whole)
             degradation = named(names, DEGRADATIONS, images)
             if estimate is not None and self.recipe.choosing is not None:
@@ -238,7 +244,7 @@ class PpfnTraining(TrainingModule):
                     chosen.to(images.device), degradation * estimate.degradation.float(), degradation
                 )
                 scenario = torch.where(chosen.to(images.device), estimated, scenario)
-            restored = self.network.restorer(images, degradation, scenario * self.network.dual, whole, leaves)
+            restored = self.network.restorer(images, degradation, scenario * self.network.dual, told, leaves)
             share = torch.ones(len(images), device=images.device)
             share[len(composite) :] /= len(names)  # as much of single damage as of composite, however many go together
             loss = (self._distance(restored, targets) * share).sum() / share.sum()
@@ -268,16 +274,18 @@ class PpfnTraining(TrainingModule):
     def _composite(
         self, batch: Mapping[str, torch.Tensor], rows: torch.Tensor, current: torch.Tensor, left: torch.Tensor, k: int
     ) -> Part:
-        """Pass k begins with what the pass before made of the pieces; of their whole images it is told what it should have."""
+        """Pass k begins with what the pass before made of the pieces; of their whole images it is told what they should be
+        then, or what they were."""
         _, whole = picked(batch, rows, k)
+        _, told = picked(batch, rows, k if self.recipe.told == "each" else 0)
         targets, _ = picked(batch, rows, k + 1)
-        return Part(current, targets, whole, left.clone(), named(("composite",), SCENARIOS, current))
+        return Part(current, targets, whole, told, left.clone(), named(("composite",), SCENARIOS, current))
 
     def _single(self, batch: Mapping[str, torch.Tensor], rows: torch.Tensor, kind: int) -> Part:
         images, whole = picked(batch, rows, len(self.recipe.passes) + 1 + kind)
         severity = torch.zeros_like(batch["severity"][rows])
         severity[:, kind] = batch["severity"][rows, kind]
-        return Part(images, batch["clean"][rows], whole, severity, named(("single",), SCENARIOS, images))
+        return Part(images, batch["clean"][rows], whole, whole, severity, named(("single",), SCENARIOS, images))
 
     def _distance(self, restored: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Of each sample, (B,)."""
