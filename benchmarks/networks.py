@@ -77,12 +77,19 @@ def compared(image: NDArray[np.uint8], clean: NDArray[np.uint8]) -> tuple[float,
     return tuple(AGAINST_CLEAN[name](image, clean) for name in ("psnr", "ssim"))  # type: ignore[return-value]
 
 
-def reach(restorer: thermend.Restorer, files: Sequence[Path], preset: str) -> list[Reached]:
-    """Every image under a preset, as a method restores it for display."""
+def at_level_of(clean: NDArray[np.uint8], pixels: NDArray[np.float32]) -> NDArray[np.float64]:
+    """An image with the gain and the offset that bring it nearest to the clean one: what is left is structure."""
+    gain, offset = np.polyfit(pixels.ravel().astype(np.float64), clean.ravel().astype(np.float64), 1)
+    return gain * pixels.astype(np.float64) + offset
+
+
+def reach(restorer: thermend.Restorer, files: Sequence[Path], preset: str, at_level: bool = False) -> list[Reached]:
+    """Every image under a preset, as a method restores it for display; `at_level`: as :func:`at_level_of` the clean one."""
     found = []
     for path in files:
         clean, damaged = pair(path, preset)
-        result = np.rint(restorer.restore(damaged, "display").pixels).astype(np.uint8)
+        pixels = restorer.restore(damaged, "display").pixels
+        result = np.rint(at_level_of(clean, pixels) if at_level else pixels).clip(0, 255).astype(np.uint8)
         found.append(Reached(*compared(result, clean), *before(path, preset)))
     return found
 

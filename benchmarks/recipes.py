@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--runs", type=Path, default=Path("runs/compared"))
     parser.add_argument("--engine", default="auto", help="that restores the validation images")
+    parser.add_argument("--at-level", action="store_true", help="fit gain and offset of each result to the clean image")
     parser.add_argument("--page", type=Path)
     parser.add_argument("--place", default="recipes")
     chosen = parser.parse_args()
@@ -56,7 +57,7 @@ def main() -> None:
             steps.add(made["steps"])
             restorer = thermend.load(made["method"].partition("/")[0], weights, chosen.engine, precision="bf16")
             for preset in chosen.presets:
-                found[preset].append([(r.psnr, r.ssim) for r in reach(restorer, files, preset)])
+                found[preset].append([(r.psnr, r.ssim) for r in reach(restorer, files, preset, chosen.at_level)])
             print(name, seed, *(f"{p} {np.mean(v[-1], 0).round(3)}" for p, v in found.items()), flush=True)
         psnr[name] = {preset: np.array(values)[..., 0] for preset, values in found.items()}
         ssim[name] = {preset: np.array(values)[..., 1] for preset, values in found.items()}
@@ -64,20 +65,22 @@ def main() -> None:
     rows = []
     for preset in chosen.presets:
         label = "undamaged, to itself" if preset == "none" else f"`{preset}`"
-        cells = [
-            f"{psnr[n][preset].mean():.2f} ± {psnr[n][preset].mean(1).std():.2f} / {ssim[n][preset].mean():.3f}"
-            for n in psnr
-        ]
+        cells = []
+        for name in psnr:
+            spread = f" ± {psnr[name][preset].mean(1).std():.2f}" if len(chosen.seeds) > 1 else ""
+            cells.append(f"{psnr[name][preset].mean():.2f}{spread} / {ssim[name][preset].mean():.3f}")
         for other in others:
             difference = (psnr[first][preset] - psnr[other][preset]).mean(0)  # over seeds; paired over images
             error = difference.std(ddof=1) / np.sqrt(len(difference))
             cells.append(f"{difference.mean():+.2f} ± {error:.2f}")
         rows.append((label, *cells))
     head = ("", *psnr, *(f"{first} − {other}" for other in others))
-    counts = f"{len(files)} images, {len(chosen.seeds)} seeds, {'/'.join(map(str, sorted(steps)))} steps each."
+    several = len(chosen.seeds) > 1
     lines = [
-        f"{counts} PSNR in dB (mean ± standard deviation over",
-        "seeds) / SSIM; differences of PSNR paired over images, ± their standard error.",
+        f"{len(files)} images, {len(chosen.seeds)} seed{'s' * several}, {'/'.join(map(str, sorted(steps)))} steps each.",
+        f"PSNR in dB{' (mean ± standard deviation over seeds)' * several} / SSIM;",
+        "differences of PSNR paired over images, ± their standard error."
+        + " Gain and offset of each result are fitted to the clean image first." * chosen.at_level,
         "",
         *table(head, rows),
     ]
