@@ -54,11 +54,10 @@ METHODS = [entry.full_name for entry in CATALOGUE if entry.kind != "network"]
 def single_threaded() -> None:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    os.environ["OMP_NUM_THREADS"] = "1"
     warnings.simplefilter("ignore")
 
 
-loaded = cache(thermend.load)
+loaded = cache(partial(thermend.load, threads=1))
 
 
 def run_method(path: Path, preset: str, method: str) -> Measured:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import pickle
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -61,7 +64,7 @@ def test_contrast_far_below_that_of_any_image_is_raised_for_the_eye_alone(scene)
     chain = thermend.load("classical.chain")
     assert "stretch" in _steps(chain.restore(low, "display"))
     assert "stretch" not in _steps(chain.restore(low, "radiometric"))
-    assert _steps(thermend.enhance(low, mode="display")) == ["ppfn/compact", "stretch"]
+    assert _steps(thermend.enhance(low, mode="display")) == ["stretch"]
     assert _steps(thermend.enhance(low, mode="radiometric")) == []
 
 
@@ -85,7 +88,7 @@ def test_the_network_is_opened_for_the_eye_alone(scene, monkeypatch):
     assert not opened
     full = np.rint((scene - scene.min()) / np.ptp(scene) * 255).astype(np.uint8)
     assert auto.restore(full).metadata.provenance["weights_sha256"] is None  # opened, and left alone
-    low = np.rint(110 + 30 * scene).astype(np.uint8)
+    low = np.rint(60 + 0.45 * full).astype(np.uint8)
     told = [auto.restore(low).metadata.provenance["weights_sha256"] for _ in range(2)]
     assert told[0] == thermend.load("ppfn/compact").weights_sha256 == told[1]
     assert len(opened) == 2  # once for auto, once for ppfn/compact
@@ -113,7 +116,8 @@ def test_noise_that_is_more_than_white_is_left_to_the_network(severity, left):
         Step("classical.dct", {"sigma": 10}, lambda pixels: applied.append("noise")),
     ]
     judge = Judge(severity)
-    mended, done = carry_out(steps, np.zeros((8, 8), np.float32), 10.0, judge, "ppfn/compact")
+    noisy = replace(thermend.diagnose(np.zeros((8, 8), np.uint8)), noise_sigma=10.0)
+    mended, done = carry_out(steps, np.zeros((8, 8), np.float32), noisy, judge, "ppfn/compact")
     assert judge.left == [left]
     assert applied == (["stripes"] if left == {"blur"} else ["stripes", "noise"])
     assert [step["method"].rpartition(".")[2] for step in done] == [
@@ -121,6 +125,52 @@ def test_noise_that_is_more_than_white_is_left_to_the_network(severity, left):
         "ppfn/compact",
     ]
     assert mended.max() == 1
+
+
+@pytest.mark.parametrize("gain", [0.05, 0.1])
+def test_contrast_that_is_all_but_gone_comes_back_at_least_as_well_as_without_the_network(cases, gain):
+    for path in sorted((cases / "data/roadscene/train").iterdir())[:60:20]:
+        clean = thermend.read(path).pixels
+        dull = np.rint(118 + gain * (clean - 118)).astype(np.uint8)
+        ours, chain = (psnr(thermend.enhance(dull, name).pixels, clean) for name in ("auto", "classical.chain"))
+        assert ours > chain - 0.1
+
+
+def test_an_enlarged_image_is_judged_as_the_camera_gave_it(grey):
+    low = np.rint(60 + 0.45 * grey).astype(np.uint8)
+    small, large = (thermend.enhance(low, scale=scale) for scale in (1, 2))
+    assert small.metadata.provenance["steps"] == large.metadata.provenance["steps"]
+    assert large.shape == (2 * low.shape[0], 2 * low.shape[1])
+    middle = (large.pixels[::2, ::2] + large.pixels[1::2, 1::2] + large.pixels[::2, 1::2] + large.pixels[1::2, ::2]) / 4
+    assert np.abs(middle - small.pixels).mean() < 1
+
+
+@pytest.mark.parametrize("shape", [(500, 8), (8, 500), (64, 16)])
+def test_narrow_pictures_are_judged_soundly(grey, shape):
+    narrow = np.tile(np.rint(60 + 0.45 * grey).astype(np.uint8), (4, 2))[: shape[0], : shape[1]]
+    for step in thermend.enhance(narrow).metadata.provenance["steps"]:
+        assert all(np.isfinite(value) for value in step.get("pass", {}).values())
+    fast, exact = (thermend.load("auto", precision=p).restore(narrow).pixels for p in ("auto", "float32"))
+    np.testing.assert_allclose(fast, exact, atol=6)
+
+
+def test_what_the_network_leaves_alone_is_not_clipped(grey):
+    result = thermend.enhance(thermend.ThermalImage(1.2 * grey, "display", "float32"))
+    assert "ppfn/compact" not in _steps(result)
+    assert result.pixels.max() > 290
+
+
+def test_what_is_not_to_be_had_is_refused_before_the_first_picture():
+    for options in ({"device": "nosuch"}, {"engine": "onnxruntime", "precision": "bf16"}, {"threads": -1}):
+        with pytest.raises(thermend.UsageError):
+            thermend.load("auto", **options)
+
+
+def test_auto_goes_to_other_processes(grey):
+    low = np.rint(60 + 0.45 * grey).astype(np.uint8)
+    own = thermend.load("auto")
+    expected = own.restore(low).pixels
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(own)).restore(low).pixels, expected)
 
 
 def test_a_small_hot_target_in_noise_is_not_lost(scene, rng):

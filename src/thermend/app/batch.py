@@ -22,6 +22,11 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def threads() -> int:
+    """Cores that a network may take: in a worker one, since each of the others has a worker too; else 0, all."""
+    return int(multiprocessing.parent_process() is not None)
+
+
 def _begin(setup: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     # One process a core: threads beneath it would only fight. The variables are read when numpy is first imported.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):

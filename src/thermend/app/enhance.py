@@ -72,7 +72,9 @@ def _setup(job: Job) -> None:
         job.reflected_temperature,
         job.distance,
     )
-    _state["restorer"] = load(job.method, job.weights, job.engine, job.device, job.tile, job.precision, job.prompts)
+    _state["restorer"] = load(
+        job.method, job.weights, job.engine, job.device, job.tile, job.precision, job.prompts, batch.threads()
+    )
 
 
 def _work(item: Input) -> Outcome:

@@ -39,7 +39,13 @@ def _setup(job: Job) -> None:
 
     console.quieten_libraries()
     _state["restorer"] = load(
-        job.method, job.weights, job.engine, job.device, precision=job.precision, prompts=job.prompts
+        job.method,
+        job.weights,
+        job.engine,
+        job.device,
+        precision=job.precision,
+        prompts=job.prompts,
+        threads=batch.threads(),
     )
     _state["degrade"] = _state["fuse"] = None
     _state["job"] = job
@@ -170,8 +176,8 @@ def _check(
 
 def _facts(job: Job, degraded: str | None, condition: str | None) -> dict[str, Any]:
     source: dict[str, Any] = {"preset": job.preset} if job.preset is not None else {"degraded": degraded or condition}
-    engine = getattr(getattr(_state["restorer"].function, "engine", None), "name", None)
-    device = getattr(getattr(_state["restorer"].function, "engine", None), "device", "cpu")
+    network = _state["restorer"].network
+    engine, device = (None, "cpu") if network is None else (network.engine.name, network.engine.device)
     return {
         "method": _state["restorer"].method.full_name,
         **source,

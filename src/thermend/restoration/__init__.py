@@ -12,9 +12,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable
-from functools import cache
-from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
@@ -23,9 +20,6 @@ from thermend.image import ThermalImage
 from thermend.methods import find
 from thermend.restoration.engines import ENGINES, PRECISIONS
 from thermend.restoration.restorer import Restorer
-
-if TYPE_CHECKING:
-    from thermend.restoration.network import NetworkFunction
 
 
 def load(
@@ -36,6 +30,7 @@ def load(
     tile: int | None = None,
     precision: str = "auto",
     prompts: str | os.PathLike[str] | None = None,
+    threads: int = 0,
 ) -> Restorer:
     """Make a method ready to run.
 
@@ -52,21 +47,27 @@ def load(
     prompts : file for a prompted network. ``.json``: what to remove, and how much of each prompt, instead of what the network
         would choose, as in ``{"noise": 1, "blur": 0.5, "scenario": "composite"}``. ``.npz``: arrays ``degradation``, (3, 128,
         128), and ``scenario``, (2, 64), that the authors' checkpoints were trained with
+    threads : cores that OpenVINO or ONNX Runtime may take on the CPU; 0, all; for networks
 
     Raises
     ------
-    UsageError : an unknown name, or weights or prompts for a method that has none
+    UsageError : an unknown name; an engine, device or precision that is not to be had; weights or prompts for a method that
+        has none
     InputError : the weights cannot be read
     """
     description = find(method)
     if tile is not None and tile < 16:
         raise UsageError(f"tile {tile}: expected at least 16 pixels")
+    if threads not in range(1025):
+        raise UsageError(f"threads {threads}: expected 0 to 1024")
     if precision not in PRECISIONS:
         raise UsageError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
     if description.kind == "network":
         from thermend.restoration.network import open_network
 
-        function, sha256, variant = open_network(description, weights, engine, device, tile, precision, prompts)
+        function, sha256, variant = open_network(
+            description, weights, engine, device, tile, precision, prompts, threads
+        )
         description = description.of_weights(variant, method, str(weights))
         return Restorer(description, function, sha256)
     if prompts is not None:
@@ -78,24 +79,16 @@ def load(
     if engine == "torch" and importlib.util.find_spec("torch") is None:
         raise MissingDependencyError("the torch engine needs torch: pip install 'thermend[train]'")
     if description.ends_with is not None:
-        return Restorer(description, ending=_ending(description.ends_with, engine, device, tile, precision))
+        from thermend.restoration.network import Ending
+
+        options = {"engine": engine, "device": device, "tile": tile, "precision": precision, "threads": threads}
+        ending = Ending(find(description.ends_with), **options)
+        if {engine, device, precision} != {"auto"}:
+            ending.opened()  # what is not to be had is refused here, and not at the first picture
+        return Restorer(description, ending=ending)
     if device not in ("auto", "cpu"):
         raise UsageError(f"{description.full_name} runs on the cpu; --device {device} is for networks")
     return Restorer(description, None if description.kind == "chain" else description.load())
-
-
-def _ending(
-    network: str, engine: str, device: str, tile: int | None, precision: str
-) -> Callable[[], tuple[NetworkFunction, str]]:
-    """Opens the network that ends a chain, once it is wanted: temperatures do without."""
-
-    @cache
-    def opened() -> tuple[NetworkFunction, str]:
-        from thermend.restoration.network import open_network
-
-        return open_network(find(network), None, engine, device, tile, precision)[:2]
-
-    return opened
 
 
 def enhance(image: ThermalImage | ArrayLike, method: str = "auto", mode: str = "auto", scale: int = 1) -> ThermalImage:

@@ -2,13 +2,12 @@
 
 Classical methods come first: a stripe is one number, a dead pixel one place, white noise is white noise, and a method that
 knows that is hard to beat. What is left to the network is what no formula has: contrast that was lost, and noise that is more
-than white. Without a network (`classical.chain`, and wherever temperatures count) shading and contrast are done by classical
-methods too.
+than white. Without a network (`classical.chain`, and wherever temperatures count) classical methods do all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -42,10 +41,14 @@ MORE_THAN_NOISE = 17.0
 """Grey levels, root mean square: where the network finds so much more damage than there is white noise, shading is in it too,
 and its own pass is better than a filter against noise. On training images 2 to 4 dB better under `hm-tir-noise`; at 12 worse by
 as much under `hidra-fpn`."""
+ALL_BUT_GONE = 0.1
+WHITED = 0.5
+"""Shares of the range: an image that uses less, or whose darkest hundredth lies higher, has lost more than the network was
+shown, and is stretched: on training images with little noise 0.3 to 7 dB better."""
 STILL_DULL = 2 * LEAST_CONTRAST
-"""Share of the range; where the network leaves a flat image with less, more was lost than it has seen, and it is stretched."""
+"""Share of the range; where the network leaves a flat image with less, it is stretched too."""
 
-_STRETCH = "classical.stretch"
+_STRETCH, _SURFACE = "classical.stretch", "classical.surface"
 
 
 @dataclass
@@ -71,7 +74,6 @@ def plan(
     mode: str,
     shape: tuple[int, int] = (512, 640),
     picture: bool = False,
-    network: bool = False,
 ) -> list[Step]:
     """The steps that a diagnosis calls for.
 
@@ -81,7 +83,6 @@ def plan(
         the scene's own temperatures
     shape : of the image as the camera gave it
     picture : 0 is black and 1 is white, and what was beyond them is lost
-    network : one follows, and takes care of shading, and of contrast as far as it goes
     """
     steps: list[Step] = []
     noise = diagnosis.noise_sigma / 255
@@ -89,11 +90,9 @@ def plan(
         steps.append(Step("classical.dead-columns", {"columns": diagnosis.dead_columns}, _mend_dead_columns, True))
     if diagnosis.dead_pixels:
         steps.append(Step("classical.dead-pixels", {"pixels": diagnosis.dead_pixels}, _dead_pixel_mender(noise), True))
-    if mode == "display" and diagnosis.nonuniformity_share >= SURE_SHARE and not network:
+    if mode == "display" and diagnosis.nonuniformity_share >= SURE_SHARE:
         amplitude = round(diagnosis.nonuniformity, 2)
-        steps.append(
-            Step("classical.surface", {"amplitude": amplitude, "part": "side to side"}, _subtract_surface, True)
-        )
+        steps.append(Step(_SURFACE, {"amplitude": amplitude, "part": "side to side"}, _subtract_surface, True))
     if diagnosis.stripe_direction != "none" and diagnosis.stripe_sigma > LEAST_STRIPES:
         facts: dict[str, Any] = {"direction": diagnosis.stripe_direction, "sigma": round(diagnosis.stripe_sigma, 3)}
         steps.append(Step("classical.column-median", facts, _destriper(diagnosis.stripe_direction, picture), True))
@@ -115,14 +114,14 @@ def plan(
 
 
 def carry_out(
-    steps: Sequence[Step], pixels: Image, noise_sigma: float, network: NetworkFunction | None, name: str
+    steps: Sequence[Step], pixels: Image, diagnosis: Diagnosis, network: NetworkFunction | None, name: str
 ) -> tuple[Image, list[dict[str, Any]]]:
     """The mended pixels, and what was done.
 
     Parameters
     ----------
     pixels : (H, W) float32, changed
-    noise_sigma : as the diagnosis has it, grey levels
+    diagnosis : that the steps were planned by
     network : what comes after the steps, or takes the place of some; None leaves it at them
     name : of the network, for the provenance
     """
@@ -133,23 +132,38 @@ def carry_out(
             step.apply(to)
             done.append({"method": step.name, **step.facts})
 
-    apply((step for step in steps if step.reference), pixels)
-    rest = [step for step in steps if not step.reference]
-    levels = [step for step in rest if step.name == _STRETCH]
     if network is None:
-        apply(rest, pixels)
+        apply(steps, pixels)
         return pixels, done
-    chance, severity = network.estimate(pixels).get("noise", (0.0, 0.0))
-    more_than_noise = max(severity**2 - noise_sigma**2, 0.0) ** 0.5 > MORE_THAN_NOISE and chance >= WORTH_A_PASS
-    if not more_than_noise:
-        apply((step for step in rest if step not in levels), pixels)
-    mended, made = network.mend(pixels, "display", ("blur",) if more_than_noise else ("noise", "blur"))
-    mended = np.ascontiguousarray(mended, np.float32)
+    first = [step for step in steps if step.reference and step.name != _SURFACE]
+    levels = [step for step in steps if step.name == _STRETCH]
+    apply(first, pixels)
+    left = []
+    if _is_more_than_noise(network.estimate(pixels), diagnosis):
+        left.append("blur")  # its pass against noise takes off shading too
+    else:
+        apply((step for step in steps if step not in first and step not in levels), pixels)
+        left += ["noise", "blur"]
+        if levels and _is_beyond_the_network(diagnosis):
+            left.append("contrast")
+    mended, made = network.mend(pixels, "display", left)
     done += [{"method": name, **step} for step in made]
+    mended = np.ascontiguousarray(mended, np.float32) if made else pixels
     low, high = (float(value) for value in np.percentile(mended, (1, 99)))
-    if high - low < STILL_DULL:
+    if high - low < STILL_DULL or "contrast" in left:
         apply(levels, mended)
     return mended, done
+
+
+def _is_more_than_noise(estimate: Mapping[str, tuple[float, float]], diagnosis: Diagnosis) -> bool:
+    """Whether the network finds far more damage by the detector than there is white noise."""
+    chance, severity = estimate.get("noise", (0.0, 0.0))
+    return max(severity**2 - diagnosis.noise_sigma**2, 0.0) ** 0.5 > MORE_THAN_NOISE and chance >= WORTH_A_PASS
+
+
+def _is_beyond_the_network(diagnosis: Diagnosis) -> bool:
+    """Whether so much contrast was lost that the network would not find it."""
+    return (diagnosis.contrast or 0.0) < ALL_BUT_GONE or (diagnosis.black_level or 0.0) > WHITED
 
 
 def _is_flat(diagnosis: Diagnosis) -> bool:

@@ -152,6 +152,29 @@ class NetworkFunction:
         return np.asarray(self.outputs(batch, **others)[0][0].mean(axis=0), np.float32)
 
 
+class Ending:
+    """The network that ends a chain; opened once it is wanted, since temperatures do without.
+
+    Parameters
+    ----------
+    method : of the network
+    options : further arguments of :func:`open_network`
+    """
+
+    def __init__(self, method: MethodDescription, **options: Any) -> None:
+        self.method, self.options = method, options
+        self._opened: tuple[NetworkFunction, str] | None = None
+
+    def opened(self) -> tuple[NetworkFunction, str]:
+        """The network, and the SHA-256 of the file of its weights; raises what :func:`open_network` does."""
+        if self._opened is None:
+            self._opened = open_network(self.method, None, **self.options)[:2]
+        return self._opened
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_opened": None}  # what an engine has compiled stays in its process
+
+
 def open_network(
     method: MethodDescription,
     weights: str | os.PathLike[str] | None,
@@ -160,6 +183,7 @@ def open_network(
     tile: int | None = None,
     precision: str = "auto",
     prompts: str | os.PathLike[str] | None = None,
+    threads: int = 0,
 ) -> tuple[NetworkFunction, str, str | None]:
     """A method's network, ready to run, the SHA-256 of the file of its weights, and the variant that they are of.
 
@@ -169,7 +193,7 @@ def open_network(
     Parameters
     ----------
     weights : None takes those that ship
-    prompts : as for :func:`thermend.load`
+    prompts, threads : as for :func:`thermend.load`
 
     Raises
     ------
@@ -202,7 +226,7 @@ def open_network(
         raise InputError(path, str(error)) from error
     if precision == "auto" and method.quick:
         precision = FASTEST
-    opened = _open(path, network, engine, device, precision, {} if passes is None else passes.inputs)
+    opened = _open(path, network, engine, device, precision, {} if passes is None else passes.inputs, threads)
     tiling = {**method.tiling, **({} if passes is None else passes.tiling)}
     function = NetworkFunction(opened, tile, **tiling, preparation=preparation, passes=passes)
     return function, hashlib.sha256(path.read_bytes()).hexdigest(), variant
@@ -219,9 +243,11 @@ def _variant_of(path: Path, facts: Mapping[str, Any], method: MethodDescription)
     return variant or None
 
 
-def _open(path: Path, network: Any, engine: str, device: str, precision: str, others: Mapping[str, bool]) -> Engine:
+def _open(
+    path: Path, network: Any, engine: str, device: str, precision: str, others: Mapping[str, bool], threads: int
+) -> Engine:
     if network is None:
-        return open_onnx(path, engine, device, precision, others)
+        return open_onnx(path, engine, device, precision, others, threads)
     if engine in ("auto", "torch"):
         from thermend.restoration.engines.torch import TorchEngine
 
@@ -229,4 +255,4 @@ def _open(path: Path, network: Any, engine: str, device: str, precision: str, ot
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder) / "network.onnx"
         write_onnx(network, exported, {})
-        return open_onnx(exported, engine, device, precision, others)
+        return open_onnx(exported, engine, device, precision, others, threads)

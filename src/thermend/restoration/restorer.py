@@ -22,7 +22,7 @@ from thermend.restoration import auto, temperatures
 from thermend.version import __version__
 
 if TYPE_CHECKING:
-    from thermend.restoration.network import NetworkFunction
+    from thermend.restoration.network import Ending, NetworkFunction
 
 Image = NDArray[np.float32]
 
@@ -42,13 +42,13 @@ class Restorer:
     function : from (H, W) float32 in [0, 1] to the same (a destriper assumes stripes in columns; an upsampler takes the
         scale as well); None for a chain, which plans its steps for each image
     weights_sha256 : of the file that the network came from
-    ending : of a chain: opens the network that ends it in display mode, and says the SHA-256 of its weights
+    ending : of a chain: the network that ends it in display mode
     """
 
     method: MethodDescription
     function: Callable[..., Image] | None = None
     weights_sha256: str | None = None
-    ending: Callable[[], tuple[NetworkFunction, str]] | None = None
+    ending: Ending | None = None
 
     def restore(self, image: ThermalImage | ArrayLike, mode: str = "auto", scale: int = 1) -> ThermalImage:
         """Mend one image.
@@ -82,21 +82,34 @@ class Restorer:
         if mode == "radiometric":
             assert diagnosis is not None
             evidence = _evidence(image, prepared, diagnosis, self.function if self.method.kind == "shading" else None)
-        if scale != 1 and self.method.kind != "upsampler":
+        network = None if self.ending is None or mode != "display" else self.ending.opened()[0]
+        enlarged_last = network is not None  # which judges contrast and noise as a camera gives them
+        if scale != 1 and self.method.kind != "upsampler" and not enlarged_last:
             pixels = _enlarged(pixels, scale, lanczos, mode)
         cut = _cut_off(pixels) if prepared.stretched and self.method.kind != "upsampler" else None
         del prepared
-        mended, steps = self._mend(pixels, mode, scale, diagnosis, image.is_picture and mode == "display")
+        scale_now = 1 if enlarged_last else scale
+        picture = image.is_picture and mode == "display"
+        mended, steps = self._mend(pixels, mode, scale_now, diagnosis, picture, network)
         if defects:
             steps.insert(0, {"method": "classical.dead-pixels", "pixels": defects})
-        scale = _scale_of(image, mended)  # a network may upsample itself
         if cut is not None:
             _add_back(mended, pixels.shape, *cut)
         del pixels
+        if scale != 1 and enlarged_last:
+            mended = _enlarged(mended, scale, lanczos, mode)
+        scale = _scale_of(image, mended)  # a network may upsample itself
         if evidence is not None:
             counted = None if image.nodata is None else ~_enlarge(image.nodata, scale)
             temperatures.keep(mended, evidence, scale, counted)
         return self._result(image, mended, normalisation, mode, scale, steps)
+
+    @property
+    def network(self) -> NetworkFunction | None:
+        """That does it, or has a part in it in display mode."""
+        if self.ending is not None:
+            return self.ending.opened()[0]
+        return self.function if self.method.kind == "network" else None  # type: ignore[return-value]
 
     def mode_for(self, image: ThermalImage, mode: str) -> str:
         """The mode in which an image will be restored.
@@ -115,17 +128,26 @@ class Restorer:
         return mode
 
     def _mend(
-        self, pixels: Image, mode: str, scale: int, diagnosis: Diagnosis | None, picture: bool
+        self,
+        pixels: Image,
+        mode: str,
+        scale: int,
+        diagnosis: Diagnosis | None,
+        picture: bool,
+        network: NetworkFunction | None,
     ) -> tuple[Image, list[dict[str, Any]]]:
-        """The mended pixels (which may be the given array, overwritten) and what was done."""
+        """The mended pixels (which may be the given array, overwritten) and what was done.
+
+        Parameters
+        ----------
+        network : that ends a chain
+        """
         if self.method.kind == "chain":
             assert diagnosis is not None
             shape = (pixels.shape[0] // scale, pixels.shape[1] // scale)
-            network = self.ending()[0] if self.ending is not None and mode == "display" else None
             diagnosis = diagnosis if scale == 1 else _at_scale(diagnosis, scale)
-            steps = auto.plan(diagnosis, mode, shape, picture, network is not None)
-            name = self.method.ends_with or ""
-            return auto.carry_out(steps, pixels, diagnosis.noise_sigma, network, name)
+            steps = auto.plan(diagnosis, mode, shape, picture)
+            return auto.carry_out(steps, pixels, diagnosis, network, self.method.ends_with or "")
         assert self.function is not None
         if self.method.kind == "upsampler":
             return _enlarged(pixels, scale, self.function, mode), [{"method": self.method.full_name, "scale": scale}]
@@ -202,7 +224,7 @@ class Restorer:
     def _weights_of(self, steps: list[dict[str, Any]]) -> str | None:
         """Of the network that had a part in it."""
         if self.ending is not None and any(step["method"] == self.method.ends_with for step in steps):
-            return self.ending()[1]
+            return self.ending.opened()[1]
         return self.weights_sha256
 
 

@@ -35,8 +35,8 @@ LEAST_BY_HAND = 1e-6
 THUMBNAIL = (64, 80)
 PERCENTILES = (0.1, 1, 5, 10, 20, 35, 50, 65, 80, 90, 95, 99, 99.9)
 TEXTURE_MULTIPLE = 4
-TEXTURE_AT_MOST = 1280
-"""Pixels along each side that the estimator looks at."""
+TEXTURE_AT_LEAST, TEXTURE_AT_MOST = 32, 1280
+"""Pixels along each side that the estimator looks at; of narrower images OpenVINO (2026.4) gives nonsense in bf16."""
 INPUTS = {"degradation": False, "scenario": False, "thumbnail": False, "percentiles": False, "texture": True}
 """Of an exported network, beside the image: whether height and width have to be free."""
 
@@ -134,6 +134,9 @@ class ProgressivePasses:
 
     def __init__(self, facts: Mapping[str, Any]) -> None:
         order, iterations = facts.get("order", [*reversed(DEGRADATIONS)]), facts.get("iterations", 3)
+        self.told: Told = facts.get("told", "each")
+        if self.told not in ("each", "first"):
+            raise ValueError(f"told {self.told!r}: expected each or first")
         if (
             not isinstance(order, list)
             or sorted(map(str, order)) != sorted(DEGRADATIONS)
@@ -146,7 +149,6 @@ class ProgressivePasses:
         self.chooses = bool(facts.get("chooses", False))
         self.has_surface = bool(facts.get("surface", False))
         self.dual = facts.get("prompts", "dual") == "dual"
-        self.told: Told = "first" if facts.get("told") == "first" else "each"
         self.tiling = {"multiple": int(facts.get("multiple", 8))}
         if self.tiling["multiple"] < 1:
             raise ValueError(f"multiple {self.tiling['multiple']}: expected 1 or more")
@@ -242,7 +244,8 @@ class ProgressivePasses:
         none = self._no_image(network)
         estimate = network.outputs(none, texture=_texture(image), **unused, **told)[1][0].astype(np.float64)
         presence, severity = np.split(estimate, 2)
-        return Seen(told, 1 / (1 + np.exp(-presence)), severity)
+        chance = 1 / (1 + np.exp(-presence))
+        return Seen(told, np.nan_to_num(chance, nan=0.0), np.nan_to_num(severity, nan=0.0))  # unknown is absent
 
     def _no_image(self, network: Network) -> Image:
         return np.zeros((1, 1, *(network.fixed_size or 2 * (self.tiling["multiple"],))), np.float32)
@@ -293,5 +296,5 @@ def _texture(image: Image) -> Image:
     """What the estimator sees, (1, 1, h, w): the image, or the middle of a large one."""
     top, left = (max(0, (side - TEXTURE_AT_MOST) // 2) for side in image.shape)
     middle = image[top : top + TEXTURE_AT_MOST, left : left + TEXTURE_AT_MOST]
-    down, right = (-side % TEXTURE_MULTIPLE for side in middle.shape)
+    down, right = (max(TEXTURE_AT_LEAST - side, -side % TEXTURE_MULTIPLE) for side in middle.shape)
     return np.asarray(np.pad(middle, ((0, down), (0, right)), mode="edge")[None, None], np.float32)

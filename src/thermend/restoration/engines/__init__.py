@@ -22,12 +22,6 @@ FASTEST = "fastest"
 NONE: Mapping[str, bool] = {}
 
 
-def threads() -> int:
-    """That an engine on the CPU may use, as OMP_NUM_THREADS says; 0 leaves it to the engine."""
-    stated = os.environ.get("OMP_NUM_THREADS", "")
-    return int(stated) if stated.isdecimal() else 0
-
-
 class Engine(Protocol):
     """A network, ready to run.
 
@@ -62,6 +56,7 @@ def open_onnx(
     device: str = "auto",
     precision: str = "auto",
     others: Mapping[str, bool] = NONE,
+    threads: int = 0,
 ) -> Engine:
     """Open an ONNX network with an engine.
 
@@ -72,6 +67,7 @@ def open_onnx(
     engine : ``auto`` takes OpenVINO where it is installed, else ONNX Runtime
     device : ``auto``, ``cpu``, or what the engine calls its devices
     precision : ``float32``, which ``auto`` takes, ``bf16``, or :data:`FASTEST`
+    threads : cores that it may take; 0 leaves it all
 
     Raises
     ------
@@ -101,7 +97,7 @@ def open_onnx(
             problem.__cause__ = error
             continue
         try:
-            opened = Chosen(path, device, precision, others)
+            opened = Chosen(path, device, precision, others, threads)
         except (InputError, UsageError) as error:
             problem = problem or error  # with `auto`, the next engine may know the network or the device
             continue

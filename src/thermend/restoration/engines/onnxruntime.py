@@ -10,7 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from thermend.errors import InputError, UsageError
-from thermend.restoration.engines import NONE, check_layout, fixed_size, threads
+from thermend.restoration.engines import NONE, check_layout, fixed_size
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -21,7 +21,12 @@ class ONNXRuntimeEngine:
     name = "onnxruntime"
 
     def __init__(
-        self, path: Path, device: str = "auto", precision: str = "auto", others: Mapping[str, bool] = NONE
+        self,
+        path: Path,
+        device: str = "auto",
+        precision: str = "auto",
+        others: Mapping[str, bool] = NONE,
+        threads: int = 0,
     ) -> None:
         if precision == "bf16":
             raise UsageError("precision 'bf16': ONNX Runtime computes these networks in float32; use openvino or torch")
@@ -37,7 +42,7 @@ class ONNXRuntimeEngine:
         self.device = device
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
-        options.intra_op_num_threads = threads()
+        options.intra_op_num_threads = threads
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
         except Exception as error:

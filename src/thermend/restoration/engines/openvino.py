@@ -10,7 +10,7 @@ import openvino
 from numpy.typing import NDArray
 
 from thermend.errors import InputError, UsageError, first_line
-from thermend.restoration.engines import FASTEST, NONE, check_layout, fixed_size, threads
+from thermend.restoration.engines import FASTEST, NONE, check_layout, fixed_size
 
 
 class OpenVINOEngine:
@@ -19,7 +19,12 @@ class OpenVINOEngine:
     name = "openvino"
 
     def __init__(
-        self, path: Path, device: str = "auto", precision: str = "auto", others: Mapping[str, bool] = NONE
+        self,
+        path: Path,
+        device: str = "auto",
+        precision: str = "auto",
+        others: Mapping[str, bool] = NONE,
+        threads: int = 0,
     ) -> None:
         core = openvino.Core()
         self.device = "CPU" if device in ("auto", "cpu") else device.upper()
@@ -33,8 +38,8 @@ class OpenVINOEngine:
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": self.precision.replace("float", "f"),
         }
-        if self.device == "CPU" and threads():
-            settings["INFERENCE_NUM_THREADS"] = threads()
+        if self.device == "CPU" and threads:
+            settings["INFERENCE_NUM_THREADS"] = threads
         try:
             model = core.read_model(path)
         except RuntimeError as error:
