@@ -1,7 +1,7 @@
 """2D-GAN's Table 3: methods beside one another by AG, IE, EME, PSNR and SSIM, under one preset.
 
     python benchmarks/enhancement.py classical.he classical.clahe GF:classical.gf-detail dual-decoder \\
-        --on NAME=DIR [NAME=DIR ...] [--preset dual-decoder] [--page PAGE --place PLACE]
+        --on NAME=DIR [NAME=DIR ...] [--preset dual-decoder] [--page PAGE ... --place PLACE]
 
 A method is [LABEL:]NAME[=WEIGHTS]. `clean` and `input` are the images themselves, before and after the preset.
 """
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--on", nargs="+", required=True, metavar="NAME=DIR")
     parser.add_argument("--preset", default="dual-decoder")
     parser.add_argument("--engine", default="auto")
-    parser.add_argument("--page", type=Path)
+    parser.add_argument("--page", type=Path, nargs="*", default=[])
     parser.add_argument("--place", default="enhancement")
     chosen = parser.parse_args()
     restorers = opened(chosen.methods, chosen.engine, "auto")
@@ -52,8 +52,8 @@ def main() -> None:
             rows.append((label, f"{ag:.2f}", f"{ie:.2f}", f"{eme:.2f}", *fidelity))
             print(name, *rows[-1], sep=" | ", flush=True)
         lines += [f"{name}, {len(files)} images, `{chosen.preset}`:", "", *table(("", *MEASURES, *FIDELITY), rows)]
-    if chosen.page:
-        put(chosen.page, chosen.place, lines)
+    for page in chosen.page:
+        put(page, chosen.place, lines)
 
 
 if __name__ == "__main__":

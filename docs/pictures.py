@@ -132,4 +132,12 @@ if __name__ == "__main__":
         (60, 330, 62, 150),
         "ppfn.png",
     )
+    network(
+        "dual-decoder/compact",
+        "street.tif",
+        "dual-decoder",
+        "dull, dark, blurred, noisy",
+        (225, 300, 62, 150),
+        "dual-decoder.png",
+    )
     destripers("rescue.png", (60, 330, 110, 110), "destripers.png")

@@ -107,6 +107,7 @@ def test_a_tree_in_hm_tirs_layout_is_made_and_measured(clean, tmp_path):
         "hm-tir-normal", "hm-tir-hard", "hm-tir-blur", "hm-tir-contrast", "hm-tir-noise"
     ]  # fmt: skip
     assert all(c["images"] == 1 for c in report["conditions"].values())
+    assert report["engine"] in ("openvino", "onnxruntime")
 
 
 def test_sober_drunk_is_measured_on_its_test_subjects_view_by_view(tmp_path, scene):

@@ -104,3 +104,10 @@ def test_ppfn_mends_what_it_finds(files, preset, gain):
 
 def test_ppfn_leaves_undamaged_images_alone(files):
     assert _means(thermend.load("ppfn/compact"), files, "none")[0] > 38
+
+
+def test_2d_gan_is_above_what_the_paper_compares_it_with(files):
+    after, before = _means(thermend.load("dual-decoder/compact"), files, "dual-decoder")
+    assert after > before + 2
+    for method in ("classical.he", "classical.clahe", "classical.ssr", "classical.msr"):  # on all images GF too
+        assert after > _means(thermend.load(method), files, "dual-decoder")[0]

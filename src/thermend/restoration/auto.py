@@ -44,7 +44,9 @@ as much under `hidra-fpn`."""
 ALL_BUT_GONE = 0.1
 WHITED = 0.5
 """Shares of the range: an image that uses less, or whose darkest hundredth lies higher, has lost more than the network was
-shown, and is stretched: on training images with little noise 0.3 to 7 dB better."""
+shown, and is stretched: on training images 0.3 to 7 dB better."""
+LITTLE_NOISE = 8.0
+"""Grey levels; where there is more, the network knows such images: by half a decibel it is better, shading being in them."""
 STILL_DULL = 2 * LEAST_CONTRAST
 """Share of the range; where the network leaves a flat image with less, it is stretched too."""
 
@@ -162,8 +164,9 @@ def _is_more_than_noise(estimate: Mapping[str, tuple[float, float]], diagnosis: 
 
 
 def _is_beyond_the_network(diagnosis: Diagnosis) -> bool:
-    """Whether so much contrast was lost that the network would not find it."""
-    return (diagnosis.contrast or 0.0) < ALL_BUT_GONE or (diagnosis.black_level or 0.0) > WHITED
+    """Whether so much contrast was lost, and nothing else, that the network would not find it."""
+    gone = (diagnosis.contrast or 0.0) < ALL_BUT_GONE or (diagnosis.black_level or 0.0) > WHITED
+    return gone and diagnosis.noise_sigma < LITTLE_NOISE
 
 
 def _is_flat(diagnosis: Diagnosis) -> bool:

@@ -31,6 +31,7 @@ METHODS = (
         title="dual-decoding GAN against low contrast (2D-GAN), half as wide",
         parameters=3_049_606,
         macs=19_283_312_640,
+        weights="dual-decoder-compact",
     ),
     _variant(
         "full",
