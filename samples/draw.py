@@ -268,8 +268,7 @@ def harbour(rng: np.random.Generator) -> np.ndarray:
     scene.box(392, 74, 20, 84, 10.0)
     scene.polygon([(388, 74), (416, 74), (402, 58)], 7.0)
     scene.box(397, 78, 10, 9, 34.0)
-    hull = [(70, 188), (306, 180), (286, 216), (94, 218)]
-    scene.polygon(hull, 11.5)
+    scene.polygon([(70, 188), (306, 180), (286, 216), (94, 218)], 11.5)
     scene.polygon([(84, 207), (292, 203), (286, 216), (94, 218)], 14.0)
     scene.box(128, 148, 78, 40, 9.0)
     for k in range(4):

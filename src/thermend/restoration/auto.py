@@ -151,8 +151,7 @@ def carry_out(
     mended, made = network.mend(pixels, "display", left)
     done += [{"method": name, **step} for step in made]
     mended = np.ascontiguousarray(mended, np.float32) if made else pixels
-    low, high = (float(value) for value in np.percentile(mended, (1, 99)))
-    if high - low < STILL_DULL or "contrast" in left:
+    if levels and ("contrast" in left or np.ptp(np.percentile(mended, (1, 99))) < STILL_DULL):
         apply(levels, mended)
     return mended, done
 

@@ -83,20 +83,19 @@ class Restorer:
             assert diagnosis is not None
             evidence = _evidence(image, prepared, diagnosis, self.function if self.method.kind == "shading" else None)
         network = None if self.ending is None or mode != "display" else self.ending.opened()[0]
-        enlarged_last = network is not None  # which judges contrast and noise as a camera gives them
-        if scale != 1 and self.method.kind != "upsampler" and not enlarged_last:
-            pixels = _enlarged(pixels, scale, lanczos, mode)
+        at_first = scale if network is None else 1  # a network judges contrast and noise as a camera gives them
+        if at_first != 1 and self.method.kind != "upsampler":
+            pixels = _enlarged(pixels, at_first, lanczos, mode)
         cut = _cut_off(pixels) if prepared.stretched and self.method.kind != "upsampler" else None
         del prepared
-        scale_now = 1 if enlarged_last else scale
         picture = image.is_picture and mode == "display"
-        mended, steps = self._mend(pixels, mode, scale_now, diagnosis, picture, network)
+        mended, steps = self._mend(pixels, mode, at_first, diagnosis, picture, network)
         if defects:
             steps.insert(0, {"method": "classical.dead-pixels", "pixels": defects})
         if cut is not None:
             _add_back(mended, pixels.shape, *cut)
         del pixels
-        if scale != 1 and enlarged_last:
+        if at_first != scale:
             mended = _enlarged(mended, scale, lanczos, mode)
         scale = _scale_of(image, mended)  # a network may upsample itself
         if evidence is not None:
