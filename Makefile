@@ -31,7 +31,7 @@ $(VENV)/.core: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.core
-	$(PIP) --editable '.[dev,train]'
+	$(PIP) --editable '.[dev,train,hidra]'
 	touch $@
 
 clean:

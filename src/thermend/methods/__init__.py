@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 
 from thermend.errors import UsageError
-from thermend.methods import classical, deal, dual_decoder, ppfn
+from thermend.methods import classical, deal, dual_decoder, hidra, ppfn
 from thermend.methods.description import MethodDescription
 
 _BOTH = ("radiometric", "display")
@@ -36,6 +36,7 @@ CATALOGUE: tuple[MethodDescription, ...] = (
     *deal.METHODS,
     *dual_decoder.METHODS,
     *ppfn.METHODS,
+    *hidra.METHODS,
     MethodDescription(
         "onnx",
         None,

@@ -34,6 +34,7 @@ class MethodDescription:
     parameters : of the network; 0 for a classical method
     macs : multiply-accumulates at 640 x 512; None where they are not counted
     weights : name of the shipped weights, if there are any
+    forms : in which those ship: to run on engines, and to train on
     network : ``module:function`` that reads weights from a file into a torch module, (B, 1, H, W) to the same; None where
         there is no network of ours
     tiling : of a network: ``overlap`` of its tiles, their ``side``, what that is a ``multiple`` of, the ``least``, and the
@@ -57,6 +58,7 @@ class MethodDescription:
     parameters: int = 0
     macs: int | None = None
     weights: str | None = None
+    forms: tuple[str, ...] = (".onnx", ".safetensors")
     network: str | None = None
     preparation: str | None = None
     passes: str | None = None
@@ -89,7 +91,7 @@ class MethodDescription:
         return None if self.passes is None else _imported(self.passes)(facts)
 
     def weights_file(self, given: str | os.PathLike[str] | None, suffix: str) -> Path:
-        """The file of a network's weights: the one that is given, or the one that ships, with a suffix.
+        """The file of a network's weights: the one that is given, or the one that ships, with a suffix if it ships so.
 
         Raises
         ------
@@ -99,7 +101,11 @@ class MethodDescription:
         if given is None and self.weights is None:
             made = "; `thermend train` makes them" if self.training else ""
             raise UsageError(f"{self.full_name} ships no weights and needs --weights FILE{made}")
-        path = Path(given) if given is not None else shipped(str(self.weights), suffix)
+        path = (
+            Path(given)
+            if given is not None
+            else shipped(str(self.weights), suffix if suffix in self.forms else self.forms[0])
+        )
         if not path.is_file():
             raise InputError(path, "no such file")
         return path

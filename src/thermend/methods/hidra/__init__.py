@@ -1,0 +1,55 @@
+"""HiDRA: hierarchical degradation representation and adaptation (Z. Chen et al., CVPR 2026).
+
+| module | section of the paper |
+| --- | --- |
+| `backbone` | one-step diffusion, on any Stable Diffusion or on the embedded prior |
+| `estimator` | degradation estimation module: DINOv2, mutual interaction attention, the vector P |
+| `lora` | degradation-guided LoRA, W + U Σ(P) V |
+| `network` | the three together |
+| `pipeline` | what spoils the images of D_tr and D_val |
+| `solver` | the first-order hyper-gradient |
+| `training`, `critic` | bi-level training and its losses |
+| `passes` | inference: one vector for all tiles |
+| `prior_training` | not in the paper: the embedded prior's own training |
+| `checkpoints` | weights |
+
+Needs the extra `hidra`.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from thermend.methods.description import MethodDescription
+
+_variant = partial(
+    MethodDescription,
+    "hidra",
+    modes=("display",),
+    loader=None,
+    kind="network",
+    tiling={"overlap": 96, "whole": 700_000, "side": 640},
+)
+_guided = partial(
+    _variant,
+    network="thermend.methods.hidra.checkpoints:load_for_running",
+    passes="thermend.methods.hidra.passes:GuidedStep",
+    training="thermend.methods.hidra.training:HidraTraining",
+)
+
+METHODS = (
+    _guided("embedded", title="one diffusion step, steered by the degradation (HiDRA), on a small prior of our own"),
+    _guided("sd-turbo", title="HiDRA on SD-Turbo"),
+    _variant(
+        "autoencoder",
+        title="the autoencoder of HiDRA's prior, there and back",
+        network="thermend.methods.hidra.checkpoints:load_reconstruction",
+        training="thermend.methods.hidra.prior_training:AutoencoderTraining",
+    ),
+    _variant(
+        "unet",
+        title="HiDRA's prior without LoRA",
+        network="thermend.methods.hidra.checkpoints:load_prior",
+        training="thermend.methods.hidra.prior_training:UnetTraining",
+    ),
+)

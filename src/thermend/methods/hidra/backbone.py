@@ -1,0 +1,311 @@
+"""The backbone: one step of a latent diffusion model (HiDRA's "overall architecture").
+
+An autoencoder takes the degraded image to a latent z_x; a UNet, asked once at the last timestep of its training, takes z_x to
+z_enh = (z_x − √(1 − a) ε(z_x)) / √a with a = ᾱ at that timestep; the autoencoder's decoder takes that to the image. There is no
+text: the UNet is given the embedding of the empty prompt, a constant.
+
+Any Stable Diffusion that diffusers can read does (SD-Turbo by default); the one that thermend trains and ships is of the same
+classes (:data:`EMBEDDED`), small enough for a CPU.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from thermend.errors import InputError, MissingDependencyError, UsageError, first_line
+from thermend.weights.checkpoints import check_fits, read_metadata, read_tensors
+
+try:
+    from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+except ImportError as error:
+    raise MissingDependencyError("hidra needs more packages: pip install 'thermend[hidra]'") from error
+
+MULTIPLE = 8
+"""Sides of the images are padded to multiples of this, and of what the autoencoder and the UNet halve together."""
+
+EMBEDDED: dict[str, dict[str, Any]] = {
+    "autoencoder": {
+        "in_channels": 3, "out_channels": 3, "latent_channels": 8, "block_out_channels": [32, 64, 96],
+        "down_block_types": ["DownEncoderBlock2D"] * 3, "up_block_types": ["UpDecoderBlock2D"] * 3,
+        "layers_per_block": 1, "norm_num_groups": 8, "mid_block_add_attention": False, "sample_size": 128,
+        "scaling_factor": 1.0,
+    },
+    "unet": {
+        "in_channels": 8, "out_channels": 8, "block_out_channels": [64, 96, 160], "layers_per_block": 1,
+        "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
+        "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
+        "cross_attention_dim": 64, "attention_head_dim": [2, 3, 5], "norm_num_groups": 16,
+        "use_linear_projection": True, "sample_size": 32,
+    },
+    "scheduler": {
+        "num_train_timesteps": 1000, "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.006,
+    },
+}  # fmt: skip
+"""Configurations of the prior that ships. Its latents have a quarter of the image's resolution, since small hot objects do not
+survive an eighth in so small a network; its last timestep leaves a share of the signal (√a = 0.22; Stable Diffusion's is 0.07),
+since what ε is off by comes into the result 1/√a times as large."""
+
+TOKENS = 1
+"""Of the embedded prior's empty prompt, which is all zeros."""
+
+
+class OneStepDiffusion(nn.Module):
+    """An autoencoder and a UNet, run once.
+
+    Parameters
+    ----------
+    autoencoder, unet : of diffusers
+    scheduler : whose last timestep it is
+    prompt : embedding of the empty prompt, (1, tokens, width)
+
+    Attributes
+    ----------
+    signals : ᾱ of all timesteps
+    signal, timestep : a, the last of them, and what the UNet is told
+
+    Raises
+    ------
+    ValueError : autoencoder, UNet and prompt do not fit together
+    """
+
+    prompt: torch.Tensor
+    signals: torch.Tensor
+
+    def __init__(
+        self, autoencoder: AutoencoderKL, unet: UNet2DConditionModel, scheduler: DDPMScheduler, prompt: torch.Tensor
+    ) -> None:
+        super().__init__()
+        latents = autoencoder.config["latent_channels"]
+        if (unet.config["in_channels"], unet.config["out_channels"]) != (latents, latents):
+            raise ValueError(f"the UNet does not take and give the autoencoder's {latents} channels")
+        if prompt.ndim != 3 or prompt.shape[0] != 1 or prompt.shape[2] != unet.config["cross_attention_dim"]:
+            raise ValueError(
+                f"a prompt of shape {tuple(prompt.shape)}: expected (1, tokens, {unet.config['cross_attention_dim']})"
+            )
+        self.autoencoder, self.unet = autoencoder, unet
+        self.scheduler = {key: scheduler.config[key] for key in EMBEDDED["scheduler"]}
+        self.register_buffer("signals", scheduler.alphas_cumprod.float(), persistent=False)
+        self.signal, self.timestep = float(self.signals[-1]), len(self.signals) - 1
+        if not 0 < self.signal < 1:
+            raise ValueError(f"the last timestep leaves a share of {self.signal} of the signal")
+        self.shrinks = 2 ** (len(autoencoder.config["block_out_channels"]) - 1)
+        halvings = 2 ** (len(unet.config["block_out_channels"]) - 1)
+        self.multiple = max(MULTIPLE, self.shrinks * halvings)
+        self.register_buffer("prompt", prompt, persistent=False)
+
+    def encode(self, image: torch.Tensor) -> torch.Tensor:
+        """(B, 1, H, W) in [0, 1], sides multiples of :attr:`multiple`, to the mean of its latent, scaled, (B, C, h, w)."""
+        moments = self.autoencoder.encode(spread(image)).latent_dist
+        result: torch.Tensor = moments.mean * self.autoencoder.config["scaling_factor"]
+        return result
+
+    def noise(self, latent: torch.Tensor, timesteps: torch.Tensor | int | None = None) -> torch.Tensor:
+        """ε of a latent, at the last timestep unless others are given."""
+        at = self.timestep if timesteps is None else timesteps
+        prompt = self.prompt.to(latent.dtype).expand(len(latent), -1, -1)
+        result: torch.Tensor = self.unet(latent, at, encoder_hidden_states=prompt).sample
+        return result
+
+    def enhance(self, latent: torch.Tensor) -> torch.Tensor:
+        """The one step: z_x to z_enh."""
+        clear: torch.Tensor = (latent - (1 - self.signal) ** 0.5 * self.noise(latent)) / self.signal**0.5
+        return clear
+
+    def decode(self, latent: torch.Tensor) -> torch.Tensor:
+        """A latent, scaled, to the image, (B, 1, H, W), around [0, 1]."""
+        decoded = self.autoencoder.decode(latent / self.autoencoder.config["scaling_factor"]).sample
+        result: torch.Tensor = (decoded.mean(1, keepdim=True) + 1) / 2
+        return result
+
+    def description(self) -> dict[str, Any]:
+        """What :func:`embedded` builds another of."""
+        halves = {"autoencoder": configuration(self.autoencoder), "unet": configuration(self.unet)}
+        return halves | {"scheduler": self.scheduler}
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """(B, 1, H, W) in [0, 1] to the same, unclipped; any size."""
+        padded, height, width = mirrored(image, self.multiple)
+        return self.decode(self.enhance(self.encode(padded)))[..., :height, :width]
+
+
+class Reconstruction(nn.Module):
+    """An autoencoder there and back: what the best of all results could be, since none goes around it.
+
+    Parameters
+    ----------
+    autoencoder : of diffusers
+    """
+
+    variant = "autoencoder"
+
+    def __init__(self, autoencoder: AutoencoderKL) -> None:
+        super().__init__()
+        self.autoencoder = autoencoder
+        self.multiple = max(MULTIPLE, 2 ** (len(autoencoder.config["block_out_channels"]) - 1))
+
+    def moments(self, image: torch.Tensor) -> Any:
+        """Distribution of the latent of (B, 1, H, W), sides multiples of :attr:`multiple`."""
+        return self.autoencoder.encode(spread(image)).latent_dist
+
+    def decode(self, latent: torch.Tensor) -> torch.Tensor:
+        """(B, C, h, w) to (B, 1, H, W)."""
+        result: torch.Tensor = (self.autoencoder.decode(latent).sample.mean(1, keepdim=True) + 1) / 2
+        return result
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """(B, 1, H, W) in [0, 1] to the same, unclipped; any size."""
+        padded, height, width = mirrored(image, self.multiple)
+        return self.decode(self.moments(padded).mean)[..., :height, :width]
+
+
+def spread(image: torch.Tensor) -> torch.Tensor:
+    """(B, 1, H, W) in [0, 1] to (B, 3, H, W) in [−1, 1]."""
+    return (2 * image - 1).expand(-1, 3, -1, -1)
+
+
+def mirrored(image: torch.Tensor, multiple: int) -> tuple[torch.Tensor, int, int]:
+    """The image, mirrored at its lower and right ends up to multiples, and the size that it had."""
+    height, width = image.shape[2:]
+    down, right = -height % multiple, -width % multiple
+    if down >= height or right >= width:  # less than half a multiple: mirroring has not enough to show
+        return functional.pad(image, (0, right, 0, down), mode="replicate"), height, width
+    return functional.pad(image, (0, right, 0, down), mode="reflect"), height, width
+
+
+def embedded(configurations: Mapping[str, Mapping[str, Any]] = EMBEDDED) -> OneStepDiffusion:
+    """A prior of the classes that ship, with random weights.
+
+    Parameters
+    ----------
+    configurations : of ``autoencoder``, ``unet``, ``scheduler``, as diffusers has them
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError : there can be none such
+    """
+    return OneStepDiffusion(
+        AutoencoderKL(**configurations["autoencoder"]),
+        UNet2DConditionModel(**configurations["unet"]),
+        DDPMScheduler(**configurations["scheduler"]),
+        torch.zeros(1, TOKENS, configurations["unet"]["cross_attention_dim"]),
+    )
+
+
+def from_files(autoencoder: str | os.PathLike[str], unet: str | os.PathLike[str]) -> OneStepDiffusion:
+    """The prior whose halves ``hidra/autoencoder`` and ``hidra/unet`` were trained to.
+
+    Raises
+    ------
+    InputError : one is no such file
+    """
+    loaded = read_autoencoder(autoencoder)
+    facts = described(unet, "unet", "scheduler")
+    try:
+        model = UNet2DConditionModel(**facts["unet"])
+        scheduler = DDPMScheduler(**facts["scheduler"])
+        prompt = torch.zeros(1, TOKENS, facts["unet"]["cross_attention_dim"])
+        result = OneStepDiffusion(loaded, model, scheduler, prompt)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(unet, f"holds no UNet of hidra's prior ({first_line(error)})") from error
+    fill(model, read_tensors(unet), unet, "the UNet of hidra's prior")
+    return result.eval()
+
+
+def read_autoencoder(path: str | os.PathLike[str]) -> AutoencoderKL:
+    """From a file of ``hidra/autoencoder``.
+
+    Raises
+    ------
+    InputError : it is no such file
+    """
+    facts = described(path, "autoencoder")
+    try:
+        model = AutoencoderKL(**facts["autoencoder"])
+    except (TypeError, ValueError) as error:
+        raise InputError(path, f"holds no autoencoder of hidra's prior ({first_line(error)})") from error
+    fill(model, read_tensors(path), path, "the autoencoder of hidra's prior")
+    return model.eval()
+
+
+def described(path: str | os.PathLike[str], *keys: str) -> dict[str, Any]:
+    """What a file of weights says of itself; raises InputError unless the keys are there."""
+    facts = read_metadata(path)
+    if not all(isinstance(facts.get(key), dict) for key in keys):
+        raise InputError(path, f"does not say what its {' and '.join(keys)} is")
+    return facts
+
+
+def fill(model: nn.Module, tensors: Mapping[str, torch.Tensor], path: str | os.PathLike[str], whose: str) -> None:
+    """Load weights, of whatever precision, into a module; raises InputError unless they fit."""
+    check_fits(path, model.state_dict(), tensors, whose)
+    model.load_state_dict(dict(tensors))
+
+
+def from_pretrained(
+    source: str, prompt: str | os.PathLike[str] | None = None, precision: torch.dtype = torch.float32
+) -> OneStepDiffusion:
+    """A Stable Diffusion by its name on the hub, or from a folder of the same layout (``vae``, ``unet``, ``scheduler``).
+
+    Parameters
+    ----------
+    source : such as ``stabilityai/sd-turbo``
+    prompt : file with the embedding of the empty prompt (``prompt``, in `.safetensors`); None computes it once with the text
+        encoder and the tokenizer that come with it
+    precision : of the weights: ``torch.float16`` halves what SD-Turbo needs in memory
+
+    Raises
+    ------
+    InputError : there is no such model, or it cannot be read
+    UsageError : it predicts something else than ε
+    """
+    try:
+        scheduler = DDPMScheduler.from_pretrained(source, subfolder="scheduler")
+        if (kind := scheduler.config["prediction_type"]) != "epsilon":
+            raise UsageError(f"{source}: predicts {kind}; hidra needs a model that predicts the noise, epsilon")
+        options = {"use_safetensors": True, "torch_dtype": precision, "low_cpu_mem_usage": False}
+        autoencoder = AutoencoderKL.from_pretrained(source, subfolder="vae", **options)
+        unet = UNet2DConditionModel.from_pretrained(source, subfolder="unet", **options)
+        embedding = _computed_prompt(source) if prompt is None else read_prompt(prompt)
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        if isinstance(error, (InputError, UsageError)):
+            raise
+        raise InputError(source, f"is no Stable Diffusion that can be read ({first_line(error)[:200]})") from error
+    try:
+        return OneStepDiffusion(autoencoder, unet, scheduler, embedding.to(precision)).eval()
+    except ValueError as error:
+        raise InputError(source, first_line(error)) from error
+
+
+def read_prompt(path: str | os.PathLike[str]) -> torch.Tensor:
+    """The embedding of the empty prompt, (1, tokens, width), from a file; raises InputError unless it holds one."""
+    tensors = read_tensors(path)
+    if "prompt" not in tensors or tensors["prompt"].ndim != 3:
+        raise InputError(path, "holds no tensor `prompt` of shape (1, tokens, width)")
+    return tensors["prompt"].float()
+
+
+def _computed_prompt(source: str) -> torch.Tensor:
+    """As the model's own text encoder has it."""
+    try:
+        from transformers import CLIPTextModel, CLIPTokenizer
+    except ImportError as error:
+        raise MissingDependencyError("hidra needs more packages: pip install 'thermend[hidra]'") from error
+    tokenizer = CLIPTokenizer.from_pretrained(source, subfolder="tokenizer")
+    encoder = CLIPTextModel.from_pretrained(source, subfolder="text_encoder", use_safetensors=True)
+    words = tokenizer("", padding="max_length", max_length=tokenizer.model_max_length, return_tensors="pt")
+    with torch.no_grad():
+        result: torch.Tensor = encoder(words.input_ids)[0]
+    return result.float()
+
+
+def configuration(model: Any) -> dict[str, Any]:
+    """Of a model of diffusers, what it is built again from, as JSON holds it."""
+    found: dict[str, Any] = json.loads(model.to_json_string())
+    return {key: value for key, value in found.items() if not key.startswith("_")}

@@ -1,0 +1,122 @@
+"""Weights from files: of HiDRA, which name the prior that they belong to, and of the embedded prior's halves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from thermend.errors import InputError, first_line
+from thermend.methods.hidra.backbone import (
+    OneStepDiffusion,
+    Reconstruction,
+    embedded,
+    from_files,
+    from_pretrained,
+    read_autoencoder,
+)
+from thermend.methods.hidra.estimator import DegradationEstimator, pretrained_features, small_features
+from thermend.methods.hidra.network import Hidra, OnePass
+from thermend.weights.checkpoints import check_fits, read_metadata, read_tensors
+from thermend.weights.shipped import shipped
+
+
+def open_prior(
+    source: str | None = None,
+    prompt: str | os.PathLike[str] | torch.Tensor | None = None,
+    autoencoder: str | os.PathLike[str] | None = None,
+    unet: str | os.PathLike[str] | None = None,
+) -> OneStepDiffusion:
+    """The backbone.
+
+    Parameters
+    ----------
+    source, prompt : as for :func:`thermend.methods.hidra.backbone.from_pretrained`; without a source it is the embedded prior
+    autoencoder, unet : files of its halves; None takes those that ship
+
+    Raises
+    ------
+    InputError, UsageError : it cannot be read
+    """
+    if source is not None:
+        return from_pretrained(source, prompt)
+    halves = (
+        autoencoder or shipped("hidra-autoencoder", ".safetensors"),
+        unet or shipped("hidra-unet", ".safetensors"),
+    )
+    return from_files(*halves)
+
+
+def built(facts: Mapping[str, Any], backbone: OneStepDiffusion, pretrained: bool = False) -> Hidra:
+    """The network that a recipe, or a file of weights, describes, on a backbone.
+
+    Parameters
+    ----------
+    pretrained : whether DINOv2's weights are got where it was a pretrained one; a file of weights has them
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError : there can be none such
+    """
+    stated = facts["estimator"]
+    estimator = None
+    if stated["guides"]:
+        if pretrained and stated["source"] is not None:
+            features = pretrained_features(stated["source"])
+            stated["configuration"] = features.config.to_diff_dict()
+        else:
+            features = small_features(stated["configuration"])
+        estimator = DegradationEstimator(features, stated["layers"], stated["width"], stated["interaction"])
+    network = Hidra(backbone, estimator, tuple(facts["ranks"]))
+    network.variant = str(facts.get("method", "hidra/embedded")).partition("/")[2]
+    return network
+
+
+def load_network(path: str | os.PathLike[str]) -> Hidra:
+    """HiDRA with the weights of a file and the prior that it names, in evaluation mode.
+
+    Raises
+    ------
+    InputError : not a checkpoint, or one of another network, or the prior is not to be had
+    """
+    tensors, facts = read_tensors(path), read_metadata(path)
+    name = str(facts.get("method", ""))
+    if not name.startswith("hidra/") or "prior" not in facts:
+        raise InputError(path, f"holds no weights of HiDRA{f' but of {name}' if name else ''}")
+    prompt = tensors.pop("prompt", None)
+    try:
+        if facts["prior"] == "embedded":
+            backbone = open_prior()
+        elif facts["prior"] == "files":
+            backbone = embedded(facts["backbone"])
+        else:
+            backbone = open_prior(str(facts["prior"]), prompt)
+        network = built(facts, backbone)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            path, f"holds no weights of HiDRA as it describes them itself ({first_line(error)})"
+        ) from error
+    whole = facts["prior"] == "files"
+    check_fits(path, network.state_dict() if whole else network.learned(), tensors, "HiDRA")
+    network.load_state_dict(tensors, strict=whole)
+    return network.eval()
+
+
+def load_for_running(path: str | os.PathLike[str]) -> OnePass:
+    """As :func:`load_network`; what runs."""
+    return OnePass(load_network(path), int(read_metadata(path)["view"])).eval()
+
+
+def load_reconstruction(path: str | os.PathLike[str]) -> Reconstruction:
+    """The autoencoder alone, there and back."""
+    return Reconstruction(read_autoencoder(path)).eval()
+
+
+def load_prior(path: str | os.PathLike[str]) -> nn.Module:
+    """The UNet on the autoencoder that ships, without LoRA."""
+    result = from_files(shipped("hidra-autoencoder", ".safetensors"), path)
+    result.variant = "unet"
+    return result

@@ -1,0 +1,124 @@
+"""Degradation estimation module (DEM): what is wrong with an image, as a vector P (HiDRA, key design 2).
+
+DINOv2 gives features of several layers, mutual interaction attention mixes the layers, a head makes the vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from thermend.errors import InputError, MissingDependencyError, first_line
+
+try:
+    from transformers import Dinov2Config, Dinov2Model
+except ImportError as error:
+    raise MissingDependencyError("hidra needs more packages: pip install 'thermend[hidra]'") from error
+
+SMALL: dict[str, Any] = {
+    "hidden_size": 96, "num_hidden_layers": 4, "num_attention_heads": 3, "mlp_ratio": 2, "patch_size": 8, "image_size": 128,
+}  # fmt: skip
+"""Configuration of the DINOv2 that is trained along where no pretrained one is to be had."""
+VIT_BASE = "facebook/dinov2-base"
+_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet, as DINOv2 wants its input."""
+
+
+class MutualInteractionAttention(nn.Module):
+    """Attention of the layers of a network to each other: F' = W_O · Softmax(F_Q F_K) · F_V + F.
+
+    The map is L × L for each image: how much each layer takes from each. The sums over all channels and places are divided by
+    the square root of how many those are (assumed: without it, Softmax gives one layer everything), and the convolutions are
+    1 × 1 (assumed).
+
+    Parameters
+    ----------
+    layers : L
+    channels : C, of each layer
+    """
+
+    def __init__(self, layers: int, channels: int) -> None:
+        super().__init__()
+        self.layers = layers
+        width = layers * channels
+        self.query, self.key, self.value, self.out = (nn.Conv2d(width, width, 1) for _ in range(4))
+
+    def map(self, features: torch.Tensor) -> torch.Tensor:
+        """(B, L C, H, W) to Softmax(F_Q F_K), (B, L, L); rows sum to 1."""
+        query, key = (part(features).unflatten(1, (self.layers, -1)).flatten(2) for part in (self.query, self.key))
+        return (query @ key.transpose(1, 2) / query.shape[2] ** 0.5).softmax(2)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """(B, L C, H, W) to the same."""
+        value = self.value(features).unflatten(1, (self.layers, -1))
+        mixed = (self.map(features) @ value.flatten(2)).view_as(value).flatten(1, 2)
+        return self.out(mixed) + features
+
+
+class DegradationEstimator(nn.Module):
+    """N_G: an image to its degradation vector.
+
+    Parameters
+    ----------
+    features : DINOv2
+    layers : of its layers those that are looked at, 1 is the first
+    width : of P
+    interaction : whether the layers attend to each other; the paper's ablation "w/o MIA" has it not
+
+    Raises
+    ------
+    ValueError : a layer that the network has not
+    """
+
+    mean: torch.Tensor
+    deviation: torch.Tensor
+
+    def __init__(self, features: Dinov2Model, layers: Sequence[int], width: int, interaction: bool = True) -> None:
+        super().__init__()
+        depth, channels = features.config.num_hidden_layers, features.config.hidden_size
+        if not layers or not all(1 <= layer <= depth for layer in layers):
+            raise ValueError(f"layers {list(layers)}: expected some of 1 to {depth}")
+        self.features, self.layers, self.width = features, tuple(layers), width
+        self.interaction = MutualInteractionAttention(len(layers), channels) if interaction else None
+        self.head = nn.Sequential(nn.Linear(len(layers) * channels, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor(_DEVIATION).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """(B, 1, H, W) in [0, 1] to P, (B, width); sides are cut to multiples of a patch."""
+        patch = self.features.config.patch_size
+        height, width = (max(1, side // patch) for side in image.shape[2:])
+        down, right = height * patch - image.shape[2], width * patch - image.shape[3]
+        if down > 0 or right > 0:  # less than one patch
+            image = functional.pad(image, (0, max(right, 0), 0, max(down, 0)), mode="replicate")
+        pixels = (image[..., : height * patch, : width * patch] - self.mean) / self.deviation
+        states = self.features(pixels, output_hidden_states=True).hidden_states
+        maps = [states[layer][:, 1:].transpose(1, 2).unflatten(2, (height, width)) for layer in self.layers]
+        stacked = torch.cat(maps, 1)
+        if self.interaction is not None:
+            stacked = self.interaction(stacked)
+        result: torch.Tensor = self.head(stacked.mean((2, 3)))
+        return result
+
+
+def small_features(configuration: Mapping[str, Any] = SMALL) -> Dinov2Model:
+    """A DINOv2 with random weights."""
+    return Dinov2Model(Dinov2Config(**configuration))
+
+
+def pretrained_features(source: str) -> Dinov2Model:
+    """By its name on the hub, or from a folder.
+
+    Raises
+    ------
+    InputError : there is none
+    """
+    try:
+        model = Dinov2Model.from_pretrained(source, use_safetensors=True)
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise InputError(source, f"is no DINOv2 that can be read ({first_line(error)[:200]})") from error
+    return model

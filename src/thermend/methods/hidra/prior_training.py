@@ -1,0 +1,231 @@
+"""Training of the embedded prior: an autoencoder, then a UNet that learns the noise in its latents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+from pydantic import Field, field_validator, model_validator
+from torch.nn import functional
+
+from thermend.errors import ThermendError
+from thermend.methods.hidra.backbone import (
+    EMBEDDED,
+    TOKENS,
+    OneStepDiffusion,
+    Reconstruction,
+    configuration,
+    read_autoencoder,
+)
+from thermend.training.features import Features, features
+from thermend.training.module import TrainingModule
+from thermend.training.recipe import Recipe
+from thermend.weights.shipped import shipped
+
+
+class PriorRecipe(Recipe):
+    """What the recipes of autoencoder and UNet have in common.
+
+    Attributes
+    ----------
+    configuration : keys of diffusers' model that differ from those of the prior that ships
+    half : weights are written in float16
+    """
+
+    batch: int = Field(4, ge=1)
+    crop: int = Field(128, ge=32)
+    rate: float = Field(5e-4, gt=0)
+    configuration: dict[str, Any] = Field(default_factory=dict)
+    half: bool = False
+
+
+class AutoencoderRecipe(PriorRecipe):
+    """A training of the autoencoder (D. P. Kingma, M. Welling; R. Rombach et al., section 3.1).
+
+    Attributes
+    ----------
+    kl : weight of the divergence of the latents from the standard normal
+    perceptual : weight of the difference of pretrained features; ``features_file`` holds VGG-19's weights, None gets them as
+        :func:`thermend.training.features.features` does
+    flatter : chance of a sample to have lost contrast, so that dull images come through as well
+    """
+
+    kl: float = Field(1e-6, ge=0)
+    perceptual: float = Field(0.02, ge=0)
+    features_file: Path | None = None
+    flatter: float = Field(0.3, ge=0, le=1)
+
+    @field_validator("method")
+    @classmethod
+    def _known(cls, method: str) -> str:
+        if method != "hidra/autoencoder":
+            raise ValueError(f"{method!r}: expected hidra/autoencoder")
+        return method
+
+    @model_validator(mode="after")
+    def _can_be(self) -> AutoencoderRecipe:
+        with torch.device("meta"):
+            _built(AutoencoderKL, "autoencoder", self.configuration)
+        return self
+
+
+class UnetRecipe(PriorRecipe):
+    """A training of the UNet (J. Ho et al., 2020).
+
+    Attributes
+    ----------
+    autoencoder : file of its weights; None takes those that ship
+    """
+
+    autoencoder: Path | None = None
+
+    @field_validator("method")
+    @classmethod
+    def _known(cls, method: str) -> str:
+        if method != "hidra/unet":
+            raise ValueError(f"{method!r}: expected hidra/unet")
+        return method
+
+    @model_validator(mode="after")
+    def _can_be(self) -> UnetRecipe:
+        with torch.device("meta"):
+            _built(UNet2DConditionModel, "unet", self.configuration)
+        return self
+
+
+def _built(kind: Any, which: str, changes: Mapping[str, Any]) -> Any:
+    """A model of diffusers, or ValueError."""
+    unknown = set(changes) - set(EMBEDDED[which])
+    if unknown:
+        raise ValueError(f"configuration: {', '.join(sorted(unknown))}: no such key; {', '.join(EMBEDDED[which])} are")
+    try:
+        return kind(**{**EMBEDDED[which], **changes})
+    except (TypeError, ValueError, IndexError, AssertionError, RuntimeError, ZeroDivisionError) as error:
+        raise ValueError(f"configuration: there is no such model ({' '.join(str(error).split())[:120]})") from error
+
+
+class PriorTraining(TrainingModule):
+    """Weights in half precision where the recipe says so."""
+
+    recipe: PriorRecipe
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        found = {name: tensor for name, tensor in super().weights().items() if self._is_trained(name)}
+        kept = {name.partition(".")[2]: tensor.contiguous() for name, tensor in found.items()}
+        return {name: tensor.half() for name, tensor in kept.items()} if self.recipe.half else kept
+
+    def _is_trained(self, name: str) -> bool:
+        return True
+
+
+class AutoencoderTraining(PriorTraining):
+    """Mean absolute difference, features, divergence."""
+
+    recipe_kind: ClassVar[type[Recipe]] = AutoencoderRecipe
+    recipe: AutoencoderRecipe
+    network: Reconstruction
+    power: torch.Tensor
+
+    def __init__(self, recipe: AutoencoderRecipe) -> None:
+        super().__init__(recipe, Reconstruction(_built(AutoencoderKL, "autoencoder", recipe.configuration)))
+        self.register_buffer("power", torch.ones(()))
+        self.perceptual: list[Features] = (
+            [features("vgg19", recipe.features_file)] if recipe.perceptual else []
+        )  # a list and no module: pretrained weights are no part of a checkpoint
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        return [torch.optim.AdamW(self.network.parameters(), self.recipe.rate, (0.9, 0.99), weight_decay=1e-4)]
+
+    def degrade(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
+        return self._flattened(batch, generator)
+
+    def _flattened(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
+        clean = batch["clean"]
+        drawn = torch.rand((2, len(clean), 1, 1, 1), generator=generator).to(clean)
+        factor = torch.where(drawn[0] < self.recipe.flatter, 0.3 + 0.7 * drawn[1], 1.0)
+        centre = batch["mean"][:, None, None, None]
+        return centre + factor * (clean - centre)
+
+    def step(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> dict[str, torch.Tensor]:
+        wanted = self._flattened(batch, generator)
+        moments = self.network.moments(wanted)
+        drawn = torch.randn(moments.mean.shape, generator=generator).to(moments.mean)
+        latent = moments.mean + moments.std * drawn
+        made = self.network.decode(latent).float()
+        terms = {"l1": (made - wanted).abs().mean(), "kl": moments.kl().float().mean() / wanted[0].numel()}
+        loss = terms["l1"] + self.recipe.kl * terms["kl"]
+        for network in self.perceptual:
+            terms["features"] = network.to(made.device).distance(made, wanted)
+            loss = loss + self.recipe.perceptual * terms["features"]
+        self.enhancer.zero_grad()
+        self.manual_backward(loss)
+        self.clip_gradients(self.enhancer, 1.0, "norm")
+        self.enhancer.step()
+        self.power.lerp_(moments.mean.detach().float().square().mean(), max(0.01, 1 / (self.done + 1)))
+        return {"loss": loss.detach(), **{name: term.detach() for name, term in terms.items()}}
+
+    def metadata(self) -> dict[str, Any]:
+        """Latents are to be scaled to a standard deviation of 1."""
+        described = configuration(self.network.autoencoder) | {"scaling_factor": float(self.power) ** -0.5}
+        named = {"features": self.perceptual[0].name} if self.perceptual else {}
+        return super().metadata() | {"autoencoder": described} | named
+
+
+class UnetTraining(PriorTraining):
+    """The noise in latents of clean images, at random timesteps."""
+
+    recipe_kind: ClassVar[type[Recipe]] = UnetRecipe
+    recipe: UnetRecipe
+    network: OneStepDiffusion
+
+    def __init__(self, recipe: UnetRecipe) -> None:
+        autoencoder = read_autoencoder(recipe.autoencoder or shipped("hidra-autoencoder", ".safetensors"))
+        unet = _built(UNet2DConditionModel, "unet", recipe.configuration)
+        prompt = torch.zeros(1, TOKENS, unet.config["cross_attention_dim"])
+        scheduler = DDPMScheduler(**EMBEDDED["scheduler"])
+        try:
+            network = OneStepDiffusion(autoencoder.requires_grad_(False), unet, scheduler, prompt)
+        except ValueError as error:
+            raise ThermendError(str(error)) from error
+        super().__init__(recipe, network)
+
+    def _is_trained(self, name: str) -> bool:
+        return name.startswith("unet.")
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        return [torch.optim.AdamW(self.network.unet.parameters(), self.recipe.rate, (0.9, 0.99), weight_decay=1e-4)]
+
+    def degrade(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
+        return batch["clean"]
+
+    def restore(self, degraded: torch.Tensor, batch: Mapping[str, torch.Tensor] | None = None) -> torch.Tensor:
+        """For the pictures: latents with noise of a middle timestep, which the network takes off at once."""
+        network: Any = self.restoring
+        timestep = len(self.network.signals) // 3
+        signal = self.network.signals[timestep]
+        latent = network.encode(degraded)
+        noise = torch.randn(latent.shape, generator=torch.Generator().manual_seed(0)).to(latent)
+        noisy = signal.sqrt() * latent + (1 - signal).sqrt() * noise
+        clear = (noisy - (1 - signal).sqrt() * network.noise(noisy, timestep)) / signal.sqrt()
+        result: torch.Tensor = network.decode(clear)
+        return result
+
+    def step(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> dict[str, torch.Tensor]:
+        with torch.no_grad():
+            latent = self.network.encode(batch["clean"]).float()
+        timesteps = torch.randint(len(self.network.signals), (len(latent),), generator=generator).to(latent.device)
+        noise = torch.randn(latent.shape, generator=generator).to(latent)
+        signal = self.network.signals[timesteps][:, None, None, None]
+        noisy = signal.sqrt() * latent + (1 - signal).sqrt() * noise
+        loss = functional.mse_loss(self.network.noise(noisy, timesteps).float(), noise)
+        self.enhancer.zero_grad()
+        self.manual_backward(loss)
+        self.clip_gradients(self.enhancer, 1.0, "norm")
+        self.enhancer.step()
+        return {"loss": loss.detach()}
+
+    def metadata(self) -> dict[str, Any]:
+        return super().metadata() | {"unet": configuration(self.network.unet), "scheduler": self.network.scheduler}

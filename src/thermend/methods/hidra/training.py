@@ -1,0 +1,319 @@
+"""HiDRA's bi-level training, and its recipe.
+
+One step of a recipe is one loop of Alg. 1: T steps of the lower level (ΔW on D_tr), then one of the upper (ω on D_val). Both
+sets are the same clean images under different pipelines; a sample of D_val goes through M of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import Field, field_validator, model_validator
+
+from thermend.methods.hidra.checkpoints import built, open_prior
+from thermend.methods.hidra.critic import PatchCritic, critic_loss, generator_loss
+from thermend.methods.hidra.estimator import SMALL
+from thermend.methods.hidra.network import Hidra
+from thermend.methods.hidra.pipeline import Pipeline
+from thermend.methods.hidra.solver import hypergradient, ratio
+from thermend.training.features import Features, features
+from thermend.training.module import TrainingModule
+from thermend.training.recipe import Recipe, Section
+
+
+class Prior(Section):
+    """The backbone.
+
+    Attributes
+    ----------
+    source : a Stable Diffusion's name on the hub or folder (:func:`thermend.methods.hidra.backbone.from_pretrained`); None
+        takes the embedded prior
+    prompt : file with the embedding of the empty prompt, for a source without a text encoder
+    autoencoder, unet : files of the embedded prior's halves, instead of those that ship
+    """
+
+    source: str | None = None
+    prompt: Path | None = None
+    autoencoder: Path | None = None
+    unet: Path | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Prior:
+        if self.source is not None and (self.autoencoder or self.unet):
+            raise ValueError("source and autoencoder or unet exclude each other")
+        if self.source is None and self.prompt is not None:
+            raise ValueError("prompt: goes with a source; the embedded prior has its own")
+        return self
+
+
+class Estimator(Section):
+    """DEM; as in :class:`thermend.methods.hidra.estimator.DegradationEstimator`.
+
+    Attributes
+    ----------
+    guides : without, Σ = 1: plain LoRA (the paper's "w/o DEM")
+    source : of a DINOv2, its name on the hub or folder; None trains a small one along
+    layers : that are looked at
+    width : of P
+    interaction : the attention of the layers to each other
+    """
+
+    guides: bool = True
+    source: str | None = None
+    layers: tuple[int, ...] = (1, 2, 3, 4)
+    width: int = Field(64, ge=1)
+    interaction: bool = True
+    configuration: dict[str, int] = Field(default_factory=dict)
+
+    @field_validator("configuration")
+    @classmethod
+    def _known(cls, configuration: dict[str, int]) -> dict[str, int]:
+        if unknown := set(configuration) - set(SMALL):
+            raise ValueError(f"{', '.join(sorted(unknown))}: no such key; {', '.join(SMALL)} are")
+        return configuration
+
+
+class Solver(Section):
+    """How the two levels are solved.
+
+    Attributes
+    ----------
+    kind : ``bilevel``: with the first-order ratio. ``alternating``: the upper level's direct gradient alone.
+        ``joint``: no upper level; DEM and LoRA learn on D_tr together
+    inner : T, steps of the lower level to one of the upper
+    pipelines : M, of each sample of D_val
+    floor, most : of the ratio (:func:`thermend.methods.hidra.solver.ratio`)
+    """
+
+    kind: Literal["bilevel", "alternating", "joint"] = "bilevel"
+    inner: int = Field(4, ge=1)
+    pipelines: int = Field(2, ge=1)
+    floor: float = Field(1e-12, gt=0)
+    most: float = Field(10.0, gt=0)
+
+
+class Losses(Section):
+    """Weights of Φ and Ψ; 0 leaves a term out.
+
+    Attributes
+    ----------
+    l2, perceptual, adversarial : 2, 5, 0.5 in the paper
+    features_file : VGG-19's weights; None gets them as :func:`thermend.training.features.features` does
+    """
+
+    l2: float = Field(2.0, gt=0)
+    perceptual: float = Field(5.0, ge=0)
+    adversarial: float = Field(0.5, ge=0)
+    features_file: Path | None = None
+
+
+class HidraRecipe(Recipe):
+    """A training of HiDRA.
+
+    Attributes
+    ----------
+    batch : crops a loop, for its T lower steps and its upper step alike: a multiple of T + 1
+    ranks : of the LoRA of encoder and UNet
+    estimator_rate : of the upper level's optimiser, as a share of ``rate``
+    """
+
+    batch: int = Field(10, ge=1)
+    crop: int = Field(128, ge=32)
+    rate: float = Field(5e-4, gt=0)
+    ranks: tuple[int, int] = (16, 32)
+    estimator_rate: float = Field(1.0, gt=0)
+    prior: Prior = Prior()
+    estimator: Estimator = Estimator()
+    solver: Solver = Solver()
+    losses: Losses = Losses()
+    pipeline: Pipeline = Pipeline()
+
+    @field_validator("method")
+    @classmethod
+    def _known(cls, method: str) -> str:
+        if method not in ("hidra/embedded", "hidra/sd-turbo"):
+            raise ValueError(f"{method!r}: expected hidra/embedded or hidra/sd-turbo")
+        return method
+
+    @model_validator(mode="after")
+    def _fits(self) -> HidraRecipe:
+        if self.batch % (self.solver.inner + 1):
+            raise ValueError(f"batch {self.batch}: expected a multiple of solver.inner + 1, {self.solver.inner + 1}")
+        if (self.prior.source is None) != (self.method == "hidra/embedded"):
+            raise ValueError(
+                f"prior.source: hidra/sd-turbo needs one, hidra/embedded has none, not {self.prior.source}"
+            )
+        if min(self.ranks) < 1:
+            raise ValueError(f"ranks {list(self.ranks)}: expected 1 or more")
+        return self
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """What is kept beside the weights, of which the network is built again."""
+        own = self.prior.autoencoder is not None or self.prior.unet is not None
+        estimator = self.estimator.model_dump(mode="json")
+        estimator["configuration"] = {**SMALL, **self.estimator.configuration}
+        return {
+            "prior": self.prior.source or ("files" if own else "embedded"),
+            "ranks": list(self.ranks),
+            "estimator": estimator,
+            "view": self.crop,
+        }
+
+
+class HidraTraining(TrainingModule):
+    """T steps of ΔW, one of ω."""
+
+    recipe_kind: ClassVar[type[Recipe]] = HidraRecipe
+    recipe: HidraRecipe
+    network: Hidra
+
+    def __init__(self, recipe: HidraRecipe) -> None:
+        chosen = recipe.prior
+        backbone = open_prior(chosen.source, chosen.prompt, chosen.autoencoder, chosen.unet)
+        super().__init__(recipe, built(recipe.described, backbone, pretrained=True))
+        self.critic = PatchCritic() if recipe.losses.adversarial else None
+        self.perceptual: list[Features] = (
+            [features("vgg19", recipe.losses.features_file)] if recipe.losses.perceptual else []
+        )  # a list and no module: pretrained weights are no part of a checkpoint
+        self.own = self.network.adaptation()
+        estimator = self.network.estimator
+        self.upper = [] if estimator is None else [p for p in estimator.parameters() if p.requires_grad]
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        rate, betas = self.recipe.rate, (0.9, 0.999)
+        found: list[torch.optim.Optimizer] = [torch.optim.Adam(self.own, rate, betas)]
+        if self.upper:
+            found.append(torch.optim.Adam(self.upper, rate * self.recipe.estimator_rate, betas))
+        if self.critic is not None:
+            found.append(torch.optim.Adam(self.critic.parameters(), rate, betas))
+        return found
+
+    def degrade(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
+        with torch.autocast(self.device.type, enabled=False):
+            return self.recipe.pipeline(batch["clean"], generator, batch["mean"])
+
+    def step(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> dict[str, torch.Tensor]:
+        own, upper, critic = self._optimizers()
+        solver = self.recipe.solver
+        *parts, last = _parts(batch, solver.inner + 1)
+        if solver.kind == "joint" or upper is None:
+            parts = [*parts, last]
+        logged: dict[str, torch.Tensor] = {}
+        for part in parts:  # lower: ΔW on D_tr
+            loss, terms, made = self.loss(part, generator)
+            together = [*self.own, *(self.upper if solver.kind == "joint" else [])]
+            gradients = torch.autograd.grad(loss, together, allow_unused=True)
+            _move(own, self.own, gradients[: len(self.own)])
+            if solver.kind == "joint" and upper is not None:
+                _move(upper, self.upper, gradients[len(self.own) :])
+            if critic is not None:
+                logged["critic"] = self._criticise(critic, part["clean"], made)
+            logged |= terms | {"loss": loss.detach()}
+        if upper is not None and solver.kind != "joint":
+            logged |= self._upper(upper, parts[-1], last, generator)
+        return logged
+
+    def _upper(
+        self,
+        optimizer: Any,
+        lower_batch: Mapping[str, torch.Tensor],
+        batch: Mapping[str, torch.Tensor],
+        generator: torch.Generator,
+    ) -> dict[str, torch.Tensor]:
+        """One step of ω on D_val."""
+        solver = self.recipe.solver
+        several = {key: value.repeat_interleave(solver.pipelines, 0) for key, value in batch.items()}
+        psi, _, _ = self.loss(several, generator)
+        count = len(self.upper)
+        gradients = _filled(
+            torch.autograd.grad(psi, [*self.upper, *self.own], allow_unused=True), self.upper + self.own
+        )
+        found, logged = gradients[:count], {"upper": psi.detach()}
+        if solver.kind == "bilevel":
+            phi, _, _ = self.loss(lower_batch, generator)
+            of_phi = _filled(
+                torch.autograd.grad(phi, [*self.upper, *self.own], allow_unused=True), self.upper + self.own
+            )
+            share = ratio(gradients[count:], of_phi[count:], solver.floor, solver.most)
+            found = hypergradient(found, of_phi[:count], share)
+            logged["ratio"] = share.detach()
+        _move(optimizer, self.upper, found)
+        return logged
+
+    def loss(
+        self, batch: Mapping[str, torch.Tensor], generator: torch.Generator
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]:
+        """Φ or Ψ of a batch under new pipelines, its terms, and what the network made."""
+        weights, clean = self.recipe.losses, batch["clean"]
+        with torch.no_grad():
+            degraded = self.degrade(batch, generator)
+        made = self.network(degraded).float()
+        terms = {"l2": (made - clean).square().mean()}
+        loss = weights.l2 * terms["l2"]
+        for network in self.perceptual:
+            terms["features"] = network.to(made.device).distance(made, clean)
+            loss = loss + weights.perceptual * terms["features"]
+        if self.critic is not None:
+            terms["adversarial"] = generator_loss(self.critic, made)
+            loss = loss + weights.adversarial * terms["adversarial"]
+        return loss, {name: term.detach() for name, term in terms.items()}, made.detach()
+
+    def _criticise(self, optimizer: Any, real: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
+        assert self.critic is not None
+        loss = critic_loss(self.critic, real, made)
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        optimizer.step()
+        return loss.detach()
+
+    def _optimizers(self) -> tuple[Any, Any, Any]:
+        """Of ΔW, of ω and of the critic, all at the rate of the step; None for what is not trained."""
+        found: Any = self.optimizers()
+        found = list(found) if isinstance(found, (list, tuple)) else [found]
+        rate = self.enhancer.param_groups[0]["lr"]
+        for optimizer, share in zip(found[1:], [self.recipe.estimator_rate] * bool(self.upper) + [1.0]):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * share
+        own = found.pop(0)
+        upper = found.pop(0) if self.upper else None
+        return own, upper, found[0] if found else None
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        network: Any = self.restoring
+        kept = network.learned() if self.recipe.described["prior"] != "files" else network.state_dict()
+        if self.recipe.prior.source is not None:
+            kept = kept | {"prompt": network.backbone.prompt}
+        return {name: tensor.detach().cpu().contiguous() for name, tensor in kept.items()}
+
+    def metadata(self) -> dict[str, Any]:
+        facts = super().metadata() | self.recipe.described | {"multiple": self.network.multiple}
+        if self.perceptual:
+            facts["features"] = self.perceptual[0].name
+        if self.network.estimator is not None:
+            found = self.network.estimator.features.config
+            facts["estimator"]["configuration"] = {key: getattr(found, key) for key in SMALL}
+        if facts["prior"] == "files":
+            facts["backbone"] = self.network.backbone.description()
+        return facts
+
+
+def _parts(batch: Mapping[str, torch.Tensor], count: int) -> list[dict[str, torch.Tensor]]:
+    chunks = {key: value.chunk(count) for key, value in batch.items()}
+    return [{key: value[n] for key, value in chunks.items()} for n in range(count)]
+
+
+def _filled(gradients: Any, parameters: list[torch.nn.Parameter]) -> list[torch.Tensor]:
+    return [torch.zeros_like(p) if g is None else g for g, p in zip(gradients, parameters, strict=True)]
+
+
+def _move(optimizer: Any, parameters: list[torch.nn.Parameter], gradients: Any, most: float = 1.0) -> None:
+    """One step of an optimiser with given gradients, clipped."""
+    for parameter, gradient in zip(parameters, _filled(gradients, parameters), strict=True):
+        parameter.grad = gradient.to(parameter.dtype)
+    torch.nn.utils.clip_grad_norm_(parameters, most)
+    optimizer.step()
+    optimizer.zero_grad()

@@ -1,0 +1,95 @@
+"""DEM, and LoRA that it steers, against their equations written out."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the train extra")
+pytest.importorskip("diffusers", reason="needs the hidra extra")
+pytest.importorskip("transformers", reason="needs the hidra extra")
+
+from tiny_sizes import FEATURES  # noqa: E402
+from torch import nn  # noqa: E402
+from torch.nn import functional  # noqa: E402
+
+from thermend.methods.hidra.estimator import (  # noqa: E402
+    SMALL,
+    DegradationEstimator,
+    MutualInteractionAttention,
+    small_features,
+)
+from thermend.methods.hidra.lora import GuidedLora, Modulation, add_lora  # noqa: E402
+
+
+def test_layers_attend_to_each_other():
+    torch.manual_seed(0)
+    attention = MutualInteractionAttention(3, 4)
+    features = torch.randn(2, 12, 5, 6)
+    query, key, value = (part(features).reshape(2, 3, -1) for part in (attention.query, attention.key, attention.value))
+    weights = (query @ key.mT / (4 * 5 * 6) ** 0.5).softmax(-1)
+    assert weights.shape == (2, 3, 3)
+    torch.testing.assert_close(attention.map(features), weights)
+    torch.testing.assert_close(weights.sum(2), torch.ones(2, 3))
+    expected = attention.out((weights @ value).reshape(2, 12, 5, 6)) + features
+    torch.testing.assert_close(attention(features), expected)
+
+
+@pytest.mark.parametrize("interaction", [True, False])
+@pytest.mark.parametrize("shape", [(64, 64), (70, 93), (5, 11)])
+def test_a_vector_an_image_whatever_its_size(shape, interaction):
+    estimator = DegradationEstimator(small_features({**SMALL, **FEATURES}), (1, 2), 6, interaction).eval()
+    assert estimator(torch.rand(3, 1, *shape)).shape == (3, 6)
+    assert (estimator.interaction is not None) == interaction
+
+
+def test_a_layer_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match="expected some of 1 to 2"):
+        DegradationEstimator(small_features({**SMALL, **FEATURES}), (1, 3), 6)
+
+
+@pytest.mark.parametrize("base", [nn.Conv2d(3, 5, 3, 2, 1), nn.Linear(6, 4)])
+def test_lora_is_a_change_of_the_weights(base):
+    """(W + U Σ V) x, with a Σ of its own for each image."""
+    torch.manual_seed(1)
+    lora = GuidedLora(base, 2)
+    image = torch.randn(2, 3, 8, 9) if isinstance(base, nn.Conv2d) else torch.randn(2, 7, 6)
+    torch.testing.assert_close(lora(image), base(image))  # as it was
+    nn.init.normal_(lora.up.weight)
+    for sigma in (None, torch.randn(2, 2, 2)):
+        lora.sigma = sigma
+        found = lora(image)
+        for n in range(2):
+            middle = torch.eye(2) if sigma is None else sigma[n]
+            change = lora.up.weight.flatten(1) @ middle @ lora.down.weight.flatten(1)
+            weight = base.weight + change.view_as(base.weight)
+            one = image[n : n + 1]
+            expected = (
+                functional.conv2d(one, weight, base.bias, 2, 1)
+                if isinstance(base, nn.Conv2d)
+                else functional.linear(one, weight, base.bias)
+            )
+            torch.testing.assert_close(found[n : n + 1], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_modulation_begins_as_plain_lora_and_tells_layers_and_images_apart():
+    torch.manual_seed(0)
+    layers = [GuidedLora(nn.Linear(4, 4), 3) for _ in range(2)]
+    modulation = Modulation(layers, 5)
+    vectors = torch.randn(2, 5)
+    torch.testing.assert_close(modulation(vectors), torch.eye(3).expand(2, 2, 3, 3))
+    nn.init.normal_(modulation.second.weight)
+    sigma = modulation(vectors)
+    assert not torch.allclose(sigma[0, 0], sigma[0, 1])
+    assert not torch.allclose(sigma[0, 0], sigma[1, 0])
+
+
+def test_convolutions_and_attention_get_lora_and_nothing_else():
+    model = nn.ModuleDict(
+        {"time": nn.Linear(2, 2), "conv": nn.Conv2d(1, 2, 3), "attn": nn.ModuleDict({"to_q": nn.Linear(2, 2)})}
+    )
+    found = add_lora(model, 1)
+    assert len(found) == 2
+    assert isinstance(model["conv"], GuidedLora)
+    assert isinstance(model["attn"]["to_q"], GuidedLora)
+    assert isinstance(model["time"], nn.Linear)
+    assert not model["conv"].base.weight.requires_grad

@@ -1,0 +1,306 @@
+"""Bi-level training, the embedded prior's own, and the way of the weights to images."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+torch = pytest.importorskip("torch", reason="needs the train extra")
+pytest.importorskip("lightning", reason="needs the train extra")
+pytest.importorskip("diffusers", reason="needs the hidra extra")
+pytest.importorskip("transformers", reason="needs the hidra extra")
+
+from tiny_sizes import AUTOENCODER, ESTIMATOR, UNET  # noqa: E402
+
+import thermend  # noqa: E402
+from thermend import InputError, UsageError  # noqa: E402
+from thermend.methods.hidra import prior_training, training  # noqa: E402
+from thermend.methods.hidra.backbone import from_files  # noqa: E402
+from thermend.methods.hidra.checkpoints import load_network  # noqa: E402
+from thermend.methods.hidra.prior_training import (  # noqa: E402
+    AutoencoderRecipe,
+    AutoencoderTraining,
+    UnetRecipe,
+    UnetTraining,
+)
+from thermend.methods.hidra.training import HidraRecipe, HidraTraining  # noqa: E402
+from thermend.training.features import Features  # noqa: E402
+from thermend.training.recipe import check  # noqa: E402
+from thermend.training.run import train  # noqa: E402
+from thermend.weights.checkpoints import read_metadata, read_tensors, write_tensors  # noqa: E402
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_features():
+    """In place of pretrained networks, which are large."""
+
+    def small(network, file=None):
+        torch.manual_seed(0)
+        return Features(torch.nn.Conv2d(3, 4, 3, stride=2), f"small in place of {network}")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "features", small)
+        patch.setattr(prior_training, "features", small)
+        yield
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, scene) -> Path:
+    path = tmp_path_factory.mktemp("clean")
+    for n in range(3):
+        Image.fromarray(np.rint(np.roll(scene, 40 * n, 1) * 255).astype(np.uint8)).save(path / f"{n}.png")
+    return path
+
+
+def common(folder: Path, out: str, **changes):
+    values = {
+        "data": str(folder), "out": str(folder.parent / out), "steps": 4, "crop": 64, "device": "cpu", "checkpoint_every": 2,
+    }  # fmt: skip
+    return values | changes
+
+
+@pytest.fixture(scope="module")
+def prior(folder) -> tuple[Path, Path]:
+    """Both halves, trained for a moment."""
+    made = common(folder, "ae", method="hidra/autoencoder", batch=2, configuration=AUTOENCODER, half=True)
+    autoencoder = train(check(AutoencoderRecipe, made, "r"), AutoencoderTraining, lambda _: None)
+    made = common(folder, "unet", method="hidra/unet", batch=2, configuration=UNET, autoencoder=str(autoencoder))
+    return autoencoder, train(check(UnetRecipe, made, "r"), UnetTraining, lambda _: None)
+
+
+def recipe(folder: Path, halves: tuple[Path, Path], out: str = "run", **changes) -> HidraRecipe:
+    prior = {"autoencoder": str(halves[0]), "unet": str(halves[1])}
+    values = common(
+        folder, out, method="hidra/embedded", batch=3, ranks=[2, 3], prior=prior, estimator=ESTIMATOR,
+        solver={"inner": 2},
+    )  # fmt: skip
+    return check(HidraRecipe, values | changes, "recipe.yaml")
+
+
+def prepared(monkeypatch, made: HidraRecipe, folder: Path) -> tuple[HidraTraining, dict[str, torch.Tensor]]:
+    """A training outside of Lightning, and a batch."""
+    torch.manual_seed(0)
+    ready = HidraTraining(made)
+    optimizers = ready.configure_optimizers()
+    monkeypatch.setattr(ready, "optimizers", lambda: optimizers)
+    monkeypatch.setattr(HidraTraining, "enhancer", property(lambda _: optimizers[0]))
+    monkeypatch.setattr(ready, "manual_backward", lambda loss: loss.backward())
+    samples = HidraTraining.samples(made, sorted(folder.iterdir()))
+    drawn = [samples[n] for n in range(made.batch)]
+    return ready, {key: torch.stack([sample[key] for sample in drawn]) for key in drawn[0]}
+
+
+def _state(module) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in module.state_dict().items()}
+
+
+def _changed(module, before) -> set[str]:
+    return {name for name, tensor in module.state_dict().items() if not torch.equal(tensor, before[name])}
+
+
+def test_the_priors_halves_say_what_they_are(prior):
+    autoencoder, unet = prior
+    facts = read_metadata(autoencoder)
+    assert facts["method"] == "hidra/autoencoder"
+    assert facts["autoencoder"]["latent_channels"] == 4
+    assert 0 < facts["autoencoder"]["scaling_factor"] != 1
+    assert all(tensor.dtype == torch.float16 for tensor in read_tensors(autoencoder).values())
+    assert not any(name.startswith(("autoencoder", "unet.")) for name in read_tensors(unet))
+    assert set(read_metadata(unet)) >= {"unet", "scheduler"}
+
+
+def test_latents_are_scaled_to_one(folder, prior):
+    """As far as four steps can tell."""
+    network = from_files(*prior)
+    image = torch.from_numpy(np.array(Image.open(folder / "0.png"))).float()[None, None] / 255
+    with torch.no_grad():
+        latent = network.encode(image)
+    assert 0.5 < float(latent.square().mean()) < 2
+    assert network.autoencoder.config["scaling_factor"] != 1
+
+
+@pytest.mark.parametrize("kind", ["bilevel", "alternating", "joint"])
+def test_a_loop_moves_what_it_should(folder, prior, monkeypatch, kind):
+    ready, batch = prepared(monkeypatch, recipe(folder, prior, solver={"inner": 2, "kind": kind}), folder)
+    before = _state(ready.network)
+    logged = ready.step(batch, torch.Generator().manual_seed(0))
+    ready.step(batch, torch.Generator().manual_seed(1))
+    assert all(math.isfinite(float(value)) for value in logged.values())
+    changed = _changed(ready.network, before)
+    own = {name for name in before if name.endswith((".down.weight", ".up.weight")) or name.startswith("modulations.")}
+    assert changed & own
+    assert any(name.startswith("estimator.") for name in changed)
+    assert all(name in own or name.startswith("estimator.") for name in changed)  # the backbone stays
+    assert not any("decoder" in name for name in own)
+    assert ("upper" in logged) == (kind != "joint")
+    assert ("ratio" in logged) == (kind == "bilevel")
+
+
+def test_the_upper_step_is_the_solvers(folder, prior, monkeypatch):
+    """With the ratio at zero it is the alternating step; otherwise it is not."""
+    found = {}
+    for name, solver in {"zero": {"most": 1e-30}, "bilevel": {}, "alternating": {"kind": "alternating"}}.items():
+        made = recipe(folder, prior, solver={"inner": 2, **solver}, losses={"adversarial": 0})
+        ready, batch = prepared(monkeypatch, made, folder)
+        for part in ready.network.modulations:
+            torch.nn.init.normal_(part.second.weight, generator=torch.Generator().manual_seed(1))
+        for parameter in ready.own:  # the lower steps move nothing: what is left is the upper step
+            monkeypatch.setattr(ready.optimizers()[0], "step", lambda: None)
+            if parameter.ndim > 1 and not parameter.any():
+                torch.nn.init.normal_(parameter, std=0.1, generator=torch.Generator().manual_seed(2))
+        ready.step(batch, torch.Generator().manual_seed(0))
+        found[name] = torch.cat([p.detach().flatten() for p in ready.upper])
+    torch.testing.assert_close(found["zero"], found["alternating"])
+    assert not torch.allclose(found["bilevel"], found["alternating"])
+
+
+def test_without_an_estimator_it_is_plain_lora(folder, prior, monkeypatch):
+    ready, batch = prepared(monkeypatch, recipe(folder, prior, estimator={"guides": False}), folder)
+    logged = ready.step(batch, torch.Generator().manual_seed(0))
+    assert ready.network.estimator is None
+    assert "upper" not in logged
+    assert not list(ready.network.modulations)
+
+
+def test_the_upper_levels_samples_go_through_several_pipelines(folder, prior, monkeypatch):
+    made = recipe(folder, prior, solver={"inner": 2, "pipelines": 3})
+    ready, batch = prepared(monkeypatch, made, folder)
+    seen = []
+    degrade = ready.degrade
+
+    def record(batch, generator):
+        degraded = degrade(batch, generator)
+        seen.append((batch["clean"], degraded))
+        return degraded
+
+    monkeypatch.setattr(ready, "degrade", record)
+    ready.step(batch, torch.Generator().manual_seed(0))
+    clean, degraded = next(pair for pair in seen if len(pair[0]) == 3)
+    assert torch.equal(clean[0], clean[1])
+    assert torch.equal(clean[0], clean[2])
+    assert not torch.equal(degraded[0], degraded[1])
+
+
+@pytest.fixture(scope="module")
+def weights(folder, prior) -> Path:
+    path = train(recipe(folder, prior, "weights", average=0), HidraTraining, lambda _: None)
+    tensors = read_tensors(path)  # four steps change too little to tell one vector from another
+    generator = torch.Generator().manual_seed(0)
+    for name, tensor in tensors.items():
+        if name.startswith("modulations.") and "second" in name:
+            tensors[name] = torch.randn(tensor.shape, generator=generator)
+    out = path.with_name("steered.safetensors")
+    write_tensors(out, tensors, read_metadata(path))
+    return out
+
+
+def test_a_run_goes_on_as_if_it_had_not_stopped(folder, prior):
+    whole = train(recipe(folder, prior, "whole"), HidraTraining, lambda _: None)
+    part = recipe(folder, prior, "part")
+
+    class Stops(HidraTraining):
+        def step(self, batch, generator):
+            if self.done == 3:
+                raise KeyboardInterrupt
+            return super().step(batch, generator)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(part, Stops, lambda _: None)
+    resumed = train(part, HidraTraining, lambda _: None)
+    first, second = read_tensors(whole), read_tensors(resumed)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_what_was_trained_is_what_runs(weights, scene):
+    picture = np.rint(scene * 255).astype(np.uint8)
+    result = thermend.load("hidra", weights).restore(picture)
+    network = load_network(weights)
+    image = torch.from_numpy(picture.astype(np.float32) / 255)[None, None]
+    side = 64
+    views = [image[..., top : top + side, left : left + side] for top in (0, 64, 128) for left in (0, 88, 176)]
+    with torch.no_grad():
+        vector = torch.stack([network.estimator(view) for view in views]).mean(0)
+        expected = network.enhance(image, vector)[0, 0].numpy()
+    np.testing.assert_allclose(result.pixels, np.clip(expected, 0, 1) * 255, atol=0.01)
+    facts = result.metadata.provenance
+    assert (facts["method"], facts["variant"]) == ("hidra", "embedded")
+
+
+def test_tiles_are_steered_by_the_whole_image(weights, scene):
+    """The picture's right half is noisy; a tile of the left half alone would be steered otherwise."""
+    rng = np.random.default_rng(0)
+    noisy = scene.copy()
+    noisy[:, 120:] += rng.normal(0, 0.2, noisy[:, 120:].shape)
+    picture = np.rint(np.clip(noisy, 0, 1) * 255).astype(np.uint8)
+    seen = []
+    for tile in (None, 96):
+        restorer = thermend.load("hidra", weights, tile=tile)
+        module = restorer.function.engine._module
+        module.register_forward_pre_hook(
+            lambda _, args, kwargs: seen.append(kwargs["vector"].clone()), with_kwargs=True
+        )
+        restorer.restore(picture)
+    used = [vector for vector in seen if vector.any()]
+    assert len(used) > 3
+    assert all(torch.equal(vector, used[0]) for vector in used)
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_every_engine_gives_what_torch_gives(weights, scene, for_engine, engine):
+    picture = np.rint(scene * 255).astype(np.uint8)
+    expected = thermend.load("hidra", weights, "torch").restore(picture).pixels
+    found = thermend.load("hidra", for_engine("hidra", weights, engine), engine, precision="float32").restore(picture)
+    np.testing.assert_allclose(found.pixels, expected, atol=0.3)
+
+
+def test_temperatures_are_not_for_it(weights):
+    with pytest.raises(UsageError, match="display"):
+        thermend.load("hidra", weights).restore(np.full((64, 64), 20000, np.uint16), "radiometric")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"method": "hidra/unet"}, "expected hidra/embedded or hidra/sd-turbo"),
+        ({"batch": 4}, r"multiple of solver.inner \+ 1, 3"),
+        ({"method": "hidra/sd-turbo"}, "prior.source: hidra/sd-turbo needs one"),
+        ({"prior": {"source": "x", "unet": "y"}}, "exclude each other"),
+        ({"prior": {"prompt": "x"}}, "goes with a source"),
+        ({"estimator": {"configuration": {"hidden": 3}}}, "hidden: no such key"),
+        ({"ranks": [0, 3]}, "expected 1 or more"),
+    ],
+)
+def test_impossible_recipes_name_their_key(folder, prior, changes, message):
+    with pytest.raises(UsageError, match=message):
+        recipe(folder, prior, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"block_out_channels": [7, 8]}, "no such model"), ({"colour": 1}, "colour: no such key")],
+)
+def test_impossible_priors_name_what_is_wrong(folder, changes, message):
+    values = common(folder, "no", method="hidra/autoencoder", configuration=changes)
+    with pytest.raises(UsageError, match=message):
+        check(AutoencoderRecipe, values, "r")
+
+
+def test_weights_of_another_kind_are_refused_by_name(prior, weights, tmp_path):
+    with pytest.raises(InputError, match="holds no weights of HiDRA but of hidra/unet"):
+        thermend.load("hidra", prior[1])
+    with pytest.raises(InputError, match="does not say what its autoencoder is"):
+        thermend.load("hidra/autoencoder", weights)
+    facts = read_metadata(weights) | {"estimator": {"guides": True}}
+    path = tmp_path / "torn.safetensors"
+    write_tensors(path, read_tensors(weights), facts)
+    with pytest.raises(InputError):
+        thermend.load("hidra", path)
+    tensors = dict(read_tensors(weights))
+    tensors.popitem()
+    write_tensors(tmp_path / "short.safetensors", tensors, read_metadata(weights))
+    with pytest.raises(InputError, match="is missing"):
+        thermend.load("hidra", tmp_path / "short.safetensors")
