@@ -118,6 +118,28 @@ def test_a_multi_page_tiff_stays_one(tmp_path, scene):
     assert tifffile.imread(tmp_path / "out/m.tif").shape == pages.shape
 
 
+def test_a_trust_map_lies_beside_its_result_and_what_is_not_supported_is_said(folder, tmp_path):
+    done = thermend("enhance", folder / "a.png", "-o", tmp_path / "out", "--trust-map", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[0]["suspect"] < 0.2
+    assert "not supported" not in done.stderr
+    with Image.open(tmp_path / "out/a.trust.png") as picture, Image.open(folder / "a.png") as source:
+        assert picture.mode == "L"
+        assert picture.size == source.size
+        assert 0 < np.mean(np.asarray(picture) > 100) < 0.2  # four units of noise: its lattice, smoothed away
+    onnx = pytest.importorskip("onnx", reason="needs the train extra")
+    shapes = [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [1, 1, None, None]) for n in ("x", "y")]
+    smooth = onnx.helper.make_node("AveragePool", ["x"], ["y"], kernel_shape=[41, 41], pads=[20] * 4)
+    graph = onnx.helper.make_graph([smooth], "smooth", [shapes[0]], [shapes[1]])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, tmp_path / "smooth.onnx")
+    words = ("enhance", folder / "a.png", "--method", "onnx", "--weights", tmp_path / "smooth.onnx")
+    done = thermend(*words, "-o", tmp_path / "smooth", "--trust-map")
+    assert done.returncode == 0, done.stderr
+    assert "a.png: " in done.stderr
+    assert "of its result is not supported by what was measured" in done.stderr
+
+
 def test_compare_and_palette_write_pictures_beside_the_numbers(folder, tmp_path):
     done = thermend("enhance", folder / "deep", "-o", tmp_path / "out", "--compare", "--palette", "iron")
     assert done.returncode == 0, done.stderr

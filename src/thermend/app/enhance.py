@@ -17,6 +17,7 @@ from thermend.errors import InputError, ThermendError, UsageError
 
 if TYPE_CHECKING:
     from thermend.image import ThermalImage
+    from thermend.restoration.trust import Trust
 
 
 @dataclass(frozen=True)
@@ -42,18 +43,24 @@ class Job:
     precision: str = "auto"
     prompts: str | None = None
     tile: int | None = None
+    trust_map: bool = False
     overwrite: bool = False
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file: its result, a reason for skipping it, or an error."""
+    """What became of one file: its result, a reason for skipping it, or an error; and the share of the result that the input
+    does not support, where that was looked for."""
 
     written: str | None = None
     skipped: str | None = None
     error: str | None = None
     steps: tuple[str, ...] = ()
+    suspect: float | None = None
 
+
+TRUST_LEVELS = 25
+"""Grey levels of a trust map to one unit of noise: white is ten and more."""
 
 _state: dict[str, Any] = {}
 
@@ -139,22 +146,43 @@ def _enhance_one(item: Input, job: Job, restorer: Any, options: Any) -> Outcome:
         )
     else:
         next(results())  # only its pictures are missing
+    judged = _judged(first, mended[0]) if job.trust_map or restorer.method.invents else None
     for companion, kind in missing.items():
         if kind is not None:
-            picture, palette = _picture(kind, first, mended[0], job)
+            picture, palette = _picture(kind, first, mended[0], job) if kind != "trust" else (_trust_map(judged), None)
             io.write(picture, companion, palette=palette, overwrite=job.overwrite)
     provenance = mended[0].metadata.provenance or {}
     steps = tuple(s["method"] for s in provenance.get("steps", ()))
+    suspect = None if judged is None else judged.suspect
     if target in missing:
-        return Outcome(written=str(target), steps=steps)
-    return Outcome(skipped=f"{target} exists already and is kept; what was missing beside it is written", steps=steps)
+        return Outcome(written=str(target), steps=steps, suspect=suspect)
+    kept = f"{target} exists already and is kept; what was missing beside it is written"
+    return Outcome(skipped=kept, steps=steps, suspect=suspect)
+
+
+def _judged(before: ThermalImage, after: ThermalImage) -> Trust:
+    """How far the result departs from what was measured."""
+    from thermend.restoration.trust import trust
+
+    return trust(before, after)
+
+
+def _trust_map(judged: Trust | None) -> ThermalImage:
+    """As a picture: a noise unit is so many grey levels (docs/methods.md)."""
+    import numpy as np
+
+    from thermend.image import ThermalImage
+
+    assert judged is not None
+    grey = np.rint(np.minimum(judged.departure * TRUST_LEVELS, 255)).astype(np.float32)
+    return ThermalImage(grey, "display", "uint8")
 
 
 def _check_names(inputs: Sequence[Input], job: Job) -> None:
     """Refuse inputs whose results would lie where the pictures beside another's result go."""
     names = {item.place.with_name(item.stem) for item in inputs}
     for item in inputs:
-        for kind in ([job.palette] if job.palette else []) + ["compare"] * job.compare:
+        for kind in ([job.palette] if job.palette else []) + ["compare"] * job.compare + ["trust"] * job.trust_map:
             if item.place.with_name(f"{item.stem}.{kind}") in names:
                 raise UsageError(
                     f"{item.path}: its {kind} picture would meet another input's result; enhance them apart"
@@ -164,6 +192,7 @@ def _check_names(inputs: Sequence[Input], job: Job) -> None:
 def _companions(target: Path, job: Job, *, coloured: bool) -> dict[Path, str]:
     """The pictures that lie beside a result, and their kind."""
     kinds = ([job.palette] if job.palette is not None and not coloured else []) + ["compare"] * job.compare
+    kinds += ["trust"] * job.trust_map
     return {target.with_name(f"{target.stem}.{kind}.png"): kind for kind in kinds}
 
 
@@ -204,6 +233,7 @@ def run(
     """
     from thermend.io import palettes
     from thermend.methods import find
+    from thermend.restoration.trust import MOST_SUSPECT
 
     inputs = collect(patterns, skip=Path(out))
     target, single = resolve_target(out, inputs)
@@ -238,9 +268,14 @@ def run(
                 done += 1
                 if outcome.skipped:
                     console.complain(outcome.skipped)
+                if outcome.suspect is not None and outcome.suspect > MOST_SUSPECT:
+                    console.complain(
+                        f"{item.path}: {outcome.suspect:.0%} of its result is not supported by what was measured"
+                        + " (--trust-map shows where)" * (not job.trust_map)
+                    )
             report.append(
                 {"file": str(item.path), "result": outcome.written, "steps": list(outcome.steps), "error": outcome.error,
-                 "skipped": outcome.skipped}
+                 "skipped": outcome.skipped, "suspect": outcome.suspect}
             )  # fmt: skip
     if as_json:
         import json

@@ -104,6 +104,9 @@ def enhance(
         Optional[int],  # noqa: UP045
         typer.Option(help="Side of a network's tiles, pixels."),
     ] = None,
+    trust_map: Annotated[
+        bool, typer.Option("--trust-map", help="Also write where a result departs from what was measured.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -117,7 +120,8 @@ def enhance(
         "method": method, "weights": weights, "mode": mode, "scale": scale, "unit": unit, "palette": palette,
         "input_palette": input_palette, "depth": depth, "emissivity": emissivity,
         "reflected_temperature": reflected_temperature, "distance": distance, "compare": compare, "engine": engine,
-        "device": device, "precision": precision, "prompts": prompts, "tile": tile, "overwrite": overwrite,
+        "device": device, "precision": precision, "prompts": prompts, "tile": tile, "trust_map": trust_map,
+        "overwrite": overwrite,
     }  # fmt: skip
     raise typer.Exit(command.run(inputs, out, options, typer.echo, as_json))
 

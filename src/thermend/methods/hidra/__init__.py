@@ -35,6 +35,7 @@ _guided = partial(
     network="thermend.methods.hidra.checkpoints:load_for_running",
     passes="thermend.methods.hidra.passes:GuidedStep",
     training="thermend.methods.hidra.training:HidraTraining",
+    invents=True,
 )
 
 METHODS = (

@@ -1,0 +1,78 @@
+"""What the trust map says of results that are known: the undamaged image, one with a spot that is not there, one moved.
+
+python benchmarks/trust.py --on roadscene=DIR hit-uav=DIR [--images 8] [--page docs/modes.md]
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+from networks import images
+from pages import put, table
+
+from thermend.degradations import PRESETS, degrade
+from thermend.image import ThermalImage
+from thermend.io import read
+from thermend.io.raster import rendered
+from thermend.restoration.trust import MOST_SUSPECT, SUSPECT, trust
+
+RADIUS, LEVELS, MOVED = 6, 60, 25
+"""Of the spot, pixels and grey levels; of the move, pixels."""
+
+
+def spotted(clean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The image with a spot, and where that is."""
+    rows, columns = np.ogrid[: clean.shape[0], : clean.shape[1]]
+    spot = (rows - clean.shape[0] // 2) ** 2 + (columns - clean.shape[1] // 3) ** 2 < RADIUS**2
+    grey = clean.astype(np.float32)
+    grey[spot] += LEVELS if grey[spot].mean() < 150 else -LEVELS
+    return np.clip(grey, 0, 255).astype(np.uint8), spot
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--on", nargs="+", required=True, metavar="NAME=DIR")
+    parser.add_argument("--images", type=int, default=8, help="of each folder")
+    parser.add_argument("--presets", nargs="+", default=[*PRESETS, "none"])
+    parser.add_argument("--page", type=Path)
+    chosen = parser.parse_args()
+    files: list[Path] = []
+    for entry in chosen.on:
+        own = images(Path(entry.partition("=")[2]))
+        files += [own[i] for i in np.linspace(0, len(own) - 1, min(chosen.images, len(own))).round().astype(int)]
+    rows = []
+    for preset in chosen.presets:
+        found = []
+        for path in files:
+            clean = rendered(read(path))
+            damaged = clean if preset == "none" else degrade(clean, preset, 0, path.name)
+            false, spot = spotted(clean)
+
+            def judged(result: np.ndarray, damaged: np.ndarray = damaged):
+                return trust(ThermalImage.from_array(damaged), ThermalImage.from_array(result))
+
+            itself = judged(clean)
+            found.append(
+                (itself.suspect, np.median(judged(false).departure[spot]), judged(np.roll(clean, MOVED, 1)).suspect)
+            )
+        suspect, spots, moved = np.array(found).T
+        rows.append(
+            (
+                "undamaged" if preset == "none" else f"`{preset}`", f"{suspect.mean():.1%}", f"{suspect.max():.0%}",
+                f"{(suspect > MOST_SUSPECT).sum()}", f"{np.median(spots):.1f}", f"{(spots > SUSPECT).mean():.0%}",
+                f"{np.median(moved):.0%}",
+            )
+        )  # fmt: skip
+        print(*rows[-1], flush=True)
+    head = ("", "clean: suspect", "at most", "fail", "spot: units of noise", "marked", "moved: suspect")
+    lines = [f"{len(files)} images.", "", *table(head, rows)]
+    if chosen.page:
+        put(chosen.page, "trust", lines)
+
+
+if __name__ == "__main__":
+    cv2.setNumThreads(1)
+    main()

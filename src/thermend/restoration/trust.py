@@ -1,0 +1,200 @@
+"""How far a result departs from what was measured: where a generative method invented something.
+
+The result is put through the degradation that it claims to have undone, and compared with the input in units of the input's
+noise. The degradation is estimated from the two images together: a tone curve (contrast), a blur or a loss of pixels, offset
+and gain of lines where the diagnosis found stripes, smooth shading. What is then left, averaged over a few pixels so that noise
+drops out, is no part of any of these: the result holds something that the input does not, or the other way round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from thermend.diagnosis import Diagnosis, diagnose_prepared
+from thermend.diagnosis.preparation import prepare
+from thermend.errors import UsageError
+from thermend.image import ThermalImage
+from thermend.methods.classical.surface import fit_surface
+
+Image = NDArray[np.float32]
+
+SUSPECT = 4.0
+"""Units of noise; what departs by more is not supported by the measurement."""
+MOST_SUSPECT = 0.2
+"""Share of an image; a result with more of it fails as a whole. Of undamaged images, as results of damaged ones, less is
+suspect under nearly every condition (`benchmarks/trust.py`)."""
+BLURS = (0.0, 0.7, 1.0, 1.5, 2.0, 2.7, 3.5)
+"""Standard deviations, pixels, of the optics that are tried."""
+REDUCTIONS = (2, 4)
+"""And so many times fewer pixels along each side."""
+WINDOW = 1.5
+"""Standard deviation of the average, pixels."""
+SHIFT = 0.25
+"""Pixels; edges that lie so far from where they were measured are the estimate's own error."""
+LEAST_NOISE = 0.6
+"""Grey levels of 255: what rounding to 8 bits, and the estimate of the degradation, leave in any case."""
+CLIPPED = 0.5 / 255
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What :func:`trust` finds.
+
+    Attributes
+    ----------
+    departure : (H, W) float32 of the result: how far it departs from what was measured, in units of the input's noise; 0 where
+        the input says nothing (black, white, invalid)
+    suspect : share of the image that departs by more than :data:`SUSPECT`
+    """
+
+    departure: Image
+    suspect: float
+
+    @property
+    def supported(self) -> bool:
+        """Whether the result as a whole is what was measured."""
+        return self.suspect <= MOST_SUSPECT
+
+
+def trust(before: ThermalImage, after: ThermalImage) -> Trust:
+    """Hold a result against the image that it was made from.
+
+    Parameters
+    ----------
+    before, after : the input and its result, of any unit; the result may have a whole multiple of the input's pixels
+
+    Raises
+    ------
+    UsageError : the result has not that size
+    """
+    (height, width), (tall, wide) = before.shape, after.shape
+    scale = tall // height
+    if scale < 1 or (tall, wide) != (scale * height, scale * width):
+        raise UsageError(f"a result of {wide} x {tall} pixels is none of an image of {width} x {height}")
+    prepared = prepare(before)
+    diagnosis = diagnose_prepared(prepared, before)
+    measured = prepared.pixels
+    result = prepare(after).pixels
+    if scale > 1:
+        result = cv2.resize(result, (width, height), interpolation=cv2.INTER_AREA)
+    known = np.isfinite(before.pixels)
+    if before.nodata is not None:
+        known &= ~before.nodata
+    if not prepared.stretched:
+        known &= (measured > CLIPPED) & (measured < 1 - CLIPPED)
+    departure = departures(measured, result, diagnosis, known)
+    counted = int(known.sum())
+    suspect = float((departure[known] > SUSPECT).mean()) if counted else 0.0
+    if scale > 1:
+        departure = cv2.resize(departure, (wide, tall), interpolation=cv2.INTER_NEAREST)
+    return Trust(departure, suspect)
+
+
+def departures(measured: Image, result: Image, diagnosis: Diagnosis, known: NDArray[np.bool_]) -> Image:
+    """(H, W): the difference of the measured image and the result, degraded again, in units of noise.
+
+    Parameters
+    ----------
+    measured, result : (H, W) in [0, 1]
+    known : where the measured image says something
+    """
+    if not known.any():
+        return np.zeros_like(measured)
+    best: tuple[float, Image, Image] | None = None
+    for degrade in _degradations():
+        again = degrade(result)
+        left = _left_over(measured, again, diagnosis, known)
+        size = float(np.abs(left[known]).mean())
+        if best is None or size < best[0]:
+            best = (size, left, again)
+    assert best is not None
+    _, left, again = best
+    weight = known.astype(np.float32)
+    share = cv2.GaussianBlur(weight, (0, 0), WINDOW)
+    mean = cv2.GaussianBlur(left * weight, (0, 0), WINDOW) / np.maximum(share, 0.05)
+    noise = max(diagnosis.noise_sigma, LEAST_NOISE) / 255
+    # the mean over a Gaussian window of white noise is 1 / (2 √π σ) times as strong
+    expected = noise / (2 * np.sqrt(np.pi) * WINDOW)
+    slope = np.hypot(cv2.Sobel(again, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(again, cv2.CV_32F, 0, 1, scale=1 / 8))
+    nearby = cv2.dilate(slope, np.ones((3, 3), np.uint8)) * _gain(measured, again, known)
+    departure = np.abs(mean) / np.hypot(expected, SHIFT * nearby)
+    return np.where(known, departure, 0).astype(np.float32)
+
+
+def _degradations() -> Iterator[Callable[[Image], Image]]:
+    for sigma in BLURS:
+        yield lambda image, sigma=sigma: _blurred(image, sigma)
+    for factor in REDUCTIONS:
+        for sigma in (0.0, 1.5, 2.5):
+            yield lambda image, factor=factor, sigma=sigma: _reduced(_blurred(image, sigma), factor)
+
+
+def _blurred(image: Image, sigma: float) -> Image:
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma)) if sigma else image
+
+
+def _reduced(image: Image, factor: int) -> Image:
+    height, width = image.shape
+    small = (max(1, width // factor), max(1, height // factor))
+    return cv2.resize(
+        cv2.resize(image, small, interpolation=cv2.INTER_AREA), (width, height), interpolation=cv2.INTER_CUBIC
+    )
+
+
+def _gain(measured: Image, again: Image, known: NDArray[np.bool_]) -> float:
+    """Of the tone curve, on average."""
+    x, y = again[known], measured[known]
+    return float(abs(np.cov(x, y)[0, 1]) / max(float(x.var()), 1e-9)) if x.size > 1 else 1.0
+
+
+def _left_over(measured: Image, again: Image, diagnosis: Diagnosis, known: NDArray[np.bool_]) -> Image:
+    """What tone curve, lines and shading leave of the difference."""
+    left = measured - _toned(measured, again, known)
+    if diagnosis.stripe_direction != "none":
+        turned = diagnosis.stripe_direction == "rows"
+        left = _without_lines(left, again, known, turned)
+        if diagnosis.crossing_stripe_sigma:
+            left = _without_lines(left, again, known, not turned)
+    return np.asarray(left - fit_surface(np.where(known, left, 0).astype(np.float32)), np.float32)
+
+
+def _toned(measured: Image, again: Image, known: NDArray[np.bool_]) -> Image:
+    """The degraded result on the measured image's levels: a cubic, fitted with little weight on what does not follow it."""
+    x, y = again[known][::7].astype(np.float64), measured[known][::7].astype(np.float64)
+    if x.size < 16 or np.ptp(x) < 1e-6:
+        return np.full_like(measured, float(np.median(measured[known])))
+    middle, spread = float(x.mean()), float(x.std()) or 1.0
+    basis = np.vander((x - middle) / spread, 4)
+    weight = np.ones_like(y)
+    coefficients = np.zeros(4)
+    for _ in range(4):
+        coefficients = np.linalg.lstsq(basis * weight[:, None], y * weight, rcond=None)[0]
+        off = np.abs(y - basis @ coefficients)
+        weight = 1 / np.sqrt(1 + (off / (2 * np.median(off) + 1e-6)) ** 2)
+    grey = np.clip((again - middle) / spread, (x.min() - middle) / spread, (x.max() - middle) / spread)
+    return np.asarray(np.polyval(coefficients.astype(np.float32), grey.astype(np.float32)), np.float32)
+
+
+def _without_lines(left: Image, again: Image, known: NDArray[np.bool_], rows: bool) -> Image:
+    """Less the offset and the gain of each column, or row, that most of its pixels share."""
+    residual, signal, weight = (part.T if rows else part for part in (left, again, known.astype(np.float32)))
+    centre = float(signal.mean())
+    x = signal - centre
+    offset = gain = np.zeros(residual.shape[1], np.float32)
+    scale = 2 * float(np.median(np.abs(residual))) + 1e-6
+    robust = weight
+    for _ in range(3):
+        total = robust.sum(0) + 1e-6
+        mean_x, mean_r = (robust * x).sum(0) / total, (robust * residual).sum(0) / total
+        spread = (robust * (x - mean_x) ** 2).sum(0) + 1e-3 * total  # a flat line says nothing of its gain
+        gain = (robust * (x - mean_x) * (residual - mean_r)).sum(0) / spread
+        offset = mean_r - gain * mean_x
+        off = residual - offset - gain * x
+        robust = weight / (1 + (off / scale) ** 2)
+    result = residual - offset - gain * x
+    return np.ascontiguousarray(result.T if rows else result)

@@ -1,0 +1,109 @@
+"""What a result is held against: what it claims to have undone counts for nothing, what it invented is marked."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from thermend import ThermalImage, UsageError
+from thermend.restoration.trust import MOST_SUSPECT, SUSPECT, trust
+
+
+def _image(pixels: np.ndarray) -> ThermalImage:
+    return ThermalImage.from_array(np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8))
+
+
+def _noisy(scene: np.ndarray, rng: np.random.Generator, sigma: float = 6.0) -> np.ndarray:
+    return scene + rng.normal(0, sigma / 255, scene.shape)
+
+
+def _damaged(scene: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    columns = rng.normal(0, 12 / 255, scene.shape[1])
+    small = cv2.resize(scene, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    return {
+        "undamaged": scene,
+        "noise": _noisy(scene, rng),
+        "blur": _noisy(cv2.GaussianBlur(scene, (0, 0), 1.8), rng, 2),
+        "contrast": 0.3 + 0.4 * _noisy(scene, rng, 3),
+        "stripes": _noisy(scene * (1 + 0.05 * rng.normal(size=scene.shape[1])) + columns, rng, 2),
+        "rows": _noisy(scene + rng.normal(0, 12 / 255, (scene.shape[0], 1)), rng, 2),
+        "pixels": _noisy(cv2.resize(small, scene.shape[::-1], interpolation=cv2.INTER_CUBIC), rng, 1),
+    }
+
+
+KINDS = ["undamaged", "noise", "blur", "contrast", "stripes", "rows", "pixels"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_undamaged_scene_is_supported_by_its_damaged_image(scene, rng, kind):
+    found = trust(_image(_damaged(scene, rng)[kind]), _image(scene))
+    assert found.supported
+    assert found.suspect < 0.03
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_spot_that_was_not_measured_is_marked_and_nothing_else(scene, rng, kind, sign):
+    invented = scene.copy()
+    rows, columns = np.ogrid[: scene.shape[0], : scene.shape[1]]
+    spot = (rows - 130) ** 2 + (columns - 115) ** 2 < 36
+    invented[spot] += sign * 0.2
+    found = trust(_image(_damaged(scene, rng)[kind]), _image(invented))
+    assert np.median(found.departure[spot]) > SUSPECT
+    far = (rows - 130) ** 2 + (columns - 115) ** 2 > 20**2
+    assert (found.departure[far] > SUSPECT).mean() < 0.03
+
+
+def test_a_spot_that_was_left_out_is_marked(scene, rng):
+    measured = scene.copy()
+    measured[125:137, 110:122] += 0.25
+    found = trust(_image(_noisy(measured, rng)), _image(scene))
+    assert np.median(found.departure[127:135, 112:120]) > SUSPECT
+
+
+def test_another_scene_fails_as_a_whole(scene, rng):
+    found = trust(_image(_noisy(scene, rng, 3)), _image(scene[::-1, ::-1]))
+    assert found.suspect > MOST_SUSPECT
+    assert not found.supported
+
+
+def test_the_unit_is_the_noise(scene, rng):
+    """The same invention departs half as far in twice the noise."""
+    invented = scene.copy()
+    invented[124:136, 109:121] += 0.15
+    far = [
+        np.median(trust(_image(_noisy(scene, rng, sigma)), _image(invented)).departure[126:134, 111:119])
+        for sigma in (5.0, 10.0)
+    ]
+    assert 1.5 < far[0] / far[1] < 2.6
+
+
+def test_what_the_input_does_not_show_is_not_judged(scene, rng):
+    """Black and white say that something was at least so dark or so bright, and no more."""
+    clipped = np.clip(2.5 * (scene - 0.3), 0, 1)
+    found = trust(_image(clipped), _image(scene))
+    assert found.suspect < 0.03
+    assert not found.departure[(clipped == 0) | (clipped == 1)].any()
+
+
+def test_temperatures_and_enlarged_results_are_held_against_what_was_measured(scene, rng):
+    kelvin = (20 + 15 * _noisy(scene, rng, 2)).astype(np.float32)
+    before = ThermalImage(kelvin, "celsius", "float32")
+    clean = (20 + 15 * scene).astype(np.float32)
+    large = cv2.resize(clean, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    found = trust(before, ThermalImage(large, "celsius", "float32"))
+    assert found.departure.shape == large.shape
+    assert found.suspect < 0.03
+    large[250:270, 225:245] += 3
+    assert np.median(trust(before, ThermalImage(large, "celsius", "float32")).departure[254:266, 229:241]) > SUSPECT
+    with pytest.raises(UsageError, match="none of an image"):
+        trust(before, ThermalImage(large[:-1], "celsius", "float32"))
+
+
+@pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
+def test_an_even_field_has_nothing_to_suspect(level):
+    even = _image(np.full((40, 50), level))
+    found = trust(even, even)
+    assert found.suspect == 0
+    assert np.isfinite(found.departure).all()
