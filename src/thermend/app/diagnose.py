@@ -14,11 +14,16 @@ from thermend.errors import ThermendError, UsageError
 _options: dict[str, Any] = {}
 
 
-def _setup(read_options: dict[str, Any]) -> None:
+def _setup(read_options: dict[str, Any], by: str | None = None, weights: str | None = None) -> None:
     from thermend.io import ReadOptions
 
     console.quieten_libraries()
     _options["read"] = ReadOptions(**read_options)
+    _options["opinion"] = None
+    if by is not None:
+        from thermend.restoration.second_opinion import SecondOpinion
+
+        _options["opinion"] = SecondOpinion(by, weights)
 
 
 def _work(item: Input) -> dict[str, Any]:
@@ -29,7 +34,8 @@ def _work(item: Input) -> dict[str, Any]:
         return {"file": str(item.path), "error": f"{item.path}: {item.problem}"}
     try:
         image = next(io.read_pages(item.path, _options["read"]))
-        return {"file": str(item.path), **diagnose(image).as_dict()}
+        opinion = {} if _options["opinion"] is None else {"second_opinion": _options["opinion"].of(image)}
+        return {"file": str(item.path), **diagnose(image).as_dict(), **opinion}
     except UsageError as error:
         return {"file": str(item.path), "error": f"{item.path}: {error}"}
     except ThermendError as error:
@@ -42,15 +48,27 @@ def _work(item: Input) -> dict[str, Any]:
 
 
 def run(
-    patterns: Sequence[str], read_options: dict[str, Any], as_json: bool, say: Callable[[str], None] = print
+    patterns: Sequence[str],
+    read_options: dict[str, Any],
+    as_json: bool,
+    say: Callable[[str], None] = print,
+    by: str | None = None,
+    weights: str | None = None,
 ) -> int:
-    """Carry out the command; returns its exit code."""
+    """Carry out the command; returns its exit code.
+
+    Parameters
+    ----------
+    by, weights : whose second opinion is asked for, and its weights
+    """
+    if weights is not None and by is None:
+        raise UsageError("--weights goes with --by: whose opinion is asked for")
     inputs = collect(patterns)
-    _setup(read_options)
+    _setup(read_options, by, weights)
     rows: list[dict[str, Any]] = []
     failed = 0
-    workers = 1 if len(inputs) <= 2 else min(batch.cores(), len(inputs))
-    running = batch.run(inputs, _work, _setup, (read_options,), workers)
+    workers = 1 if len(inputs) <= 2 or by is not None else min(batch.cores(), len(inputs))
+    running = batch.run(inputs, _work, _setup, (read_options, by, weights), workers)
     with closing(running), console.progress(len(inputs), "diagnosing") as advance:
         for item, row in running:
             advance()
@@ -80,6 +98,8 @@ def _table(rows: list[dict[str, Any]]) -> None:
     )
     for title in ("file", "noise", "stripes", "run in", "blur", "shading", "dead", "contrast"):
         table.add_column(title, justify="left" if title in ("file", "run in") else "right", overflow="fold")
+    if opinion := any("second_opinion" in row for row in rows):
+        table.add_column(f"by {rows[0]['second_opinion']['by']}", overflow="fold")
     for row in rows:
         table.add_row(
             Text(row["file"]),  # brackets in a name are no markup
@@ -90,8 +110,14 @@ def _table(rows: list[dict[str, Any]]) -> None:
             _level(row, "nonuniformity", "nonuniformity_kelvin"),
             f"{row['dead_pixels']} px" + (f", {row['dead_columns']} lines" if row["dead_columns"] else ""),
             "" if row["contrast"] is None else f"{100 * row['contrast']:.0f} %",
+            *([_most_likely(row["second_opinion"])] if opinion else []),
         )
     console.show(table)
+
+
+def _most_likely(opinion: dict[str, Any]) -> str:
+    answers = (max(opinion[question].items(), key=lambda pair: pair[1]) for question in ("types", "levels"))
+    return ", ".join(f"{name} ({100 * chance:.0f} %)" for name, chance in answers)
 
 
 def _level(row: dict[str, Any], grey: str, kelvin: str) -> str:

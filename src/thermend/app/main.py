@@ -134,6 +134,11 @@ def diagnose(
     emissivity: EmissivityOption = None,
     reflected_temperature: ReflectedOption = None,
     distance: DistanceOption = None,
+    by: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="hidra", help="Ask that network too: type and level of damage."),
+    ] = None,
+    weights: Annotated[Optional[str], typer.Option(metavar="FILE", help="Of that network.")] = None,  # noqa: UP045
     as_json: JsonOption = False,
 ) -> None:
     """Tell what is wrong with thermal images: noise, stripes, blur, shading, dead pixels, contrast."""
@@ -143,7 +148,7 @@ def diagnose(
         "unit": unit, "palette": input_palette, "emissivity": emissivity,
         "reflected_temperature": reflected_temperature, "distance": distance,
     }  # fmt: skip
-    raise typer.Exit(command.run(inputs, options, as_json, typer.echo))
+    raise typer.Exit(command.run(inputs, options, as_json, typer.echo, by, weights))
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -304,3 +305,36 @@ def test_weights_of_another_kind_are_refused_by_name(prior, weights, tmp_path):
     write_tensors(tmp_path / "short.safetensors", tensors, read_metadata(weights))
     with pytest.raises(InputError, match="is missing"):
         thermend.load("hidra", tmp_path / "short.safetensors")
+
+
+def test_the_probe_can_be_asked_for_as_another_diagnosis(weights, folder, tmp_path, capsys):
+    from thermend.app import diagnose
+    from thermend.methods.hidra.probe import QUESTIONS, Probe, as_tensors
+
+    generator = np.random.default_rng(0)
+    probes = {
+        name: Probe(generator.normal(size=(len(a), 6)).astype(np.float32), np.zeros(len(a), np.float32))
+        for name, a in QUESTIONS.items()
+    }
+    path = tmp_path / "probed.safetensors"
+    write_tensors(path, read_tensors(weights) | as_tensors(probes), read_metadata(weights))
+    said = []
+    code = diagnose.run([str(folder / "0.png")], {}, True, said.append, "hidra", str(path))
+    assert code == 0
+    opinion = json.loads(said[0])[0]["second_opinion"]
+    assert opinion["by"] == "hidra"
+    restorer = thermend.load("hidra", path)  # the probe does not keep the network from running
+    picture = np.array(Image.open(folder / "0.png"))
+    vector = restorer.function.passes.vector((picture / 255).astype(np.float32), restorer.function)
+    for question, answers in QUESTIONS.items():
+        assert sum(opinion[question].values()) == pytest.approx(1, abs=1e-3)
+        expected = dict(zip(answers, probes[question].chances(vector)[0]))
+        assert opinion[question] == pytest.approx(expected, abs=1e-3)
+    assert diagnose.run([str(folder / "0.png")], {}, False, said.append, "hidra", str(path)) == 0
+    assert "by hidra" in capsys.readouterr().out
+    with pytest.raises(InputError, match="holds no probe"):
+        diagnose.run([str(folder / "0.png")], {}, True, said.append, "hidra", str(weights))
+    with pytest.raises(UsageError, match="expected hidra"):
+        diagnose.run([str(folder / "0.png")], {}, True, said.append, "deal")
+    with pytest.raises(UsageError, match="--weights goes with --by"):
+        diagnose.run([str(folder / "0.png")], {}, True, said.append, None, str(weights))

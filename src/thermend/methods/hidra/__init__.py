@@ -10,6 +10,7 @@
 | `solver` | the first-order hyper-gradient |
 | `training`, `critic` | bi-level training and its losses |
 | `passes` | inference: one vector for all tiles |
+| `probe` | how well the vector tells types and levels apart |
 | `prior_training` | not in the paper: the embedded prior's own training |
 | `checkpoints` | weights |
 

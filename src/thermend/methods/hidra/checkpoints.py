@@ -86,6 +86,7 @@ def load_network(path: str | os.PathLike[str]) -> Hidra:
     name = str(facts.get("method", ""))
     if not name.startswith("hidra/") or "prior" not in facts:
         raise InputError(path, f"holds no weights of HiDRA{f' but of {name}' if name else ''}")
+    tensors = {key: tensor for key, tensor in tensors.items() if not key.startswith("probe.")}
     prompt = tensors.pop("prompt", None)
     try:
         if facts["prior"] == "embedded":

@@ -1,0 +1,55 @@
+"""What a network takes to be wrong with an image, beside the diagnosis."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from thermend.diagnosis.preparation import prepare
+from thermend.errors import UsageError
+from thermend.image import ThermalImage
+from thermend.methods import find
+from thermend.restoration.network import open_network
+
+BY = ("hidra",)
+"""Methods that have one."""
+
+
+class SecondOpinion:
+    """HiDRA's degradation vector, read by the linear probe that comes with its weights.
+
+    Parameters
+    ----------
+    by : the method
+    weights : None takes those that ship
+
+    Raises
+    ------
+    UsageError : the method has none, or no weights ship
+    InputError : the weights cannot be read, or hold no probe
+    MissingDependencyError : torch or diffusers is not installed
+    """
+
+    def __init__(self, by: str, weights: str | os.PathLike[str] | None = None) -> None:
+        if by not in BY:
+            raise UsageError(f"--by {by!r}: expected {' or '.join(BY)}")
+        method = find(by)
+        path = method.weights_file(weights, ".safetensors")
+        self.by = by
+        self.network = open_network(method, path, "torch")[0]
+        from thermend.methods.hidra.probe import QUESTIONS, read_probes
+
+        self.probes, self.questions = read_probes(path), QUESTIONS
+
+    def of(self, image: ThermalImage | ArrayLike) -> dict[str, Any]:
+        """Chances of each type of degradation, as if there were one alone, and of each level of composite damage."""
+        image = image if isinstance(image, ThermalImage) else ThermalImage.from_array(image)
+        passes: Any = self.network.passes
+        vector = passes.vector(prepare(image).pixels, self.network)
+        found: dict[str, Any] = {"by": self.by}
+        for question, probe in self.probes.items():
+            chances = probe.chances(vector)[0]
+            found[question] = {name: round(float(c), 4) for name, c in zip(self.questions[question], chances)}
+        return found
