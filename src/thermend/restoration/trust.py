@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -128,22 +129,21 @@ def departures(measured: Image, result: Image, diagnosis: Diagnosis, known: NDAr
 
 def _degradations() -> Iterator[Callable[[Image], Image]]:
     for sigma in BLURS:
-        yield lambda image, sigma=sigma: _blurred(image, sigma)
+        yield partial(_seen, sigma=sigma)
     for factor in REDUCTIONS:
         for sigma in (0.0, 1.5, 2.5):
-            yield lambda image, factor=factor, sigma=sigma: _reduced(_blurred(image, sigma), factor)
+            yield partial(_seen, sigma=sigma, factor=factor)
 
 
-def _blurred(image: Image, sigma: float) -> Image:
-    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma)) if sigma else image
-
-
-def _reduced(image: Image, factor: int) -> Image:
+def _seen(image: Image, sigma: float = 0.0, factor: int = 1) -> Image:
+    """Through optics of that blur, by a detector with so many times fewer pixels along each side."""
+    if sigma:
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), sigma))
+    if factor == 1:
+        return image
     height, width = image.shape
-    small = (max(1, width // factor), max(1, height // factor))
-    return cv2.resize(
-        cv2.resize(image, small, interpolation=cv2.INTER_AREA), (width, height), interpolation=cv2.INTER_CUBIC
-    )
+    small = cv2.resize(image, (max(1, width // factor), max(1, height // factor)), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC))
 
 
 def _gain(measured: Image, again: Image, known: NDArray[np.bool_]) -> float:
@@ -170,7 +170,7 @@ def _toned(measured: Image, again: Image, known: NDArray[np.bool_]) -> Image:
         return np.full_like(measured, float(np.median(measured[known])))
     middle, spread = float(x.mean()), float(x.std()) or 1.0
     basis = np.vander((x - middle) / spread, 4)
-    weight = np.ones_like(y)
+    weight: NDArray[np.floating] = np.ones_like(y)
     coefficients = np.zeros(4)
     for _ in range(4):
         coefficients = np.linalg.lstsq(basis * weight[:, None], y * weight, rcond=None)[0]

@@ -14,13 +14,20 @@ from safetensors.torch import save_file  # noqa: E402
 from tiny_sizes import AUTOENCODER, UNET  # noqa: E402
 
 from thermend import InputError, UsageError  # noqa: E402
+from thermend.methods import find  # noqa: E402
 from thermend.methods.hidra.backbone import EMBEDDED, Reconstruction, embedded, from_pretrained  # noqa: E402
+from thermend.methods.hidra.estimator import DegradationEstimator, small_features  # noqa: E402
+from thermend.methods.hidra.network import Hidra  # noqa: E402
 
 SCHEDULER = {
     "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
     "prediction_type": "epsilon", "timestep_spacing": "trailing",
 }  # fmt: skip
 """SD-Turbo's."""
+
+
+def _count(network) -> int:
+    return sum(p.numel() for p in network.parameters())
 
 
 @pytest.fixture
@@ -66,7 +73,11 @@ def folder(tmp_path_factory):
 
 def test_the_prior_that_ships_is_small_enough():
     network = embedded()
-    assert sum(p.numel() for p in network.parameters()) <= 14e6
+    assert _count(network) <= 14e6
+    assert _count(network) == find("hidra/unet").parameters
+    assert _count(network.autoencoder) == find("hidra/autoencoder").parameters
+    estimator = DegradationEstimator(small_features(), (1, 2, 3, 4), 64)
+    assert _count(Hidra(network, estimator)) == find("hidra/embedded").parameters
     assert network.signal == pytest.approx(0.0477, abs=1e-3)
 
 

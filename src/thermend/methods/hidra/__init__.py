@@ -29,6 +29,7 @@ _variant = partial(
     modes=("display",),
     loader=None,
     kind="network",
+    forms=(".safetensors",),
     tiling={"overlap": 96, "whole": 700_000, "side": 640},
 )
 _guided = partial(
@@ -40,18 +41,33 @@ _guided = partial(
 )
 
 METHODS = (
-    _guided("embedded", title="one diffusion step, steered by the degradation (HiDRA), on a small prior of our own"),
-    _guided("sd-turbo", title="HiDRA on SD-Turbo"),
+    # parameters of all that runs; multiply-accumulates without the estimator, whose pieces are as many whatever the image
+    _guided(
+        "embedded",
+        title="one diffusion step, steered by the degradation (HiDRA), on a small prior of our own",
+        parameters=11_974_115,
+        macs=142_483_783_680,
+    ),
+    _guided(
+        "sd-turbo",
+        title="HiDRA on SD-Turbo",
+        parameters=1_102_747_803,
+        macs=2_879_337_590_784,
+    ),
     _variant(
         "autoencoder",
         title="the autoencoder of HiDRA's prior, there and back",
         network="thermend.methods.hidra.checkpoints:load_reconstruction",
         training="thermend.methods.hidra.prior_training:AutoencoderTraining",
+        parameters=1_631_019,
+        macs=85_323_939_840,
     ),
     _variant(
         "unet",
         title="HiDRA's prior without LoRA",
         network="thermend.methods.hidra.checkpoints:load_prior",
         training="thermend.methods.hidra.prior_training:UnetTraining",
+        parameters=8_963_699,
+        macs=125_209_022_464,
     ),
 )
