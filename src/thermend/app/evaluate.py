@@ -50,7 +50,7 @@ def _setup(job: Job) -> None:
     _state["degrade"] = _state["fuse"] = None
     _state["job"] = job
     if job.learned:
-        from thermend.metrics.learned import require
+        from thermend.evaluation.measures import require
 
         for name in job.learned:
             require(name)

@@ -219,7 +219,9 @@ def evaluate(
     ] = None,
     measure: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Option(metavar="NAME", help="Also niqe, musiq, maniqa, nima, lpips or dists (needs pyiqa)."),
+        typer.Option(
+            metavar="NAME", help="Also niqe_thermal, lite0; or niqe, musiq, maniqa, nima, lpips, dists (pyiqa)."
+        ),
     ] = None,
     json_file: Annotated[
         Optional[str],  # noqa: UP045

@@ -6,17 +6,20 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from thermend import metrics
-from thermend.errors import InputError, UsageError
+from thermend.errors import InputError, MissingDependencyError, UsageError
 from thermend.evaluation import images
 from thermend.image import ThermalImage
 from thermend.io.raster import luma
 from thermend.metrics.fidelity import grey_levels
+from thermend.metrics.learned import FULL_REFERENCE, NO_REFERENCE
+from thermend.metrics.learned import require as require_learned
 
 Grey = NDArray[np.uint8]
 Values = dict[str, float | None]
@@ -39,6 +42,11 @@ OF_ONE: dict[str, Callable[[Grey], float]] = {
     "roughness": metrics.roughness,
     "stripe_energy": metrics.stripe_energy,
 }
+ON_REQUEST: dict[str, Callable[[Grey, Grey], float | None]] = {
+    "niqe_thermal": lambda image, clean: metrics.niqe_thermal(image),
+    "lite0": lambda image, clean: _feature_distance(image, clean),
+}
+"""That take longer, or need more packages; `lite0` is the mean absolute difference of EfficientNet-Lite0's last features."""
 OF_FUSED: dict[str, Callable[[Grey, Grey, Grey], float | None]] = {
     "fused_en": lambda f, i, v: metrics.entropy(f),
     "fused_sd": lambda f, i, v: metrics.standard_deviation(f),
@@ -79,7 +87,7 @@ def measure(
     degrade : from the clean pixels and the file's name to degraded ones, where the sample has no degraded file
     scale : the degraded image is reduced by this before (unless its file is that small), and restored to the clean size
     fuse : of infrared and visible pixels, where the sample has a visible image; I of the fusion measures is the clean one
-    learned : names of measures by pyiqa
+    learned : names of further measures, of :data:`ON_REQUEST` or by pyiqa
 
     Raises
     ------
@@ -127,11 +135,45 @@ def _values(
     enhancement = metrics.contrast_enhancement_index(image, before)
     values["cei"] = enhancement if math.isfinite(enhancement) else None
     for name in learned:
-        values[name] = metrics.learned(name, image, clean)
+        values[name] = ON_REQUEST[name](image, clean) if name in ON_REQUEST else metrics.learned(name, image, clean)
     if fuse is not None and visible is not None:
         fused = fuse(image, visible)
         values |= {name: function(fused, clean, visible) for name, function in OF_FUSED.items()}
     return values
+
+
+def require(name: str) -> None:
+    """Make sure, before long work begins, that a further measure can be had.
+
+    Raises
+    ------
+    MissingDependencyError : it needs a package that is not installed
+    UsageError : an unknown name
+    """
+    if name == "lite0":
+        _lite0()
+    elif name not in ON_REQUEST:
+        if name not in NO_REFERENCE + FULL_REFERENCE:
+            expected = ", ".join((*ON_REQUEST, *NO_REFERENCE, *FULL_REFERENCE))
+            raise UsageError(f"measure {name!r}: expected one of {expected}")
+        require_learned(name)
+
+
+@cache
+def _lite0() -> Any:
+    try:
+        from thermend.training.features import lite0
+    except ImportError as error:
+        raise MissingDependencyError("lite0 needs torch: pip install 'thermend[train,offline]'") from error
+    return lite0()
+
+
+def _feature_distance(image: Grey, clean: Grey) -> float:
+    import torch
+
+    both = [torch.from_numpy(grey.astype(np.float32) / 255)[None, None] for grey in (image, clean)]
+    with torch.inference_mode():
+        return float(_lite0().distance(*both))
 
 
 def _resized(image: Grey, shape: Sequence[int]) -> Grey:

@@ -4,6 +4,7 @@
 | --- | --- |
 | `fidelity` | against the clean image: PSNR, SSIM, MSE |
 | `no_reference` | contrast and detail of one image: AG, IE, EME, SF, SD, CEI |
+| `naturalness` | NIQE, by the statistics of clean thermal images |
 | `nonuniformity` | noise, roughness, residual stripe energy |
 | `fusion` | of a fused image: MI, SCD, VIF, Qabf, CC |
 | `learned` | NIQE, LPIPS, DISTS, FID, MUSIQ, MANIQA, NIMA, by pyiqa |
@@ -20,6 +21,7 @@ from thermend.metrics.fusion import (
     visual_information_fidelity,
 )
 from thermend.metrics.learned import fid, learned
+from thermend.metrics.naturalness import niqe_thermal
 from thermend.metrics.no_reference import (
     average_gradient,
     average_gradient_fusion,
@@ -46,6 +48,7 @@ __all__ = [
     "local_contrast",
     "mse",
     "mutual_information",
+    "niqe_thermal",
     "noise",
     "psnr",
     "roughness",

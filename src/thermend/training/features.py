@@ -189,10 +189,19 @@ def features(network: Network, file: Path | None = None) -> Features:
     tensors = _downloaded(URLS[network])
     if tensors is not None:
         return Features(_filled(usual, tensors, Path(URLS[network]).name, network), network)
-    stand_in = EfficientNet(lite=True, blocks=11 if network == "vgg19" else 16)
+    return lite0(11 if network == "vgg19" else 16, f"efficientnet-lite0 in place of {network}")
+
+
+def lite0(blocks: int = 16, name: str = "efficientnet-lite0") -> Features:
+    """EfficientNet-Lite0's features after so many of its 16 blocks; after all of them the head's.
+
+    Raises
+    ------
+    MissingDependencyError : its package is not installed
+    """
     path = stand_in_file()
-    name = f"efficientnet-lite0 in place of {network}"
-    return Features(_filled(stand_in, read_tensors(path), path, "efficientnet-lite0"), name)
+    network = EfficientNet(lite=True, blocks=blocks)
+    return Features(_filled(network, read_tensors(path), path, "efficientnet-lite0"), name)
 
 
 def stand_in_file() -> Path:
