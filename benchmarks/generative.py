@@ -1,0 +1,83 @@
+"""Methods beside one another by fidelity, by naturalness and by trust: what a generative method is to be measured by.
+
+    python benchmarks/generative.py hidra/embedded ppfn/compact auto --on roadscene=DIR hit-uav=DIR \\
+        --presets hidra-mild hidra-moderate hidra-severe hidra-extreme [--images 8] [--page docs/reproduction/hidra.md]
+
+PSNR in dB; SSIM; NIQE by the statistics of clean thermal images (lower is better); the mean absolute difference of
+EfficientNet-Lite0's last features from the clean image's (lower is better); the share of the result that the input does not
+support.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from networks import images, opened, pair
+from pages import put, table
+
+from thermend.evaluation.measures import AGAINST_CLEAN, ON_REQUEST
+from thermend.image import ThermalImage
+from thermend.restoration.trust import trust
+
+FIGURES = {
+    "psnr": ("PSNR", ".2f"),
+    "ssim": ("SSIM", ".3f"),
+    "niqe_thermal": ("NIQE, thermal", ".1f"),
+    "lite0": ("features", ".3f"),
+}
+
+
+def measured(result: np.ndarray, clean: np.ndarray) -> list[float]:
+    """In the order of :data:`FIGURES`; NaN where a measure says nothing."""
+    found = [{**AGAINST_CLEAN, **ON_REQUEST}[name](result, clean) for name in FIGURES]
+    return [np.nan if value is None else value for value in found]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("methods", nargs="+", metavar="[LABEL:]NAME[=WEIGHTS]")
+    parser.add_argument("--on", nargs="+", required=True, metavar="NAME=DIR")
+    parser.add_argument("--presets", nargs="+", required=True)
+    parser.add_argument("--images", type=int, help="of each folder, spread evenly; all if not said")
+    parser.add_argument("--engine", default="auto")
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--page", type=Path, nargs="*", default=[])
+    parser.add_argument("--place", default="generative")
+    chosen = parser.parse_args()
+    restorers = opened(chosen.methods, chosen.engine, chosen.precision)
+    files: list[Path] = []
+    for entry in chosen.on:
+        own = images(Path(entry.partition("=")[2]))
+        places = np.linspace(0, len(own) - 1, min(chosen.images or len(own), len(own)))
+        files += [own[i] for i in places.round().astype(int)]
+    rows = []
+    for preset in chosen.presets:
+        found: dict[str, list[list[float]]] = {}
+        for path in files:
+            clean, damaged = pair(path, preset)
+            found.setdefault("input", []).append([*measured(damaged, clean), np.nan])
+            for label, restorer in restorers.items():
+                restored = restorer.restore(damaged, "display")
+                result = np.rint(restored.pixels).clip(0, 255).astype(np.uint8)
+                suspect = trust(ThermalImage.from_array(damaged), ThermalImage.from_array(result)).suspect
+                found.setdefault(label, []).append([*measured(result, clean), suspect])
+        for label, values in found.items():
+            *means, suspect = (
+                np.nanmean(values, 0) if label != "input" else [*np.nanmean(np.array(values)[:, :-1], 0), np.nan]
+            )
+            cells = [format(mean, style) for mean, (_, style) in zip(means, FIGURES.values())]
+            condition = "undamaged" if preset == "none" else f"`{preset}`"
+            rows.append(
+                (condition if label == "input" else "", label, *cells, "" if np.isnan(suspect) else f"{suspect:.0%}")
+            )
+            print(preset, *rows[-1][1:], sep=" | ", flush=True)
+    head = ("", "", *(title for title, _ in FIGURES.values()), "suspect")
+    lines = [f"{len(files)} images.", "", *table(head, rows)]
+    for page in chosen.page:
+        put(page, chosen.place, lines)
+
+
+if __name__ == "__main__":
+    main()
