@@ -45,8 +45,8 @@ METHODS = (
     _guided(
         "embedded",
         title="one diffusion step, steered by the degradation (HiDRA), on a small prior of our own",
-        parameters=11_974_115,
-        macs=142_483_783_680,
+        parameters=11_793_571,
+        macs=110_757_806_080,
     ),
     _guided(
         "sd-turbo",
@@ -59,15 +59,15 @@ METHODS = (
         title="the autoencoder of HiDRA's prior, there and back",
         network="thermend.methods.hidra.checkpoints:load_reconstruction",
         training="thermend.methods.hidra.prior_training:AutoencoderTraining",
-        parameters=1_631_019,
-        macs=85_323_939_840,
+        parameters=1_456_611,
+        macs=55_878_615_040,
     ),
     _variant(
         "unet",
         title="HiDRA's prior without LoRA",
         network="thermend.methods.hidra.checkpoints:load_prior",
         training="thermend.methods.hidra.prior_training:UnetTraining",
-        parameters=8_963_699,
-        macs=125_209_022_464,
+        parameters=8_798_515,
+        macs=95_952_441_344,
     ),
 )

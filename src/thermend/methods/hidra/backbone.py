@@ -32,13 +32,13 @@ MULTIPLE = 8
 
 EMBEDDED: dict[str, dict[str, Any]] = {
     "autoencoder": {
-        "in_channels": 3, "out_channels": 3, "latent_channels": 8, "block_out_channels": [32, 64, 96],
+        "in_channels": 3, "out_channels": 3, "latent_channels": 16, "block_out_channels": [16, 48, 96],
         "down_block_types": ["DownEncoderBlock2D"] * 3, "up_block_types": ["UpDecoderBlock2D"] * 3,
         "layers_per_block": 1, "norm_num_groups": 8, "mid_block_add_attention": False, "sample_size": 128,
         "scaling_factor": 1.0,
     },
     "unet": {
-        "in_channels": 8, "out_channels": 8, "block_out_channels": [64, 96, 160], "layers_per_block": 1,
+        "in_channels": 16, "out_channels": 16, "block_out_channels": [64, 96, 160], "layers_per_block": 1,
         "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
         "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
         "cross_attention_dim": 64, "attention_head_dim": [2, 3, 5], "norm_num_groups": 16,
@@ -48,9 +48,9 @@ EMBEDDED: dict[str, dict[str, Any]] = {
         "num_train_timesteps": 1000, "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.006,
     },
 }  # fmt: skip
-"""Configurations of the prior that ships. Its latents have a quarter of the image's resolution, since small hot objects do not
-survive an eighth in so small a network; its last timestep leaves a share of the signal (√a = 0.22; Stable Diffusion's is 0.07),
-since what ε is off by comes into the result 1/√a times as large."""
+"""Configurations of the prior that ships. Its latents have a quarter of the image's resolution and as many numbers as it
+has pixels, since small hot objects do not survive less in so small a network; its last timestep leaves a share of the signal
+(√a = 0.22; Stable Diffusion's is 0.07), since what ε is off by comes into the result 1/√a times as large."""
 
 TOKENS = 1
 """Of the embedded prior's empty prompt, which is all zeros."""
