@@ -40,6 +40,8 @@ SHIFT = 0.25
 LEAST_NOISE = 0.6
 """Grey levels of 255: what rounding to 8 bits, and the estimate of the degradation, leave in any case."""
 CLIPPED = 0.5 / 255
+LOOKED_AT = 384
+"""Pixels along each side, in the middle, by which the blur is chosen."""
 
 
 @dataclass(frozen=True)
@@ -106,15 +108,8 @@ def departures(measured: Image, result: Image, diagnosis: Diagnosis, known: NDAr
     """
     if not known.any():
         return np.zeros_like(measured)
-    best: tuple[float, Image, Image] | None = None
-    for degrade in _degradations():
-        again = degrade(result)
-        left = _left_over(measured, again, diagnosis, known)
-        size = float(np.abs(left[known]).mean())
-        if best is None or size < best[0]:
-            best = (size, left, again)
-    assert best is not None
-    _, left, again = best
+    again = _likeliest(measured, result, diagnosis, known)(result)
+    left = _left_over(measured, again, diagnosis, known)
     weight = known.astype(np.float32)
     share = cv2.GaussianBlur(weight, (0, 0), WINDOW)
     mean = cv2.GaussianBlur(left * weight, (0, 0), WINDOW) / np.maximum(share, 0.05)
@@ -125,6 +120,21 @@ def departures(measured: Image, result: Image, diagnosis: Diagnosis, known: NDAr
     nearby = cv2.dilate(slope, np.ones((3, 3), np.uint8)) * _gain(measured, again, known)
     departure = np.abs(mean) / np.hypot(expected, SHIFT * nearby)
     return np.where(known, departure, 0).astype(np.float32)
+
+
+def _likeliest(
+    measured: Image, result: Image, diagnosis: Diagnosis, known: NDArray[np.bool_]
+) -> Callable[[Image], Image]:
+    """The degradation that leaves least of the difference, in the middle of a large image."""
+    inner = tuple(slice(max(0, (side - LOOKED_AT) // 2), (side + LOOKED_AT) // 2) for side in measured.shape)
+    if not known[inner].any():
+        inner = (slice(None), slice(None))
+    measured, result, known = measured[inner], result[inner], known[inner]
+
+    def size(degrade: Callable[[Image], Image]) -> float:
+        return float(np.abs(_left_over(measured, degrade(result), diagnosis, known)[known]).mean())
+
+    return min(_degradations(), key=size)
 
 
 def _degradations() -> Iterator[Callable[[Image], Image]]:

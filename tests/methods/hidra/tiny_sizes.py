@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-AUTOENCODER = {"block_out_channels": [8, 8, 16], "norm_num_groups": 4, "latent_channels": 4}
+AUTOENCODER = {"block_out_channels": [8, 16], "norm_num_groups": 4, "latent_channels": 4}
 UNET = {
     "block_out_channels": [8, 16, 16], "attention_head_dim": [1, 2, 2], "norm_num_groups": 4, "in_channels": 4,
     "out_channels": 4, "cross_attention_dim": 8,

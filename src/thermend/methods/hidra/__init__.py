@@ -45,8 +45,8 @@ METHODS = (
     _guided(
         "embedded",
         title="one diffusion step, steered by the degradation (HiDRA), on a small prior of our own",
-        parameters=11_793_571,
-        macs=110_757_806_080,
+        parameters=11_762_964,
+        macs=96_570_507_264,
     ),
     _guided(
         "sd-turbo",
@@ -59,15 +59,15 @@ METHODS = (
         title="the autoencoder of HiDRA's prior, there and back",
         network="thermend.methods.hidra.checkpoints:load_reconstruction",
         training="thermend.methods.hidra.prior_training:AutoencoderTraining",
-        parameters=1_456_611,
-        macs=55_878_615_040,
+        parameters=1_429_700,
+        macs=43_673_190_400,
     ),
     _variant(
         "unet",
         title="HiDRA's prior without LoRA",
         network="thermend.methods.hidra.checkpoints:load_prior",
         training="thermend.methods.hidra.prior_training:UnetTraining",
-        parameters=8_798_515,
-        macs=95_952_441_344,
+        parameters=8_771_604,
+        macs=83_747_016_704,
     ),
 )

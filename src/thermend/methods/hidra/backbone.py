@@ -11,6 +11,7 @@ classes (:data:`EMBEDDED`), small enough for a CPU.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -27,14 +28,11 @@ try:
 except ImportError as error:
     raise MissingDependencyError("hidra needs more packages: pip install 'thermend[hidra]'") from error
 
-MULTIPLE = 8
-"""Sides of the images are padded to multiples of this, and of what the autoencoder and the UNet halve together."""
-
 EMBEDDED: dict[str, dict[str, Any]] = {
     "autoencoder": {
-        "in_channels": 3, "out_channels": 3, "latent_channels": 16, "block_out_channels": [16, 48, 96],
-        "down_block_types": ["DownEncoderBlock2D"] * 3, "up_block_types": ["UpDecoderBlock2D"] * 3,
-        "layers_per_block": 1, "norm_num_groups": 8, "mid_block_add_attention": False, "sample_size": 128,
+        "in_channels": 4, "out_channels": 4, "latent_channels": 16, "block_out_channels": [48, 96],
+        "down_block_types": ["DownEncoderBlock2D"] * 2, "up_block_types": ["UpDecoderBlock2D"] * 2,
+        "layers_per_block": 1, "norm_num_groups": 8, "mid_block_add_attention": False, "sample_size": 64,
         "scaling_factor": 1.0,
     },
     "unet": {
@@ -48,9 +46,10 @@ EMBEDDED: dict[str, dict[str, Any]] = {
         "num_train_timesteps": 1000, "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.006,
     },
 }  # fmt: skip
-"""Configurations of the prior that ships. Its latents have a quarter of the image's resolution and as many numbers as it
-has pixels, since small hot objects do not survive less in so small a network; its last timestep leaves a share of the signal
-(√a = 0.22; Stable Diffusion's is 0.07), since what ε is off by comes into the result 1/√a times as large."""
+"""Configurations of the prior that ships. It sees squares of 2 × 2 pixels in place of three equal colours, and its latents have a
+quarter of the image's resolution and as many numbers as it has pixels, since small hot objects do not survive less in so small a
+network. Its last timestep leaves a share of the signal (√a = 0.22; Stable Diffusion's is 0.07), since what ε is off by comes into
+the result 1/√a times as large."""
 
 TOKENS = 1
 """Of the embedded prior's empty prompt, which is all zeros."""
@@ -95,14 +94,12 @@ class OneStepDiffusion(nn.Module):
         self.signal, self.timestep = float(self.signals[-1]), len(self.signals) - 1
         if not 0 < self.signal < 1:
             raise ValueError(f"the last timestep leaves a share of {self.signal} of the signal")
-        self.shrinks = 2 ** (len(autoencoder.config["block_out_channels"]) - 1)
-        halvings = 2 ** (len(unet.config["block_out_channels"]) - 1)
-        self.multiple = max(MULTIPLE, self.shrinks * halvings)
+        self.multiple = multiple_of(autoencoder) * 2 ** (len(unet.config["block_out_channels"]) - 1)
         self.register_buffer("prompt", prompt, persistent=False)
 
     def encode(self, image: torch.Tensor) -> torch.Tensor:
         """(B, 1, H, W) in [0, 1], sides multiples of :attr:`multiple`, to the mean of its latent, scaled, (B, C, h, w)."""
-        moments = self.autoencoder.encode(spread(image)).latent_dist
+        moments = self.autoencoder.encode(to_channels(image, self.autoencoder)).latent_dist
         result: torch.Tensor = moments.mean * self.autoencoder.config["scaling_factor"]
         return result
 
@@ -120,9 +117,7 @@ class OneStepDiffusion(nn.Module):
 
     def decode(self, latent: torch.Tensor) -> torch.Tensor:
         """A latent, scaled, to the image, (B, 1, H, W), around [0, 1]."""
-        decoded = self.autoencoder.decode(latent / self.autoencoder.config["scaling_factor"]).sample
-        result: torch.Tensor = (decoded.mean(1, keepdim=True) + 1) / 2
-        return result
+        return to_grey(self.autoencoder.decode(latent / self.autoencoder.config["scaling_factor"]).sample)
 
     def description(self) -> dict[str, Any]:
         """What :func:`embedded` builds another of."""
@@ -148,16 +143,15 @@ class Reconstruction(nn.Module):
     def __init__(self, autoencoder: AutoencoderKL) -> None:
         super().__init__()
         self.autoencoder = autoencoder
-        self.multiple = max(MULTIPLE, 2 ** (len(autoencoder.config["block_out_channels"]) - 1))
+        self.multiple = multiple_of(autoencoder)
 
     def moments(self, image: torch.Tensor) -> Any:
         """Distribution of the latent of (B, 1, H, W), sides multiples of :attr:`multiple`."""
-        return self.autoencoder.encode(spread(image)).latent_dist
+        return self.autoencoder.encode(to_channels(image, self.autoencoder)).latent_dist
 
     def decode(self, latent: torch.Tensor) -> torch.Tensor:
         """(B, C, h, w) to (B, 1, H, W)."""
-        result: torch.Tensor = (self.autoencoder.decode(latent).sample.mean(1, keepdim=True) + 1) / 2
-        return result
+        return to_grey(self.autoencoder.decode(latent).sample)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """(B, 1, H, W) in [0, 1] to the same, unclipped; any size."""
@@ -165,9 +159,40 @@ class Reconstruction(nn.Module):
         return self.decode(self.moments(padded).mean)[..., :height, :width]
 
 
-def spread(image: torch.Tensor) -> torch.Tensor:
-    """(B, 1, H, W) in [0, 1] to (B, 3, H, W) in [−1, 1]."""
-    return (2 * image - 1).expand(-1, 3, -1, -1)
+def to_channels(image: torch.Tensor, autoencoder: AutoencoderKL) -> torch.Tensor:
+    """(B, 1, H, W) in [0, 1] to what an autoencoder takes, in [−1, 1]: three times the same, (B, 3, H, W), or, where it takes
+    n² channels, the pixels of n × n squares, (B, n², H / n, W / n)."""
+    square = _square(autoencoder)
+    centred = 2 * image - 1
+    return centred.expand(-1, 3, -1, -1) if square is None else functional.pixel_unshuffle(centred, square)
+
+
+def to_grey(channels: torch.Tensor) -> torch.Tensor:
+    """What an autoencoder gives to (B, 1, H, W) around [0, 1]: the mean of three channels, or the squares' pixels."""
+    if channels.shape[1] == 3:
+        return (channels.mean(1, keepdim=True) + 1) / 2
+    return (functional.pixel_shuffle(channels, math.isqrt(channels.shape[1])) + 1) / 2
+
+
+def _square(autoencoder: AutoencoderKL) -> int | None:
+    """Side of the squares whose pixels are an autoencoder's channels; None where it takes three colours.
+
+    Raises
+    ------
+    ValueError : it takes or gives something else
+    """
+    channels, given = (autoencoder.config[key] for key in ("in_channels", "out_channels"))
+    side = math.isqrt(channels)
+    if channels != given or (channels != 3 and side * side != channels):
+        raise ValueError(
+            f"an autoencoder of {channels} channels in and {given} out: expected 3, or the square of a number"
+        )
+    return None if channels == 3 else side
+
+
+def multiple_of(autoencoder: AutoencoderKL) -> int:
+    """Of the sides of the images that an autoencoder takes."""
+    return (_square(autoencoder) or 1) * 2 ** (len(autoencoder.config["block_out_channels"]) - 1)
 
 
 def mirrored(image: torch.Tensor, multiple: int) -> tuple[torch.Tensor, int, int]:

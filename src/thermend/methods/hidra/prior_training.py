@@ -54,7 +54,7 @@ class AutoencoderRecipe(PriorRecipe):
     """
 
     kl: float = Field(1e-6, ge=0)
-    perceptual: float = Field(0.005, ge=0)
+    perceptual: float = Field(0.002, ge=0)
     features_file: Path | None = None
     flatter: float = Field(0.3, ge=0, le=1)
 
