@@ -23,7 +23,7 @@ import thermend
 from thermend.degradations import generator_for
 from thermend.io import read
 from thermend.io.raster import rendered
-from thermend.methods.hidra.probe import LEVELS, TYPES, as_tensors, fit
+from thermend.methods.hidra.probe import LEVELS, QUESTIONS, TYPES, as_tensors, fit
 from thermend.weights.checkpoints import read_metadata, read_tensors, write_tensors
 
 COLOURS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (213, 94, 0), (204, 121, 167))
@@ -103,7 +103,8 @@ def main() -> None:
     if chosen.picture:
         drawn(panels, chosen.picture)
     if chosen.probe:
-        write_tensors(chosen.probe, {**read_tensors(path), **as_tensors(probes)}, read_metadata(path))
+        facts = {**read_metadata(path), "probe": {name: list(answers) for name, answers in QUESTIONS.items()}}
+        write_tensors(chosen.probe, {**read_tensors(path), **as_tensors(probes)}, facts)
     if chosen.page:
         put(chosen.page, "representation", lines)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from thermend import ThermalImage, UsageError
+from thermend.restoration import trust as trust_module
 from thermend.restoration.trust import MOST_SUSPECT, SUSPECT, trust
 
 
@@ -55,6 +56,17 @@ def test_a_spot_that_was_not_measured_is_marked_and_nothing_else(scene, rng, kin
     assert (found.departure[far] > SUSPECT).mean() < 0.03
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("across", [2, 3])
+def test_so_is_one_of_a_few_pixels(scene, rng, kind, across):
+    """A person, seen from a drone."""
+    invented = scene.copy()
+    invented[130 : 130 + across, 115 : 115 + across] += 0.4
+    found = trust(_image(_damaged(scene, rng)[kind]), _image(invented))
+    assert found.departure[128:135, 113:120].max() > SUSPECT
+    assert found.departure[128:135, 113:120].argmax() % 7 in (2, 3, 4, 5)
+
+
 def test_a_spot_that_was_left_out_is_marked(scene, rng):
     measured = scene.copy()
     measured[125:137, 110:122] += 0.25
@@ -85,6 +97,28 @@ def test_what_the_input_does_not_show_is_not_judged(scene, rng):
     found = trust(_image(clipped), _image(scene))
     assert found.suspect < 0.03
     assert not found.departure[(clipped == 0) | (clipped == 1)].any()
+
+
+def test_counts_that_were_cut_off_are_not_judged_either(scene):
+    counts = np.rint(np.minimum(scene, 0.5) * 40000).astype(np.uint16)
+    assert (counts == counts.max()).mean() > 0.1
+    whole = ThermalImage.from_array(np.rint(scene * 40000).astype(np.uint16))
+    assert trust(ThermalImage.from_array(counts), whole).suspect < 0.03
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (1, 50), (8, 10), (96, 336)])
+def test_an_image_is_supported_by_itself_whatever_its_size(rng, shape):
+    image = _image(rng.uniform(0.2, 0.8, shape))
+    assert trust(image, image).suspect == 0
+
+
+def test_large_images_are_judged_at_less_resolution(scene, rng, monkeypatch):
+    monkeypatch.setattr(trust_module, "LARGEST", 192 * 240 // 4)
+    invented = scene.copy()
+    invented[124:136, 109:121] += 0.2
+    found = trust(_image(_noisy(scene, rng)), _image(invented))
+    assert found.departure.shape == scene.shape
+    assert np.median(found.departure[126:134, 111:119]) > SUSPECT
 
 
 def test_temperatures_and_enlarged_results_are_held_against_what_was_measured(scene, rng):

@@ -68,7 +68,7 @@ def run(
     rows: list[dict[str, Any]] = []
     failed = 0
     workers = 1 if len(inputs) <= 2 or by is not None else min(batch.cores(), len(inputs))
-    running = batch.run(inputs, _work, _setup, (read_options, by, weights), workers)
+    running = batch.run(inputs, _work, _setup, (read_options, by, weights), workers, ready=True)
     with closing(running), console.progress(len(inputs), "diagnosing") as advance:
         for item, row in running:
             advance()

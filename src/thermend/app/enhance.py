@@ -50,7 +50,7 @@ class Job:
 @dataclass(frozen=True)
 class Outcome:
     """What became of one file: its result, a reason for skipping it, or an error; and the share of the result that the input
-    does not support, where that was looked for."""
+    does not support, of the worst page, where that was looked for."""
 
     written: str | None = None
     skipped: str | None = None
@@ -125,11 +125,14 @@ def _enhance_one(item: Input, job: Job, restorer: Any, options: Any) -> Outcome:
         return Outcome(skipped=f"{target} exists already and is kept (--overwrite replaces it)")
     stored = None if job.depth is None else {8: "uint8", 16: "uint16", 32: "float32"}[job.depth]
     mended: list[ThermalImage] = []
+    judged: list[Trust] = []
 
     def results() -> Iterator[ThermalImage]:
         image: ThermalImage | None = first
         while image is not None:
             result = restorer.restore(image, mode, job.scale)
+            if job.trust_map or restorer.method.invents:
+                judged.append(_judged(image, result))
             if not mended:
                 mended.append(result)
             yield result
@@ -146,14 +149,15 @@ def _enhance_one(item: Input, job: Job, restorer: Any, options: Any) -> Outcome:
         )
     else:
         next(results())  # only its pictures are missing
-    judged = _judged(first, mended[0]) if job.trust_map or restorer.method.invents else None
     for companion, kind in missing.items():
         if kind is not None:
-            picture, palette = _picture(kind, first, mended[0], job) if kind != "trust" else (_trust_map(judged), None)
+            picture, palette = (
+                _picture(kind, first, mended[0], job) if kind != "trust" else (_trust_map(judged[0]), None)
+            )
             io.write(picture, companion, palette=palette, overwrite=job.overwrite)
     provenance = mended[0].metadata.provenance or {}
     steps = tuple(s["method"] for s in provenance.get("steps", ()))
-    suspect = None if judged is None else judged.suspect
+    suspect = max((page.suspect for page in judged), default=None)
     if target in missing:
         return Outcome(written=str(target), steps=steps, suspect=suspect)
     kept = f"{target} exists already and is kept; what was missing beside it is written"
@@ -167,13 +171,12 @@ def _judged(before: ThermalImage, after: ThermalImage) -> Trust:
     return trust(before, after)
 
 
-def _trust_map(judged: Trust | None) -> ThermalImage:
-    """As a picture: a noise unit is so many grey levels (docs/methods.md)."""
+def _trust_map(judged: Trust) -> ThermalImage:
+    """As a picture: a unit of noise is :data:`TRUST_LEVELS` grey levels (docs/trust.md)."""
     import numpy as np
 
     from thermend.image import ThermalImage
 
-    assert judged is not None
     grey = np.rint(np.minimum(judged.departure * TRUST_LEVELS, 255)).astype(np.float32)
     return ThermalImage(grey, "display", "uint8")
 

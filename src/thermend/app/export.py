@@ -46,8 +46,8 @@ def run(
     if weights is not None and Path(weights).suffix not in SUFFIXES:
         raise UsageError(f"{weights}: expected a checkpoint ({', '.join(SUFFIXES)})")
     source = description.weights_file(weights, ".safetensors")
-    if prompts is not None and (description.passes is None or Path(prompts).suffix != ".npz"):
-        expected = "expected a file .npz" if description.passes else f"{description.full_name} takes no prompts"
+    if prompts is not None and (not description.takes_prompts or Path(prompts).suffix != ".npz"):
+        expected = "expected a file .npz" if description.takes_prompts else f"{description.full_name} takes no prompts"
         raise UsageError(f"--prompts {prompts}: {expected}")
     network = description.load_network()(source, *([] if prompts is None else [prompts]))
     name = description.of_weights(network.variant, method, source).full_name

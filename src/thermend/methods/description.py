@@ -44,6 +44,7 @@ class MethodDescription:
     passes : ``module:class``: made from what a file of weights says of itself, it runs a network several times, with further
         inputs, as :class:`thermend.restoration.network.NetworkFunction` calls it; None where one run is all
     ends_with : of a chain: the network, by its full name, that comes after the classical methods where pictures are for the eye
+    takes_prompts : whether a file can say what is to be removed, or hold what a checkpoint was trained with
     invents : whether it generates: each result is held against what was measured (:mod:`thermend.restoration.trust`)
     quick : whether it runs in bf16 where OpenVINO's device computes that, unless a precision is asked for: its networks give
         what is added to the image, and the sum is float32
@@ -66,6 +67,7 @@ class MethodDescription:
     training: str | None = None
     ends_with: str | None = None
     invents: bool = False
+    takes_prompts: bool = False
     quick: bool = False
     tiling: Mapping[str, int] = field(default_factory=dict)
 

@@ -200,9 +200,9 @@ def open_network(
     UsageError : no weights ship with the method, or the engine or the precision is not to be had
     InputError : the weights cannot be read, or are another network's
     """
-    if prompts is not None and method.passes is None:
-        raise UsageError(f"{method.full_name} takes no prompts")
     path = method.weights_file(weights, ".safetensors" if engine == "torch" else ".onnx")
+    if prompts is not None and not method.takes_prompts:
+        raise UsageError(f"{method.full_name} takes no prompts")
     trained_with = prompts if prompts is not None and Path(prompts).suffix == ".npz" else None
     network = None
     if path.suffix in CHECKPOINT_SUFFIXES and method.network is not None and engine in ("auto", *ENGINES):

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from thermend.diagnosis.preparation import prepare
-from thermend.errors import UsageError
+from thermend.errors import InputError, UsageError
 from thermend.image import ThermalImage
 from thermend.methods import find
 from thermend.restoration.network import open_network
@@ -42,9 +42,18 @@ class SecondOpinion:
         from thermend.methods.hidra.probe import QUESTIONS, read_probes
 
         self.probes, self.questions = read_probes(path), QUESTIONS
+        passes: Any = self.network.passes
+        if any(probe.weight.shape[1] != passes.width for probe in self.probes.values()):
+            raise InputError(path, f"holds a probe of vectors of another width than {passes.width}")
 
     def of(self, image: ThermalImage | ArrayLike) -> dict[str, Any]:
-        """Chances of each type of degradation, as if there were one alone, and of each level of composite damage."""
+        """Chances of each type of degradation, as if there were one alone (``types``), and of each level of composite damage
+        (``levels``), by name; and whose opinion it is (``by``).
+
+        Parameters
+        ----------
+        image : a `ThermalImage`, or an (H, W) array as for :meth:`ThermalImage.from_array`
+        """
         image = image if isinstance(image, ThermalImage) else ThermalImage.from_array(image)
         passes: Any = self.network.passes
         vector = passes.vector(prepare(image).pixels, self.network)

@@ -8,8 +8,9 @@ drops out, is no part of any of these: the result holds something that the input
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import cv2
@@ -39,7 +40,12 @@ SHIFT = 0.25
 """Pixels; edges that lie so far from where they were measured are the estimate's own error."""
 LEAST_NOISE = 0.6
 """Grey levels of 255: what rounding to 8 bits, and the estimate of the degradation, leave in any case."""
-CLIPPED = 0.5 / 255
+CLIPPED = 1e-3
+"""Share of an image that is as bright as its brightest pixel, or as dark as its darkest: so much, and it was cut off there."""
+LARGEST = 4_000_000
+"""Pixels; a larger image is judged by means over squares of its pixels."""
+SAMPLED = 20_000
+"""Pixels that the tone curve is fitted to."""
 LOOKED_AT = 384
 """Pixels along each side, in the middle, by which the blur is chosen."""
 
@@ -79,32 +85,58 @@ def trust(before: ThermalImage, after: ThermalImage) -> Trust:
     scale = tall // height
     if scale < 1 or (tall, wide) != (scale * height, scale * width):
         raise UsageError(f"a result of {wide} x {tall} pixels is none of an image of {width} x {height}")
+    factor = math.ceil(math.sqrt(height * width / LARGEST))
+    before, after = _smaller(before, factor), _smaller(after, factor * scale)
     prepared = prepare(before)
     diagnosis = diagnose_prepared(prepared, before)
-    measured = prepared.pixels
-    result = prepare(after).pixels
-    if scale > 1:
-        result = cv2.resize(result, (width, height), interpolation=cv2.INTER_AREA)
-    known = np.isfinite(before.pixels)
-    if before.nodata is not None:
-        known &= ~before.nodata
-    if not prepared.stretched:
-        known &= (measured > CLIPPED) & (measured < 1 - CLIPPED)
-    departure = departures(measured, result, diagnosis, known)
-    counted = int(known.sum())
-    suspect = float((departure[known] > SUSPECT).mean()) if counted else 0.0
-    if scale > 1:
+    known = _said(before)
+    coarse = 0.5 / 255 if after.is_picture else 0.0
+    departure = departures(prepared.pixels, prepare(after).pixels, diagnosis, known, coarse)
+    suspect = float((departure[known] > SUSPECT).mean()) if known.any() else 0.0
+    if departure.shape != (tall, wide):
         departure = cv2.resize(departure, (wide, tall), interpolation=cv2.INTER_NEAREST)
     return Trust(departure, suspect)
 
 
-def departures(measured: Image, result: Image, diagnosis: Diagnosis, known: NDArray[np.bool_]) -> Image:
+def _smaller(image: ThermalImage, factor: int) -> ThermalImage:
+    """Means over squares; with an invalid pixel in it a square is invalid."""
+    if factor == 1:
+        return image
+    size = tuple(max(1, side // factor) for side in reversed(image.shape))
+    pixels = np.asarray(cv2.resize(image.pixels, size, interpolation=cv2.INTER_AREA))
+    nodata = None
+    if image.nodata is not None:
+        nodata = cv2.resize(image.nodata.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
+    return replace(image, pixels=pixels, nodata=nodata)
+
+
+def _said(image: ThermalImage) -> NDArray[np.bool_]:
+    """Where an image says something: not where it is invalid, nor at an end of its range that many pixels share."""
+    known = np.isfinite(image.pixels)
+    if image.nodata is not None:
+        known &= ~image.nodata
+    if not known.any():
+        return known
+    for end in (image.pixels[known].min(), image.pixels[known].max()):
+        at_end = image.pixels == end
+        if image.is_picture:
+            at_end &= end in (0, 255)
+        elif at_end.mean() < CLIPPED:
+            continue
+        known &= ~at_end
+    return known
+
+
+def departures(
+    measured: Image, result: Image, diagnosis: Diagnosis, known: NDArray[np.bool_], coarse: float = 0.0
+) -> Image:
     """(H, W): the difference of the measured image and the result, degraded again, in units of noise.
 
     Parameters
     ----------
     measured, result : (H, W) in [0, 1]
     known : where the measured image says something
+    coarse : that the result may be off by rounding; on even slopes it does not average out
     """
     if not known.any():
         return np.zeros_like(measured)
@@ -116,10 +148,19 @@ def departures(measured: Image, result: Image, diagnosis: Diagnosis, known: NDAr
     noise = max(diagnosis.noise_sigma, LEAST_NOISE) / 255
     # the mean over a Gaussian window of white noise is 1 / (2 √π σ) times as strong
     expected = noise / (2 * np.sqrt(np.pi) * WINDOW)
-    slope = np.hypot(cv2.Sobel(again, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(again, cv2.CV_32F, 0, 1, scale=1 / 8))
-    nearby = cv2.dilate(slope, np.ones((3, 3), np.uint8)) * _gain(measured, again, known)
-    departure = np.abs(mean) / np.hypot(expected, SHIFT * nearby)
+    gain = _gain(measured, again, known)
+    nearby = cv2.dilate(_slope(again), np.ones((3, 3), np.uint8)) * gain
+    # an edge counts only if it was measured: what is invented has edges too
+    steep = cv2.dilate(_slope(cv2.GaussianBlur(measured, (0, 0), WINDOW)), np.ones((5, 5), np.uint8))
+    nearby = np.minimum(nearby, 2 * steep)
+    departure = np.abs(mean) / np.sqrt(expected**2 + (gain * coarse) ** 2 + (SHIFT * nearby) ** 2)
     return np.where(known, departure, 0).astype(np.float32)
+
+
+def _slope(image: Image) -> Image:
+    """Length of the gradient."""
+    across, down = (cv2.Sobel(image, cv2.CV_32F, x, 1 - x, scale=1 / 8) for x in (1, 0))
+    return np.asarray(np.hypot(across, down))
 
 
 def _likeliest(
@@ -158,8 +199,18 @@ def _seen(image: Image, sigma: float = 0.0, factor: int = 1) -> Image:
 
 def _gain(measured: Image, again: Image, known: NDArray[np.bool_]) -> float:
     """Of the tone curve, on average."""
-    x, y = again[known], measured[known]
+    x, y = _sampled(again, measured, known)
     return float(abs(np.cov(x, y)[0, 1]) / max(float(x.var()), 1e-9)) if x.size > 1 else 1.0
+
+
+def _sampled(
+    again: Image, measured: Image, known: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Some pixels of both, drawn without regard to rows and columns; the same ones each time."""
+    places = np.flatnonzero(known)
+    if places.size > SAMPLED:
+        places = places[np.random.default_rng(0).integers(places.size, size=SAMPLED)]
+    return again.ravel()[places].astype(np.float64), measured.ravel()[places].astype(np.float64)
 
 
 def _left_over(measured: Image, again: Image, diagnosis: Diagnosis, known: NDArray[np.bool_]) -> Image:
@@ -175,13 +226,13 @@ def _left_over(measured: Image, again: Image, diagnosis: Diagnosis, known: NDArr
 
 def _toned(measured: Image, again: Image, known: NDArray[np.bool_]) -> Image:
     """The degraded result on the measured image's levels: a cubic, fitted with little weight on what does not follow it."""
-    x, y = again[known][::7].astype(np.float64), measured[known][::7].astype(np.float64)
-    if x.size < 16 or np.ptp(x) < 1e-6:
+    x, y = _sampled(again, measured, known)
+    if x.size < 2 or np.ptp(x) < 1e-6:
         return np.full_like(measured, float(np.median(measured[known])))
     middle, spread = float(x.mean()), float(x.std()) or 1.0
-    basis = np.vander((x - middle) / spread, 4)
+    basis = np.vander((x - middle) / spread, 4 if x.size >= 16 else 2)
     weight: NDArray[np.floating] = np.ones_like(y)
-    coefficients = np.zeros(4)
+    coefficients = np.zeros(basis.shape[1])
     for _ in range(4):
         coefficients = np.linalg.lstsq(basis * weight[:, None], y * weight, rcond=None)[0]
         off = np.abs(y - basis @ coefficients)

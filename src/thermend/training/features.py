@@ -193,7 +193,12 @@ def features(network: Network, file: Path | None = None) -> Features:
 
 
 def lite0(blocks: int = 16, name: str = "efficientnet-lite0") -> Features:
-    """EfficientNet-Lite0's features after so many of its 16 blocks; after all of them the head's.
+    """EfficientNet-Lite0's features.
+
+    Parameters
+    ----------
+    blocks : after so many of its 16; after all of them the head's, (B, 1280, H / 32, W / 32)
+    name : what log, card and tables call it
 
     Raises
     ------

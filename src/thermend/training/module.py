@@ -52,7 +52,12 @@ class TrainingModule(lightning.LightningModule):
         self.recipe = recipe
         self.network = network
         if recipe.start is not None:
-            _start_from(network, recipe.start)
+            try:
+                self.begin(network, read_tensors(recipe.start))
+            except ValueError as error:
+                raise InputError(
+                    recipe.start, "holds weights of another network than the one that is to be trained"
+                ) from error
         self.averaged = (
             AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True)
             if recipe.average
@@ -68,6 +73,18 @@ class TrainingModule(lightning.LightningModule):
     def samples(cls, recipe: Recipe, paths: Sequence[Path]) -> CleanCrops:
         """What the run draws its batches from."""
         return CleanCrops(paths, recipe.crop, recipe.seed, recipe.convention, recipe.source)
+
+    def begin(self, network: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Give the network the weights to begin with, named as :meth:`weights` names them.
+
+        Raises
+        ------
+        ValueError : they are another network's
+        """
+        own = network.state_dict()
+        if {name: t.shape for name, t in tensors.items()} != {name: t.shape for name, t in own.items()}:
+            raise ValueError("not the tensors of this network")
+        network.load_state_dict(dict(tensors))
 
     @abstractmethod
     def degrade(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
@@ -157,14 +174,6 @@ class TrainingModule(lightning.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Called by Lightning."""
         self.done = int(checkpoint["state_dict"]["steps_done"])
-
-
-def _start_from(network: nn.Module, path: Path) -> None:
-    tensors = read_tensors(path)
-    own = network.state_dict()
-    if {n: t.shape for n, t in tensors.items()} != {n: t.shape for n, t in own.items()}:
-        raise InputError(path, "holds weights of another network than the one that is to be trained")
-    network.load_state_dict(tensors)
 
 
 def _seed(*parts: int) -> int:

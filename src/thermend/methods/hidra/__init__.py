@@ -65,6 +65,7 @@ METHODS = (
     _variant(
         "unet",
         title="HiDRA's prior without LoRA",
+        invents=True,
         network="thermend.methods.hidra.checkpoints:load_prior",
         training="thermend.methods.hidra.prior_training:UnetTraining",
         parameters=8_771_604,

@@ -10,23 +10,32 @@ classes (:data:`EMBEDDED`), small enough for a CPU.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from thermend.errors import InputError, MissingDependencyError, UsageError, first_line
+from thermend.errors import InputError, MissingDependencyError, ThermendError, UsageError, first_line
 from thermend.weights.checkpoints import check_fits, read_metadata, read_tensors
 
 try:
     from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+    from diffusers.utils import logging as diffusers_logging
 except ImportError as error:
     raise MissingDependencyError("hidra needs more packages: pip install 'thermend[hidra]'") from error
+
+diffusers_logging.disable_progress_bar()
+diffusers_logging.set_verbosity_error()
+
+IMPOSSIBLE = (KeyError, IndexError, TypeError, ValueError, AssertionError, RuntimeError, ZeroDivisionError)
+"""What a configuration of which there is no model ends in."""
 
 EMBEDDED: dict[str, dict[str, Any]] = {
     "autoencoder": {
@@ -46,10 +55,10 @@ EMBEDDED: dict[str, dict[str, Any]] = {
         "num_train_timesteps": 1000, "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.006,
     },
 }  # fmt: skip
-"""Configurations of the prior that ships. It sees squares of 2 × 2 pixels in place of three equal colours, and its latents have a
-quarter of the image's resolution and as many numbers as it has pixels, since small hot objects do not survive less in so small a
-network. Its last timestep leaves a share of the signal (√a = 0.22; Stable Diffusion's is 0.07), since what ε is off by comes into
-the result 1/√a times as large."""
+"""Configurations of the prior that ships. It sees squares of 2 × 2 pixels in place of three equal colours, and its latents
+have a quarter of the image's resolution and as many numbers as it has pixels, since small hot objects do not survive less
+in so small a network. Its last timestep leaves a share of the signal (√a = 0.22; Stable Diffusion's is 0.07), since what ε
+is off by comes into the result 1/√a times as large."""
 
 TOKENS = 1
 """Of the embedded prior's empty prompt, which is all zeros."""
@@ -98,26 +107,33 @@ class OneStepDiffusion(nn.Module):
         self.register_buffer("prompt", prompt, persistent=False)
 
     def encode(self, image: torch.Tensor) -> torch.Tensor:
-        """(B, 1, H, W) in [0, 1], sides multiples of :attr:`multiple`, to the mean of its latent, scaled, (B, C, h, w)."""
-        moments = self.autoencoder.encode(to_channels(image, self.autoencoder)).latent_dist
-        result: torch.Tensor = moments.mean * self.autoencoder.config["scaling_factor"]
+        """(B, 1, H, W) in [0, 1], sides multiples of :attr:`multiple`, to its latent's mean, scaled, (B, C, h, w) float32."""
+        channels = to_channels(image, self.autoencoder).to(self.autoencoder.dtype)
+        moments = self.autoencoder.encode(channels).latent_dist
+        result: torch.Tensor = moments.mean.float() * self.autoencoder.config["scaling_factor"]
         return result
 
     def noise(self, latent: torch.Tensor, timesteps: torch.Tensor | int | None = None) -> torch.Tensor:
-        """ε of a latent, at the last timestep unless others are given."""
+        """ε of a latent, (B, C, h, w) to the same in float32.
+
+        Parameters
+        ----------
+        timesteps : one for all, or (B,); None is the last
+        """
         at = self.timestep if timesteps is None else timesteps
-        prompt = self.prompt.to(latent.dtype).expand(len(latent), -1, -1)
-        result: torch.Tensor = self.unet(latent, at, encoder_hidden_states=prompt).sample
-        return result
+        prompt = self.prompt.to(self.unet.dtype).expand(len(latent), -1, -1)
+        result: torch.Tensor = self.unet(latent.to(self.unet.dtype), at, encoder_hidden_states=prompt).sample
+        return result.float()
 
     def enhance(self, latent: torch.Tensor) -> torch.Tensor:
-        """The one step: z_x to z_enh."""
+        """The one step: z_x to z_enh, (B, C, h, w) float32, since rounding comes into the result 1/√a times as large."""
         clear: torch.Tensor = (latent - (1 - self.signal) ** 0.5 * self.noise(latent)) / self.signal**0.5
         return clear
 
     def decode(self, latent: torch.Tensor) -> torch.Tensor:
-        """A latent, scaled, to the image, (B, 1, H, W), around [0, 1]."""
-        return to_grey(self.autoencoder.decode(latent / self.autoencoder.config["scaling_factor"]).sample)
+        """A latent, scaled, (B, C, h, w), to the image, (B, 1, H, W) float32, around [0, 1]."""
+        unscaled = latent / self.autoencoder.config["scaling_factor"]
+        return to_grey(self.autoencoder.decode(unscaled.to(self.autoencoder.dtype)).sample.float())
 
     def description(self) -> dict[str, Any]:
         """What :func:`embedded` builds another of."""
@@ -237,8 +253,10 @@ def from_files(autoencoder: str | os.PathLike[str], unet: str | os.PathLike[str]
         scheduler = DDPMScheduler(**facts["scheduler"])
         prompt = torch.zeros(1, TOKENS, facts["unet"]["cross_attention_dim"])
         result = OneStepDiffusion(loaded, model, scheduler, prompt)
-    except (KeyError, TypeError, ValueError) as error:
+    except IMPOSSIBLE as error:
         raise InputError(unet, f"holds no UNet of hidra's prior ({first_line(error)})") from error
+    if (stated := read_metadata(unet).get("autoencoder_sha256")) not in (None, sha256_of(autoencoder)):
+        raise InputError(unet, f"was trained on another autoencoder than {os.fspath(autoencoder)} (SHA-256 {stated})")
     fill(model, read_tensors(unet), unet, "the UNet of hidra's prior")
     return result.eval()
 
@@ -253,7 +271,8 @@ def read_autoencoder(path: str | os.PathLike[str]) -> AutoencoderKL:
     facts = described(path, "autoencoder")
     try:
         model = AutoencoderKL(**facts["autoencoder"])
-    except (TypeError, ValueError) as error:
+        multiple_of(model)
+    except IMPOSSIBLE as error:
         raise InputError(path, f"holds no autoencoder of hidra's prior ({first_line(error)})") from error
     fill(model, read_tensors(path), path, "the autoencoder of hidra's prior")
     return model.eval()
@@ -274,16 +293,16 @@ def fill(model: nn.Module, tensors: Mapping[str, torch.Tensor], path: str | os.P
 
 
 def from_pretrained(
-    source: str, prompt: str | os.PathLike[str] | None = None, precision: torch.dtype = torch.float32
+    source: str, prompt: str | os.PathLike[str] | torch.Tensor | None = None, precision: torch.dtype = torch.float32
 ) -> OneStepDiffusion:
     """A Stable Diffusion by its name on the hub, or from a folder of the same layout (``vae``, ``unet``, ``scheduler``).
 
     Parameters
     ----------
     source : such as ``stabilityai/sd-turbo``
-    prompt : file with the embedding of the empty prompt (``prompt``, in `.safetensors`); None computes it once with the text
-        encoder and the tokenizer that come with it
-    precision : of the weights: ``torch.float16`` halves what SD-Turbo needs in memory
+    prompt : the embedding of the empty prompt, (1, tokens, width), or a file with it (``prompt``, in `.safetensors`); None
+        computes it once with the text encoder and the tokenizer that come with the model
+    precision : of the weights: ``torch.float16`` or ``torch.bfloat16`` halves what SD-Turbo needs in memory
 
     Raises
     ------
@@ -297,10 +316,13 @@ def from_pretrained(
         options = {"use_safetensors": True, "torch_dtype": precision, "low_cpu_mem_usage": False}
         autoencoder = AutoencoderKL.from_pretrained(source, subfolder="vae", **options)
         unet = UNet2DConditionModel.from_pretrained(source, subfolder="unet", **options)
-        embedding = _computed_prompt(source) if prompt is None else read_prompt(prompt)
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-        if isinstance(error, (InputError, UsageError)):
-            raise
+        if isinstance(prompt, torch.Tensor):
+            embedding = prompt
+        else:
+            embedding = _computed_prompt(source) if prompt is None else read_prompt(prompt)
+    except ThermendError:
+        raise
+    except Exception as error:  # whatever three libraries make of a foreign folder
         raise InputError(source, f"is no Stable Diffusion that can be read ({first_line(error)[:200]})") from error
     try:
         return OneStepDiffusion(autoencoder, unet, scheduler, embedding.to(precision)).eval()
@@ -320,14 +342,21 @@ def _computed_prompt(source: str) -> torch.Tensor:
     """As the model's own text encoder has it."""
     try:
         from transformers import CLIPTextModel, CLIPTokenizer
+        from transformers.utils import logging as transformers_logging
     except ImportError as error:
         raise MissingDependencyError("hidra needs more packages: pip install 'thermend[hidra]'") from error
+    transformers_logging.disable_progress_bar()
     tokenizer = CLIPTokenizer.from_pretrained(source, subfolder="tokenizer")
     encoder = CLIPTextModel.from_pretrained(source, subfolder="text_encoder", use_safetensors=True)
     words = tokenizer("", padding="max_length", max_length=tokenizer.model_max_length, return_tensors="pt")
     with torch.no_grad():
         result: torch.Tensor = encoder(words.input_ids)[0]
     return result.float()
+
+
+def sha256_of(path: str | os.PathLike[str]) -> str:
+    """Of a file."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def configuration(model: Any) -> dict[str, Any]:

@@ -9,14 +9,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from thermend.errors import InputError, first_line
+from thermend.errors import InputError, ThermendError, first_line
 from thermend.methods.hidra.backbone import (
+    IMPOSSIBLE,
     OneStepDiffusion,
     Reconstruction,
     embedded,
     from_files,
     from_pretrained,
     read_autoencoder,
+    sha256_of,
 )
 from thermend.methods.hidra.estimator import DegradationEstimator, pretrained_features, small_features
 from thermend.methods.hidra.network import Hidra, OnePass
@@ -29,6 +31,7 @@ def open_prior(
     prompt: str | os.PathLike[str] | torch.Tensor | None = None,
     autoencoder: str | os.PathLike[str] | None = None,
     unet: str | os.PathLike[str] | None = None,
+    precision: str = "float32",
 ) -> OneStepDiffusion:
     """The backbone.
 
@@ -36,18 +39,23 @@ def open_prior(
     ----------
     source, prompt : as for :func:`thermend.methods.hidra.backbone.from_pretrained`; without a source it is the embedded prior
     autoencoder, unet : files of its halves; None takes those that ship
+    precision : that a source's weights are kept in: ``float32``, ``float16`` or ``bfloat16``
 
     Raises
     ------
     InputError, UsageError : it cannot be read
     """
     if source is not None:
-        return from_pretrained(source, prompt)
-    halves = (
-        autoencoder or shipped("hidra-autoencoder", ".safetensors"),
-        unet or shipped("hidra-unet", ".safetensors"),
-    )
-    return from_files(*halves)
+        return from_pretrained(source, prompt, getattr(torch, precision))
+    return from_files(*halves_of(autoencoder, unet))
+
+
+def halves_of(
+    autoencoder: str | os.PathLike[str] | None = None, unet: str | os.PathLike[str] | None = None
+) -> tuple[str | os.PathLike[str], str | os.PathLike[str]]:
+    """Files of the embedded prior; None takes those that ship."""
+    of_autoencoder = shipped("hidra-autoencoder", ".safetensors") if autoencoder is None else autoencoder
+    return of_autoencoder, shipped("hidra-unet", ".safetensors") if unet is None else unet
 
 
 def built(facts: Mapping[str, Any], backbone: OneStepDiffusion, pretrained: bool = False) -> Hidra:
@@ -66,7 +74,6 @@ def built(facts: Mapping[str, Any], backbone: OneStepDiffusion, pretrained: bool
     if stated["guides"]:
         if pretrained and stated["source"] is not None:
             features = pretrained_features(stated["source"])
-            stated["configuration"] = features.config.to_diff_dict()
         else:
             features = small_features(stated["configuration"])
         estimator = DegradationEstimator(features, stated["layers"], stated["width"], stated["interaction"])
@@ -90,13 +97,19 @@ def load_network(path: str | os.PathLike[str]) -> Hidra:
     prompt = tensors.pop("prompt", None)
     try:
         if facts["prior"] == "embedded":
+            stated = facts.get("prior_sha256")
+            if stated is not None and stated != [sha256_of(half) for half in halves_of()]:
+                raise InputError(path, "was trained on another prior than the one that ships with this thermend")
             backbone = open_prior()
         elif facts["prior"] == "files":
             backbone = embedded(facts["backbone"])
         else:
-            backbone = open_prior(str(facts["prior"]), prompt)
+            backbone = open_prior(str(facts["prior"]), prompt, precision=str(facts.get("precision", "float32")))
         network = built(facts, backbone)
-    except (KeyError, TypeError, ValueError) as error:
+        network.view = int(facts["view"])
+    except ThermendError:
+        raise
+    except (*IMPOSSIBLE, AttributeError) as error:
         raise InputError(
             path, f"holds no weights of HiDRA as it describes them itself ({first_line(error)})"
         ) from error
@@ -108,7 +121,8 @@ def load_network(path: str | os.PathLike[str]) -> Hidra:
 
 def load_for_running(path: str | os.PathLike[str]) -> OnePass:
     """As :func:`load_network`; what runs."""
-    return OnePass(load_network(path), int(read_metadata(path)["view"])).eval()
+    network = load_network(path)
+    return OnePass(network, network.view).eval()
 
 
 def load_reconstruction(path: str | os.PathLike[str]) -> Reconstruction:

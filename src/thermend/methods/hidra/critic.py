@@ -21,11 +21,11 @@ class PatchCritic(nn.Sequential):
 
 
 def critic_loss(critic: nn.Module, real: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
-    """Hinge loss of the critic."""
+    """Hinge loss of the critic on real and made images, (B, 1, H, W) each; ()."""
     return functional.relu(1 - critic(real)).mean() + functional.relu(1 + critic(made)).mean()
 
 
 def generator_loss(critic: nn.Module, made: torch.Tensor) -> torch.Tensor:
-    """The hinge loss's other side."""
+    """The hinge loss's other side, of made images, (B, 1, H, W); ()."""
     result: torch.Tensor = -critic(made).mean()
     return result

@@ -16,6 +16,7 @@ from thermend.errors import InputError, MissingDependencyError, first_line
 
 try:
     from transformers import Dinov2Config, Dinov2Model
+    from transformers.utils import logging as transformers_logging
 except ImportError as error:
     raise MissingDependencyError("hidra needs more packages: pip install 'thermend[hidra]'") from error
 
@@ -23,7 +24,6 @@ SMALL: dict[str, Any] = {
     "hidden_size": 96, "num_hidden_layers": 4, "num_attention_heads": 3, "mlp_ratio": 2, "patch_size": 8, "image_size": 128,
 }  # fmt: skip
 """Configuration of the DINOv2 that is trained along where no pretrained one is to be had."""
-VIT_BASE = "facebook/dinov2-base"
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet, as DINOv2 wants its input."""
 
@@ -117,8 +117,9 @@ def pretrained_features(source: str) -> Dinov2Model:
     ------
     InputError : there is none
     """
+    transformers_logging.disable_progress_bar()
     try:
         model = Dinov2Model.from_pretrained(source, use_safetensors=True)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except Exception as error:  # whatever the library makes of a foreign folder
         raise InputError(source, f"is no DINOv2 that can be read ({first_line(error)[:200]})") from error
     return model

@@ -48,12 +48,12 @@ class GuidedLora(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """As the layer's own."""
-        low = self.down(features)
+        result: torch.Tensor = self.base(features)
+        low = self.down(features.to(self.down.weight.dtype))  # float32 beside a backbone of half precision
         if self.sigma is not None:
             sigma = self.sigma.to(low.dtype)
             low = (sigma @ low.flatten(2)).view_as(low) if low.ndim == 4 else low @ sigma.transpose(1, 2)
-        result: torch.Tensor = self.base(features) + self.up(low)
-        return result
+        return result + self.up(low).to(result.dtype)
 
 
 class Modulation(nn.Module):

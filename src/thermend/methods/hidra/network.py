@@ -24,9 +24,11 @@ class Hidra(nn.Module):
     Attributes
     ----------
     variant : in the catalogue
+    view : side of the pieces of an image that P was learned from
     """
 
     variant = "embedded"
+    view = 128
 
     def __init__(
         self,
@@ -50,7 +52,10 @@ class Hidra(nn.Module):
         return self.backbone.multiple
 
     def guide(self, degradation: torch.Tensor | None) -> None:
-        """Set Σ of all layers for the images that come next, from their P, (B, width); None is plain LoRA."""
+        """Set Σ of all layers for the images that come next, from their P, (B, width); None is plain LoRA.
+
+        Σ is kept by the layers, so that one network serves one thread.
+        """
         for layers, modulation in zip(self._layers, self.modulations):
             sigmas = [None] * len(layers) if degradation is None else list(modulation(degradation))
             for layer, sigma in zip(layers, sigmas):
@@ -58,12 +63,13 @@ class Hidra(nn.Module):
 
     def enhance(self, image: torch.Tensor, degradation: torch.Tensor | None) -> torch.Tensor:
         """N_E(x; ΔW(P)): (B, 1, H, W) in [0, 1] to the same, unclipped."""
-        self.guide(degradation)
         padded, height, width = mirrored(image, self.multiple)
-        latent = self.backbone.enhance(self.backbone.encode(padded))
-        result = self.backbone.decode(latent)[..., :height, :width]
-        self.guide(None)
-        return result
+        self.guide(degradation)
+        try:
+            latent = self.backbone.enhance(self.backbone.encode(padded))
+            return self.backbone.decode(latent)[..., :height, :width]
+        finally:
+            self.guide(None)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """(B, 1, H, W) in [0, 1] to the same, unclipped."""

@@ -84,7 +84,7 @@ class GuidedStep:
         within = np.clip(image, 0, 1)
         vector = self.vector(within, network)
         unseen = np.zeros((1, 1, self.view, self.view), np.float32)
-        return network.tiled(within, vector=vector, view=unseen), [{"pass": ["noise", "blur", "contrast"]}]
+        return network.tiled(within, vector=vector, view=unseen), [{"pass": ["stripes", "noise", "blur", "contrast"]}]
 
 
 def views(image: Image, side: int) -> Image:

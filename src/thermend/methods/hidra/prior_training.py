@@ -7,18 +7,24 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from pydantic import Field, field_validator, model_validator
 from torch.nn import functional
 
-from thermend.errors import ThermendError
+from thermend.errors import UsageError
 from thermend.methods.hidra.backbone import (
     EMBEDDED,
+    IMPOSSIBLE,
     TOKENS,
+    AutoencoderKL,
+    DDPMScheduler,
     OneStepDiffusion,
     Reconstruction,
+    UNet2DConditionModel,
     configuration,
+    mirrored,
+    multiple_of,
     read_autoencoder,
+    sha256_of,
 )
 from thermend.training.features import Features, features
 from thermend.training.module import TrainingModule
@@ -68,7 +74,9 @@ class AutoencoderRecipe(PriorRecipe):
     @model_validator(mode="after")
     def _can_be(self) -> AutoencoderRecipe:
         with torch.device("meta"):
-            _built(AutoencoderKL, "autoencoder", self.configuration)
+            multiple = multiple_of(_built(AutoencoderKL, "autoencoder", self.configuration))
+        if self.crop % multiple:
+            raise ValueError(f"crop {self.crop}: expected a multiple of {multiple}")
         return self
 
 
@@ -103,28 +111,38 @@ def _built(kind: Any, which: str, changes: Mapping[str, Any]) -> Any:
         raise ValueError(f"configuration: {', '.join(sorted(unknown))}: no such key; {', '.join(EMBEDDED[which])} are")
     try:
         return kind(**{**EMBEDDED[which], **changes})
-    except (TypeError, ValueError, IndexError, AssertionError, RuntimeError, ZeroDivisionError) as error:
+    except IMPOSSIBLE as error:
         raise ValueError(f"configuration: there is no such model ({' '.join(str(error).split())[:120]})") from error
 
 
 class PriorTraining(TrainingModule):
-    """Weights in half precision where the recipe says so."""
+    """A half of the prior, whose weights are kept by their names in it; in half precision where the recipe says so.
+
+    Attributes
+    ----------
+    part : that is trained, by its name in the network
+    """
 
     recipe: PriorRecipe
+    part: ClassVar[str]
 
     def weights(self) -> dict[str, torch.Tensor]:
-        found = {name: tensor for name, tensor in super().weights().items() if self._is_trained(name)}
-        kept = {name.partition(".")[2]: tensor.contiguous() for name, tensor in found.items()}
-        return {name: tensor.half() for name, tensor in kept.items()} if self.recipe.half else kept
+        found = {name: tensor.contiguous() for name, tensor in self._own(super().weights()).items()}
+        return {name: tensor.half() for name, tensor in found.items()} if self.recipe.half else found
 
-    def _is_trained(self, name: str) -> bool:
-        return True
+    def begin(self, network: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
+        super().begin(network.get_submodule(self.part), tensors)
+
+    def _own(self, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        prefix = f"{self.part}."
+        return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 class AutoencoderTraining(PriorTraining):
     """Mean absolute difference, features, divergence."""
 
     recipe_kind: ClassVar[type[Recipe]] = AutoencoderRecipe
+    part = "autoencoder"
     recipe: AutoencoderRecipe
     network: Reconstruction
     power: torch.Tensor
@@ -178,22 +196,23 @@ class UnetTraining(PriorTraining):
     """The noise in latents of clean images, at random timesteps."""
 
     recipe_kind: ClassVar[type[Recipe]] = UnetRecipe
+    part = "unet"
     recipe: UnetRecipe
     network: OneStepDiffusion
 
     def __init__(self, recipe: UnetRecipe) -> None:
-        autoencoder = read_autoencoder(recipe.autoencoder or shipped("hidra-autoencoder", ".safetensors"))
+        path = recipe.autoencoder or shipped("hidra-autoencoder", ".safetensors")
+        autoencoder, self.autoencoder_sha256 = read_autoencoder(path), sha256_of(path)
         unet = _built(UNet2DConditionModel, "unet", recipe.configuration)
         prompt = torch.zeros(1, TOKENS, unet.config["cross_attention_dim"])
         scheduler = DDPMScheduler(**EMBEDDED["scheduler"])
         try:
             network = OneStepDiffusion(autoencoder.requires_grad_(False), unet, scheduler, prompt)
         except ValueError as error:
-            raise ThermendError(str(error)) from error
+            raise UsageError(f"configuration: {error}") from error
+        if recipe.crop % network.multiple:
+            raise UsageError(f"crop: {recipe.crop}: expected a multiple of {network.multiple}")
         super().__init__(recipe, network)
-
-    def _is_trained(self, name: str) -> bool:
-        return name.startswith("unet.")
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [torch.optim.AdamW(self.network.unet.parameters(), self.recipe.rate, (0.9, 0.99), weight_decay=1e-4)]
@@ -206,11 +225,12 @@ class UnetTraining(PriorTraining):
         network: Any = self.restoring
         timestep = len(self.network.signals) // 3
         signal = self.network.signals[timestep]
-        latent = network.encode(degraded)
+        padded, height, width = mirrored(degraded, network.multiple)
+        latent = network.encode(padded)
         noise = torch.randn(latent.shape, generator=torch.Generator().manual_seed(0)).to(latent)
         noisy = signal.sqrt() * latent + (1 - signal).sqrt() * noise
         clear = (noisy - (1 - signal).sqrt() * network.noise(noisy, timestep)) / signal.sqrt()
-        result: torch.Tensor = network.decode(clear)
+        result: torch.Tensor = network.decode(clear)[..., :height, :width]
         return result
 
     def step(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> dict[str, torch.Tensor]:
@@ -228,4 +248,5 @@ class UnetTraining(PriorTraining):
         return {"loss": loss.detach()}
 
     def metadata(self) -> dict[str, Any]:
-        return super().metadata() | {"unet": configuration(self.network.unet), "scheduler": self.network.scheduler}
+        facts = {"unet": configuration(self.network.unet), "scheduler": self.network.scheduler}
+        return super().metadata() | facts | {"autoencoder_sha256": self.autoencoder_sha256}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from thermend.degradations import Cascade, OneOf, Step, Uniform, preset
 from thermend.errors import InputError
-from thermend.weights.checkpoints import read_tensors
+from thermend.weights.checkpoints import read_metadata, read_tensors
 
 TYPES: dict[str, Cascade] = {
     "contrast": Cascade((Step("contrast", {"factor": Uniform(0.3, 0.7)}),)),
@@ -105,9 +105,9 @@ def read_probes(path: str | os.PathLike[str]) -> dict[str, Probe]:
 
     Raises
     ------
-    InputError : it holds none
+    InputError : it holds none, or one of other answers
     """
-    tensors = read_tensors(path)
+    tensors, names = read_tensors(path), read_metadata(path).get("probe")
     try:
         found = {
             question: Probe(*(tensors[f"probe.{question}.{part}"].float().numpy() for part in Probe._fields))
@@ -115,6 +115,8 @@ def read_probes(path: str | os.PathLike[str]) -> dict[str, Probe]:
         }
     except KeyError as error:
         raise InputError(path, "holds no probe; benchmarks/representation.py --probe fits one") from error
+    if names != {question: list(answers) for question, answers in QUESTIONS.items()}:
+        raise InputError(path, "holds a probe of other answers than this thermend asks for")
     for question, probe in found.items():
         if (
             probe.weight.ndim != 2

@@ -6,6 +6,7 @@ sets are the same clean images under different pipelines; a sample of D_val goes
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -13,10 +14,13 @@ from typing import Any, ClassVar, Literal
 import torch
 from pydantic import Field, field_validator, model_validator
 
-from thermend.methods.hidra.checkpoints import built, open_prior
+from thermend.errors import ThermendError, UsageError, first_line
+from thermend.methods.hidra.backbone import IMPOSSIBLE, sha256_of
+from thermend.methods.hidra.checkpoints import built, halves_of, open_prior
 from thermend.methods.hidra.critic import PatchCritic, critic_loss, generator_loss
 from thermend.methods.hidra.estimator import SMALL
 from thermend.methods.hidra.network import Hidra
+from thermend.methods.hidra.passes import views
 from thermend.methods.hidra.pipeline import Pipeline
 from thermend.methods.hidra.solver import hypergradient, ratio
 from thermend.training.features import Features, features
@@ -32,11 +36,13 @@ class Prior(Section):
     source : a Stable Diffusion's name on the hub or folder (:func:`thermend.methods.hidra.backbone.from_pretrained`); None
         takes the embedded prior
     prompt : file with the embedding of the empty prompt, for a source without a text encoder
+    precision : that a source's weights are kept in; the LoRA is float32
     autoencoder, unet : files of the embedded prior's halves, instead of those that ship
     """
 
     source: str | None = None
     prompt: Path | None = None
+    precision: Literal["float32", "float16", "bfloat16"] = "float32"
     autoencoder: Path | None = None
     unet: Path | None = None
 
@@ -44,8 +50,8 @@ class Prior(Section):
     def _one(self) -> Prior:
         if self.source is not None and (self.autoencoder or self.unet):
             raise ValueError("source and autoencoder or unet exclude each other")
-        if self.source is None and self.prompt is not None:
-            raise ValueError("prompt: goes with a source; the embedded prior has its own")
+        if self.source is None and (self.prompt is not None or self.precision != "float32"):
+            raise ValueError("prompt and precision go with a source; the embedded prior has its own")
         return self
 
 
@@ -63,7 +69,7 @@ class Estimator(Section):
 
     guides: bool = True
     source: str | None = None
-    layers: tuple[int, ...] = (1, 2, 3, 4)
+    layers: tuple[int, ...] = Field((1, 2, 3, 4), min_length=1)
     width: int = Field(64, ge=1)
     interaction: bool = True
     configuration: dict[str, int] = Field(default_factory=dict)
@@ -148,6 +154,11 @@ class HidraRecipe(Recipe):
             )
         if min(self.ranks) < 1:
             raise ValueError(f"ranks {list(self.ranks)}: expected 1 or more")
+        depth = {**SMALL, **self.estimator.configuration}["num_hidden_layers"]
+        if self.estimator.source is None and not all(1 <= layer <= depth for layer in self.estimator.layers):
+            raise ValueError(f"estimator.layers {list(self.estimator.layers)}: expected some of 1 to {depth}")
+        if self.devices > 1:
+            raise ValueError("devices: the levels' gradients are taken apart from those that devices share; expected 1")
         return self
 
     @property
@@ -158,6 +169,7 @@ class HidraRecipe(Recipe):
         estimator["configuration"] = {**SMALL, **self.estimator.configuration}
         return {
             "prior": self.prior.source or ("files" if own else "embedded"),
+            "precision": self.prior.precision,
             "ranks": list(self.ranks),
             "estimator": estimator,
             "view": self.crop,
@@ -173,8 +185,14 @@ class HidraTraining(TrainingModule):
 
     def __init__(self, recipe: HidraRecipe) -> None:
         chosen = recipe.prior
-        backbone = open_prior(chosen.source, chosen.prompt, chosen.autoencoder, chosen.unet)
-        super().__init__(recipe, built(recipe.described, backbone, pretrained=True))
+        backbone = open_prior(chosen.source, chosen.prompt, chosen.autoencoder, chosen.unet, chosen.precision)
+        try:
+            network = built(recipe.described, backbone, pretrained=True)
+        except IMPOSSIBLE as error:
+            raise (
+                error if isinstance(error, ThermendError) else UsageError(f"estimator: {first_line(error)}")
+            ) from error
+        super().__init__(recipe, network)
         self.critic = PatchCritic() if recipe.losses.adversarial else None
         self.perceptual: list[Features] = (
             [features("vgg19", recipe.losses.features_file)] if recipe.losses.perceptual else []
@@ -191,6 +209,24 @@ class HidraTraining(TrainingModule):
         if self.critic is not None:
             found.append(torch.optim.Adam(self.critic.parameters(), rate, betas))
         return found
+
+    def begin(self, network: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
+        assert isinstance(network, Hidra)
+        given = {n: t for n, t in tensors.items() if n != "prompt" and not n.startswith("probe.")}
+        own = network.state_dict() if self.recipe.described["prior"] == "files" else network.learned()
+        if {n: t.shape for n, t in given.items()} != {n: t.shape for n, t in own.items()}:
+            raise ValueError("not the tensors of this network")
+        network.load_state_dict(given, strict=False)
+
+    def restore(self, degraded: torch.Tensor, batch: Mapping[str, torch.Tensor] | None = None) -> torch.Tensor:
+        """Whole images as they will be run: P from pieces of them."""
+        network: Any = self.restoring
+        if batch is not None or network.estimator is None:
+            return super().restore(degraded, batch)
+        pieces = [views(image, self.recipe.crop) for image in degraded[:, 0].float().cpu().numpy()]
+        vectors = [network.estimator(torch.from_numpy(some).to(degraded.device)).mean(0) for some in pieces]
+        result: torch.Tensor = network.enhance(degraded, torch.stack(vectors))
+        return result
 
     def degrade(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
         with torch.autocast(self.device.type, enabled=False):
@@ -295,7 +331,9 @@ class HidraTraining(TrainingModule):
             facts["features"] = self.perceptual[0].name
         if self.network.estimator is not None:
             found = self.network.estimator.features.config
-            facts["estimator"]["configuration"] = {key: getattr(found, key) for key in SMALL}
+            facts["estimator"]["configuration"] = json.loads(json.dumps(found.to_diff_dict(), default=str))
+        if facts["prior"] == "embedded":
+            facts["prior_sha256"] = [sha256_of(half) for half in halves_of()]
         if facts["prior"] == "files":
             facts["backbone"] = self.network.backbone.description()
         return facts

@@ -27,6 +27,7 @@ _variant = partial(
     kind="network",
     network="thermend.methods.ppfn.checkpoints:load_for_running",
     passes="thermend.methods.ppfn.passes:ProgressivePasses",
+    takes_prompts=True,
     training="thermend.methods.ppfn.training:PpfnTraining",
     tiling={"overlap": 128, "whole": 1_500_000, "side": 768},
 )
