@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
@@ -19,12 +17,6 @@ from thermend.methods.hidra.backbone import EMBEDDED, Reconstruction, embedded, 
 from thermend.methods.hidra.estimator import DegradationEstimator, small_features  # noqa: E402
 from thermend.methods.hidra.network import Hidra  # noqa: E402
 
-SCHEDULER = {
-    "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
-    "prediction_type": "epsilon", "timestep_spacing": "trailing",
-}  # fmt: skip
-"""SD-Turbo's."""
-
 
 def _count(network) -> int:
     return sum(p.numel() for p in network.parameters())
@@ -35,40 +27,6 @@ def backbone():
     torch.manual_seed(0)
     parts = {"autoencoder": AUTOENCODER, "unet": UNET, "scheduler": {}}
     return embedded({name: {**EMBEDDED[name], **changes} for name, changes in parts.items()}).eval()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """In SD-Turbo's layout and with its configuration, shrunk; its text encoder and a tokenizer of a few letters."""
-    path = tmp_path_factory.mktemp("sd-turbo")
-    torch.manual_seed(0)
-    diffusers.AutoencoderKL(
-        in_channels=3, out_channels=3, down_block_types=["DownEncoderBlock2D"] * 4, up_block_types=["UpDecoderBlock2D"] * 4,
-        block_out_channels=[8, 8, 16, 16], layers_per_block=2, act_fn="silu", latent_channels=4, norm_num_groups=4,
-        sample_size=768, scaling_factor=0.18215, force_upcast=True,
-    ).save_pretrained(path / "vae")  # fmt: skip
-    diffusers.UNet2DConditionModel(
-        sample_size=64, block_out_channels=[8, 16, 16, 16], layers_per_block=2, cross_attention_dim=8, norm_num_groups=4,
-        attention_head_dim=[1, 2, 2, 2], use_linear_projection=True, act_fn="silu",
-        down_block_types=["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"],
-        up_block_types=["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3,
-    ).save_pretrained(path / "unet")  # fmt: skip
-    diffusers.EulerDiscreteScheduler(**SCHEDULER).save_pretrained(path / "scheduler")
-    transformers.CLIPTextModel(
-        transformers.CLIPTextConfig(
-            vocab_size=7, hidden_size=8, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
-            max_position_embeddings=7, bos_token_id=4, eos_token_id=5, pad_token_id=0,
-        )
-    ).save_pretrained(path / "text_encoder")  # fmt: skip
-    words = path / "tokenizer"
-    words.mkdir()
-    vocabulary = {"a": 0, "b": 1, "a</w>": 2, "b</w>": 3, "<|startoftext|>": 4, "<|endoftext|>": 5, "ab</w>": 6}
-    (words / "vocab.json").write_text(json.dumps(vocabulary))
-    (words / "merges.txt").write_text("#version: 0.2\na b</w>\n")
-    (words / "tokenizer_config.json").write_text(
-        json.dumps({"tokenizer_class": "CLIPTokenizer", "model_max_length": 7, "pad_token": "<|endoftext|>"})
-    )
-    return path
 
 
 def test_the_prior_that_ships_is_small_enough():
@@ -98,8 +56,8 @@ def test_any_size_comes_back_in_its_own(backbone, shape):
         assert Reconstruction(backbone.autoencoder)(image).shape == image.shape
 
 
-def test_a_folder_in_sd_turbos_layout_is_read(folder):
-    network = from_pretrained(str(folder))
+def test_a_folder_in_sd_turbos_layout_is_read(sd_turbo):
+    network = from_pretrained(str(sd_turbo))
     betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
     assert network.signal == pytest.approx(float(torch.cumprod(1 - betas, 0)[-1]), rel=1e-3)
     assert network.timestep == 999
@@ -109,21 +67,36 @@ def test_a_folder_in_sd_turbos_layout_is_read(folder):
         assert network(torch.rand(1, 1, 40, 72)).shape == (1, 1, 40, 72)
 
 
-def test_the_empty_prompt_may_come_from_a_file(folder, tmp_path):
-    computed = from_pretrained(str(folder)).prompt
+def test_the_empty_prompt_may_come_from_a_file(sd_turbo, tmp_path):
+    computed = from_pretrained(str(sd_turbo)).prompt
     save_file({"prompt": computed}, tmp_path / "prompt.safetensors")
-    read = from_pretrained(str(folder), tmp_path / "prompt.safetensors", torch.float16)
+    read = from_pretrained(str(sd_turbo), tmp_path / "prompt.safetensors", torch.float16)
     assert read.prompt.dtype == torch.float16
     torch.testing.assert_close(read.prompt.float(), computed, rtol=1e-2, atol=1e-3)
     save_file({"other": computed}, tmp_path / "other.safetensors")
     with pytest.raises(InputError, match="no tensor `prompt`"):
-        from_pretrained(str(folder), tmp_path / "other.safetensors")
+        from_pretrained(str(sd_turbo), tmp_path / "other.safetensors")
 
 
-def test_a_prompt_of_another_model_is_refused(folder, tmp_path):
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+def test_half_precision_is_for_the_backbone_alone(sd_turbo, precision):
+    image = torch.rand(1, 1, 64, 64)
+    exact = from_pretrained(str(sd_turbo))
+    network = Hidra(from_pretrained(str(sd_turbo), precision=precision), None, (2, 2)).eval()
+    assert network.backbone.unet.dtype == precision
+    assert {p.dtype for p in network.adaptation()} == {torch.float32}
+    with torch.no_grad():
+        found = network(image)
+        assert found.dtype == torch.float32
+        assert float((found - exact(image)).abs().mean()) < 0.05
+    network(image).sum().backward()
+    assert all(p.grad is not None for p in network.adaptation())
+
+
+def test_a_prompt_of_another_model_is_refused(sd_turbo, tmp_path):
     save_file({"prompt": torch.zeros(1, 7, 9)}, tmp_path / "prompt.safetensors")
     with pytest.raises(InputError, match=r"expected \(1, tokens, 8\)"):
-        from_pretrained(str(folder), tmp_path / "prompt.safetensors")
+        from_pretrained(str(sd_turbo), tmp_path / "prompt.safetensors")
 
 
 def test_a_folder_without_a_model_is_refused_in_a_line(tmp_path):
@@ -131,7 +104,7 @@ def test_a_folder_without_a_model_is_refused_in_a_line(tmp_path):
         from_pretrained(str(tmp_path))
 
 
-def test_a_model_that_does_not_predict_noise_is_refused(folder, tmp_path):
+def test_a_model_that_does_not_predict_noise_is_refused(sd_turbo, tmp_path):
     diffusers.DDPMScheduler(prediction_type="v_prediction").save_pretrained(tmp_path / "scheduler")
     with pytest.raises(UsageError, match="v_prediction"):
         from_pretrained(str(tmp_path))

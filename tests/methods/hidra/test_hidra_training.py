@@ -273,6 +273,8 @@ def test_temperatures_are_not_for_it(weights):
         ({"prior": {"prompt": "x"}}, "goes with a source"),
         ({"estimator": {"configuration": {"hidden": 3}}}, "hidden: no such key"),
         ({"ranks": [0, 3]}, "expected 1 or more"),
+        ({"estimator": {**ESTIMATOR, "layers": [1, 9]}}, "expected some of 1 to 2"),
+        ({"devices": 2}, "expected 1"),
     ],
 )
 def test_impossible_recipes_name_their_key(folder, prior, changes, message):
@@ -282,12 +284,21 @@ def test_impossible_recipes_name_their_key(folder, prior, changes, message):
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"block_out_channels": [7, 8]}, "no such model"), ({"colour": 1}, "colour: no such key")],
+    [
+        ({"block_out_channels": [7, 8]}, "no such model"),
+        ({"colour": 1}, "colour: no such key"),
+        ({"in_channels": 5, "out_channels": 5}, "expected 3, or the square"),
+    ],
 )
 def test_impossible_priors_name_what_is_wrong(folder, changes, message):
     values = common(folder, "no", method="hidra/autoencoder", configuration=changes)
     with pytest.raises(UsageError, match=message):
         check(AutoencoderRecipe, values, "r")
+
+
+def test_a_crop_that_does_not_fit_is_refused_before_the_run(folder):
+    with pytest.raises(UsageError, match="crop 66: expected a multiple of 4"):
+        check(AutoencoderRecipe, common(folder, "no", method="hidra/autoencoder", crop=66), "r")
 
 
 def test_weights_of_another_kind_are_refused_by_name(prior, weights, tmp_path):
@@ -317,7 +328,8 @@ def test_the_probe_can_be_asked_for_as_another_diagnosis(weights, folder, tmp_pa
         for name, a in QUESTIONS.items()
     }
     path = tmp_path / "probed.safetensors"
-    write_tensors(path, read_tensors(weights) | as_tensors(probes), read_metadata(weights))
+    facts = read_metadata(weights) | {"probe": {name: list(answers) for name, answers in QUESTIONS.items()}}
+    write_tensors(path, read_tensors(weights) | as_tensors(probes), facts)
     said = []
     code = diagnose.run([str(folder / "0.png")], {}, True, said.append, "hidra", str(path))
     assert code == 0
@@ -338,3 +350,88 @@ def test_the_probe_can_be_asked_for_as_another_diagnosis(weights, folder, tmp_pa
         diagnose.run([str(folder / "0.png")], {}, True, said.append, "deal")
     with pytest.raises(UsageError, match="--weights goes with --by"):
         diagnose.run([str(folder / "0.png")], {}, True, said.append, None, str(weights))
+
+
+def test_trained_weights_on_a_stable_diffusion_run(folder, sd_turbo, scene):
+    made = check(
+        HidraRecipe,
+        common(
+            folder, "on-sd", method="hidra/sd-turbo", batch=2, solver={"inner": 1}, ranks=[2, 2], steps=1,
+            estimator=ESTIMATOR, prior={"source": str(sd_turbo), "precision": "bfloat16"}, average=0,
+        ),
+        "r",
+    )  # fmt: skip
+    path = train(made, HidraTraining, lambda _: None)
+    assert "prompt" in read_tensors(path)
+    result = thermend.load("hidra/sd-turbo", path).restore(np.rint(scene * 255).astype(np.uint8))
+    assert result.shape == scene.shape
+    assert result.metadata.provenance["variant"] == "sd-turbo"
+
+
+@pytest.mark.parametrize("which", ["autoencoder", "unet", "hidra"])
+def test_a_training_may_begin_with_weights(folder, prior, weights, which):
+    if which == "hidra":
+        made, kind, start = recipe(folder, prior, "begun", start=str(weights), average=0.9), HidraTraining, weights
+    else:
+        start = prior[which == "unet"]
+        own = (
+            {"configuration": AUTOENCODER}
+            if which == "autoencoder"
+            else {"configuration": UNET, "autoencoder": str(prior[0])}
+        )
+        values = common(folder, f"begun-{which}", method=f"hidra/{which}", batch=2, start=str(start), **own)
+        kind = AutoencoderTraining if which == "autoencoder" else UnetTraining
+        made = check(kind.recipe_kind, values, "r")
+    begun = kind(made).weights()
+    for name, tensor in read_tensors(start).items():
+        torch.testing.assert_close(begun[name].float(), tensor.float(), rtol=1e-3, atol=1e-4)
+    with pytest.raises(InputError, match="another network"):
+        kind(made.model_copy(update={"start": prior[which != "unet"] if which != "hidra" else prior[0]}))
+
+
+def test_averaged_weights_are_those_that_run(folder, prior, scene):
+    path = train(recipe(folder, prior, "averaged", average=0.5), HidraTraining, lambda _: None)
+    network = load_network(path)
+    image = torch.from_numpy(scene)[None, None]
+    with torch.no_grad():
+        plain = network.enhance(image, None)
+        network._layers[0][0].up.weight += 1
+        assert not torch.allclose(network.enhance(image, None), plain)  # the layers that are steered are those that run
+
+
+def test_a_unet_stays_with_its_autoencoder(folder, prior, tmp_path):
+    made = common(folder, "other-ae", method="hidra/autoencoder", batch=2, configuration=AUTOENCODER, seed=1, steps=1)
+    other = train(check(AutoencoderRecipe, made, "r"), AutoencoderTraining, lambda _: None)
+    with pytest.raises(InputError, match="was trained on another autoencoder"):
+        from_files(other, prior[1])
+
+
+def test_a_unets_pictures_have_any_size(folder, prior):
+    values = common(folder, "odd", method="hidra/unet", batch=2, configuration=UNET, autoencoder=str(prior[0]))
+    ready = UnetTraining(check(UnetRecipe, values, "r"))
+    with torch.no_grad():
+        assert ready.restore(torch.rand(1, 1, 41, 67)).shape == (1, 1, 41, 67)
+
+
+def test_validation_sees_what_will_run(folder, prior, weights, scene):
+    ready = HidraTraining(recipe(folder, prior, "seen", start=str(weights)))
+    picture = np.rint(scene * 255).astype(np.uint8)
+    expected = thermend.load("hidra", weights).restore(picture).pixels / 255
+    with torch.no_grad():
+        found = ready.restore(torch.from_numpy(picture.astype(np.float32) / 255)[None, None])[0, 0]
+    np.testing.assert_allclose(found.clamp(0, 1).numpy(), np.clip(expected, 0, 1), atol=1e-3)
+
+
+def test_files_that_misdescribe_themselves_are_refused_in_a_line(weights, tmp_path):
+    tensors, facts = read_tensors(weights), read_metadata(weights)
+    for n, changes in enumerate(({"view": None}, {"ranks": [2]}, {"estimator": 3}, {"view": "x"})):
+        path = tmp_path / f"{n}.safetensors"
+        write_tensors(path, tensors, {key: value for key, value in (facts | changes).items() if value is not None})
+        with pytest.raises(InputError, match=f"{n}.safetensors: "):
+            thermend.load("hidra", path)
+
+
+def test_it_takes_no_prompts(weights, tmp_path):
+    for name in ("p.npz", "p.json"):
+        with pytest.raises(UsageError, match=r"hidra/embedded takes no prompts"):
+            thermend.load("hidra", weights, prompts=tmp_path / name)

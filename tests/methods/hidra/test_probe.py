@@ -54,15 +54,20 @@ def test_probes_come_back_from_the_file(rng, tmp_path):
         for name, a in QUESTIONS.items()
     }
     path = tmp_path / "w.safetensors"
-    write_tensors(path, as_tensors(probes), {})
+    facts = {"probe": {name: list(answers) for name, answers in QUESTIONS.items()}}
+    write_tensors(path, as_tensors(probes), facts)
     for name, probe in read_probes(path).items():
         np.testing.assert_array_equal(probe.weight, probes[name].weight)
         np.testing.assert_array_equal(probe.bias, probes[name].bias)
     tensors = as_tensors(probes)
     tensors["probe.levels.bias"] = torch.zeros(3)
-    write_tensors(tmp_path / "odd.safetensors", tensors, {})
+    write_tensors(tmp_path / "odd.safetensors", tensors, facts)
     with pytest.raises(InputError, match="another number of answers"):
         read_probes(tmp_path / "odd.safetensors")
+    facts["probe"]["levels"] = ["bad", "worse", "worst", "mild"]
+    write_tensors(tmp_path / "renamed.safetensors", as_tensors(probes), facts)
+    with pytest.raises(InputError, match="other answers"):
+        read_probes(tmp_path / "renamed.safetensors")
     write_tensors(tmp_path / "none.safetensors", {"a": torch.zeros(1)}, {})
     with pytest.raises(InputError, match="holds no probe"):
         read_probes(tmp_path / "none.safetensors")
