@@ -270,7 +270,7 @@ def test_temperatures_are_not_for_it(weights):
         ({"batch": 4}, r"multiple of solver.inner \+ 1, 3"),
         ({"method": "hidra/sd-turbo"}, "prior.source: hidra/sd-turbo needs one"),
         ({"prior": {"source": "x", "unet": "y"}}, "exclude each other"),
-        ({"prior": {"prompt": "x"}}, "goes with a source"),
+        ({"prior": {"prompt": "x"}}, "go with a source"),
         ({"estimator": {"configuration": {"hidden": 3}}}, "hidden: no such key"),
         ({"ranks": [0, 3]}, "expected 1 or more"),
         ({"estimator": {**ESTIMATOR, "layers": [1, 9]}}, "expected some of 1 to 2"),

@@ -26,7 +26,9 @@ from thermend.errors import InputError, MissingDependencyError, ThermendError, U
 from thermend.weights.checkpoints import check_fits, read_metadata, read_tensors
 
 try:
-    from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+    from diffusers import AutoencoderKL as AutoencoderKL
+    from diffusers import DDPMScheduler as DDPMScheduler
+    from diffusers import UNet2DConditionModel as UNet2DConditionModel
     from diffusers.utils import logging as diffusers_logging
 except ImportError as error:
     raise MissingDependencyError("hidra needs more packages: pip install 'thermend[hidra]'") from error
