@@ -9,7 +9,7 @@ diffusers = pytest.importorskip("diffusers", reason="needs the hidra extra")
 transformers = pytest.importorskip("transformers", reason="needs the hidra extra")
 
 from safetensors.torch import save_file  # noqa: E402
-from tiny_sizes import AUTOENCODER, UNET  # noqa: E402
+from tiny_sizes import AUTOENCODER, UNET, sd_turbo  # noqa: E402, F401
 
 from thermend import InputError, UsageError  # noqa: E402
 from thermend.methods import find  # noqa: E402

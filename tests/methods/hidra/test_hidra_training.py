@@ -15,7 +15,7 @@ pytest.importorskip("lightning", reason="needs the train extra")
 pytest.importorskip("diffusers", reason="needs the hidra extra")
 pytest.importorskip("transformers", reason="needs the hidra extra")
 
-from tiny_sizes import AUTOENCODER, ESTIMATOR, UNET  # noqa: E402
+from tiny_sizes import AUTOENCODER, ESTIMATOR, UNET, sd_turbo  # noqa: E402, F401
 
 import thermend  # noqa: E402
 from thermend import InputError, UsageError  # noqa: E402

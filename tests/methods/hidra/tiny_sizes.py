@@ -1,6 +1,10 @@
-"""Configurations that a test has time for."""
+"""Configurations that a test has time for, and a Stable Diffusion of that size."""
 
 from __future__ import annotations
+
+import json
+
+import pytest
 
 AUTOENCODER = {"block_out_channels": [8, 16], "norm_num_groups": 4, "latent_channels": 4}
 UNET = {
@@ -9,3 +13,45 @@ UNET = {
 }  # fmt: skip
 FEATURES = {"hidden_size": 24, "num_hidden_layers": 2, "image_size": 64}
 ESTIMATOR = {"layers": [1, 2], "width": 6, "configuration": FEATURES}
+SCHEDULER = {
+    "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
+    "prediction_type": "epsilon", "timestep_spacing": "trailing",
+}  # fmt: skip
+"""SD-Turbo's."""
+
+
+@pytest.fixture(scope="session")
+def sd_turbo(tmp_path_factory):
+    """In SD-Turbo's layout and with its configuration, shrunk; its text encoder and a tokenizer of a few letters."""
+    torch = pytest.importorskip("torch", reason="needs the train extra")
+    diffusers = pytest.importorskip("diffusers", reason="needs the hidra extra")
+    transformers = pytest.importorskip("transformers", reason="needs the hidra extra")
+    path = tmp_path_factory.mktemp("sd-turbo")
+    torch.manual_seed(0)
+    diffusers.AutoencoderKL(
+        in_channels=3, out_channels=3, down_block_types=["DownEncoderBlock2D"] * 4, up_block_types=["UpDecoderBlock2D"] * 4,
+        block_out_channels=[8, 8, 16, 16], layers_per_block=2, act_fn="silu", latent_channels=4, norm_num_groups=4,
+        sample_size=768, scaling_factor=0.18215, force_upcast=True,
+    ).save_pretrained(path / "vae")  # fmt: skip
+    diffusers.UNet2DConditionModel(
+        sample_size=64, block_out_channels=[8, 16, 16, 16], layers_per_block=2, cross_attention_dim=8, norm_num_groups=4,
+        attention_head_dim=[1, 2, 2, 2], use_linear_projection=True, act_fn="silu",
+        down_block_types=["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"],
+        up_block_types=["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3,
+    ).save_pretrained(path / "unet")  # fmt: skip
+    diffusers.EulerDiscreteScheduler(**SCHEDULER).save_pretrained(path / "scheduler")
+    transformers.CLIPTextModel(
+        transformers.CLIPTextConfig(
+            vocab_size=7, hidden_size=8, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
+            max_position_embeddings=7, bos_token_id=4, eos_token_id=5, pad_token_id=0,
+        )
+    ).save_pretrained(path / "text_encoder")  # fmt: skip
+    words = path / "tokenizer"
+    words.mkdir()
+    vocabulary = {"a": 0, "b": 1, "a</w>": 2, "b</w>": 3, "<|startoftext|>": 4, "<|endoftext|>": 5, "ab</w>": 6}
+    (words / "vocab.json").write_text(json.dumps(vocabulary))
+    (words / "merges.txt").write_text("#version: 0.2\na b</w>\n")
+    (words / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "CLIPTokenizer", "model_max_length": 7, "pad_token": "<|endoftext|>"})
+    )
+    return path
