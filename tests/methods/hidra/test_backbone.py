@@ -9,13 +9,18 @@ diffusers = pytest.importorskip("diffusers", reason="needs the hidra extra")
 transformers = pytest.importorskip("transformers", reason="needs the hidra extra")
 
 from safetensors.torch import save_file  # noqa: E402
-from tiny_sizes import AUTOENCODER, UNET, sd_turbo  # noqa: E402, F401
+from tiny_sizes import AUTOENCODER, UNET, stable_diffusion  # noqa: E402
 
 from thermend import InputError, UsageError  # noqa: E402
 from thermend.methods import find  # noqa: E402
 from thermend.methods.hidra.backbone import EMBEDDED, Reconstruction, embedded, from_pretrained  # noqa: E402
 from thermend.methods.hidra.estimator import DegradationEstimator, small_features  # noqa: E402
 from thermend.methods.hidra.network import Hidra  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def sd_turbo(tmp_path_factory):
+    return stable_diffusion(tmp_path_factory.mktemp("sd-turbo"))
 
 
 def _count(network) -> int:

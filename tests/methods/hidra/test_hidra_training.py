@@ -15,7 +15,7 @@ pytest.importorskip("lightning", reason="needs the train extra")
 pytest.importorskip("diffusers", reason="needs the hidra extra")
 pytest.importorskip("transformers", reason="needs the hidra extra")
 
-from tiny_sizes import AUTOENCODER, ESTIMATOR, UNET, sd_turbo  # noqa: E402, F401
+from tiny_sizes import AUTOENCODER, ESTIMATOR, UNET, stable_diffusion  # noqa: E402
 
 import thermend  # noqa: E402
 from thermend import InputError, UsageError  # noqa: E402
@@ -47,6 +47,11 @@ def small_features():
         patch.setattr(training, "features", small)
         patch.setattr(prior_training, "features", small)
         yield
+
+
+@pytest.fixture(scope="module")
+def sd_turbo(tmp_path_factory):
+    return stable_diffusion(tmp_path_factory.mktemp("sd-turbo"))
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -20,13 +21,11 @@ SCHEDULER = {
 """SD-Turbo's."""
 
 
-@pytest.fixture(scope="session")
-def sd_turbo(tmp_path_factory):
+def stable_diffusion(path: Path) -> Path:
     """In SD-Turbo's layout and with its configuration, shrunk; its text encoder and a tokenizer of a few letters."""
     torch = pytest.importorskip("torch", reason="needs the train extra")
     diffusers = pytest.importorskip("diffusers", reason="needs the hidra extra")
     transformers = pytest.importorskip("transformers", reason="needs the hidra extra")
-    path = tmp_path_factory.mktemp("sd-turbo")
     torch.manual_seed(0)
     diffusers.AutoencoderKL(
         in_channels=3, out_channels=3, down_block_types=["DownEncoderBlock2D"] * 4, up_block_types=["UpDecoderBlock2D"] * 4,
