@@ -56,7 +56,8 @@ def sd_turbo(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, scene) -> Path:
-    path = tmp_path_factory.mktemp("clean")
+    path = tmp_path_factory.mktemp("hidra") / "clean"  # runs lie beside it
+    path.mkdir()
     for n in range(3):
         Image.fromarray(np.rint(np.roll(scene, 40 * n, 1) * 255).astype(np.uint8)).save(path / f"{n}.png")
     return path
