@@ -46,6 +46,12 @@ class Job:
     trust_map: bool = False
     overwrite: bool = False
 
+    @property
+    def kinds(self) -> list[str]:
+        """The pictures that may lie beside a result."""
+        coloured = [] if self.palette is None else [self.palette]
+        return coloured + ["compare"] * self.compare + ["trust"] * self.trust_map
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -185,7 +191,7 @@ def _check_names(inputs: Sequence[Input], job: Job) -> None:
     """Refuse inputs whose results would lie where the pictures beside another's result go."""
     names = {item.place.with_name(item.stem) for item in inputs}
     for item in inputs:
-        for kind in ([job.palette] if job.palette else []) + ["compare"] * job.compare + ["trust"] * job.trust_map:
+        for kind in job.kinds:
             if item.place.with_name(f"{item.stem}.{kind}") in names:
                 raise UsageError(
                     f"{item.path}: its {kind} picture would meet another input's result; enhance them apart"
@@ -194,8 +200,7 @@ def _check_names(inputs: Sequence[Input], job: Job) -> None:
 
 def _companions(target: Path, job: Job, *, coloured: bool) -> dict[Path, str]:
     """The pictures that lie beside a result, and their kind."""
-    kinds = ([job.palette] if job.palette is not None and not coloured else []) + ["compare"] * job.compare
-    kinds += ["trust"] * job.trust_map
+    kinds = [kind for kind in job.kinds if not (coloured and kind == job.palette)]
     return {target.with_name(f"{target.stem}.{kind}.png"): kind for kind in kinds}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,7 +30,7 @@ def run(
     InputError : the weights cannot be read, or the file cannot be written
     """
     from thermend.version import __version__
-    from thermend.weights.checkpoints import SUFFIXES, read_metadata
+    from thermend.weights.checkpoints import SUFFIXES, read_metadata, sha256_of
     from thermend.weights.onnx_export import write_onnx
 
     console.quieten_libraries()
@@ -54,7 +53,7 @@ def run(
     facts = read_metadata(source) | {
         "method": name,
         "version": __version__,
-        "weights_sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
+        "weights_sha256": sha256_of(source),
     }
     write_onnx(network, target, facts, overwrite=overwrite)
     say(f"{name} written to {target}")

@@ -102,14 +102,12 @@ class MethodDescription:
         UsageError : none is given and none ships
         InputError : no such file
         """
-        if given is None and self.weights is None:
-            made = "; `thermend train` makes them" if self.training else ""
-            raise UsageError(f"{self.full_name} ships no weights and needs --weights FILE{made}")
-        path = (
-            Path(given)
-            if given is not None
-            else shipped(str(self.weights), suffix if suffix in self.forms else self.forms[0])
-        )
+        if given is None:
+            if self.weights is None:
+                made = "; `thermend train` makes them" if self.training else ""
+                raise UsageError(f"{self.full_name} ships no weights and needs --weights FILE{made}")
+            return shipped(self.weights, suffix if suffix in self.forms else self.forms[0])
+        path = Path(given)
         if not path.is_file():
             raise InputError(path, "no such file")
         return path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Collection, Mapping
@@ -18,7 +17,7 @@ from thermend.methods.description import MethodDescription
 from thermend.restoration.engines import ENGINES, FASTEST, Engine, open_onnx
 from thermend.restoration.tiling import run_tiled
 from thermend.weights.checkpoints import SUFFIXES as CHECKPOINT_SUFFIXES
-from thermend.weights.checkpoints import read_metadata
+from thermend.weights.checkpoints import read_metadata, sha256_of
 from thermend.weights.onnx_export import read_onnx_metadata, write_onnx
 
 Image = NDArray[np.float32]
@@ -229,7 +228,7 @@ def open_network(
     opened = _open(path, network, engine, device, precision, {} if passes is None else passes.inputs, threads)
     tiling = {**method.tiling, **({} if passes is None else passes.tiling)}
     function = NetworkFunction(opened, tile, **tiling, preparation=preparation, passes=passes)
-    return function, hashlib.sha256(path.read_bytes()).hexdigest(), variant
+    return function, sha256_of(path), variant
 
 
 def _variant_of(path: Path, facts: Mapping[str, Any], method: MethodDescription) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -109,6 +110,11 @@ def check_fits(
             raise InputError(path, f"holds no weights of {whose}: {name} is missing, not known, or of another shape")
     if not all(bool(tensor.isfinite().all()) for tensor in given.values()):
         raise InputError(path, "holds weights that are no numbers")
+
+
+def sha256_of(path: str | os.PathLike[str]) -> str:
+    """Of a file's bytes, by which its weights are known; 64 hexadecimal digits."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def write_tensors(

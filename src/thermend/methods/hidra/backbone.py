@@ -10,12 +10,10 @@ classes (:data:`EMBEDDED`), small enough for a CPU.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,7 +21,7 @@ from torch import nn
 from torch.nn import functional
 
 from thermend.errors import InputError, MissingDependencyError, ThermendError, UsageError, first_line
-from thermend.weights.checkpoints import check_fits, read_metadata, read_tensors
+from thermend.weights.checkpoints import check_fits, read_metadata, read_tensors, sha256_of
 
 try:
     from diffusers import AutoencoderKL as AutoencoderKL
@@ -354,11 +352,6 @@ def _computed_prompt(source: str) -> torch.Tensor:
     with torch.no_grad():
         result: torch.Tensor = encoder(words.input_ids)[0]
     return result.float()
-
-
-def sha256_of(path: str | os.PathLike[str]) -> str:
-    """Of a file."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def configuration(model: Any) -> dict[str, Any]:

@@ -18,11 +18,10 @@ from thermend.methods.hidra.backbone import (
     from_files,
     from_pretrained,
     read_autoencoder,
-    sha256_of,
 )
 from thermend.methods.hidra.estimator import DegradationEstimator, pretrained_features, small_features
 from thermend.methods.hidra.network import Hidra, OnePass
-from thermend.weights.checkpoints import check_fits, read_metadata, read_tensors
+from thermend.weights.checkpoints import check_fits, read_metadata, read_tensors, sha256_of
 from thermend.weights.shipped import shipped
 
 

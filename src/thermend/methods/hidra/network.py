@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from thermend.methods.hidra.backbone import OneStepDiffusion, mirrored
+from thermend.methods.hidra.backbone import OneStepDiffusion
 from thermend.methods.hidra.estimator import DegradationEstimator
 from thermend.methods.hidra.lora import GuidedLora, Modulation, add_lora
 
@@ -63,11 +63,10 @@ class Hidra(nn.Module):
 
     def enhance(self, image: torch.Tensor, degradation: torch.Tensor | None) -> torch.Tensor:
         """N_E(x; ΔW(P)): (B, 1, H, W) in [0, 1] to the same, unclipped."""
-        padded, height, width = mirrored(image, self.multiple)
         self.guide(degradation)
         try:
-            latent = self.backbone.enhance(self.backbone.encode(padded))
-            return self.backbone.decode(latent)[..., :height, :width]
+            result: torch.Tensor = self.backbone(image)
+            return result
         finally:
             self.guide(None)
 

@@ -24,11 +24,11 @@ from thermend.methods.hidra.backbone import (
     mirrored,
     multiple_of,
     read_autoencoder,
-    sha256_of,
 )
 from thermend.training.features import Features, features
 from thermend.training.module import TrainingModule
 from thermend.training.recipe import Recipe
+from thermend.weights.checkpoints import sha256_of
 from thermend.weights.shipped import shipped
 
 

@@ -15,7 +15,7 @@ import torch
 from pydantic import Field, field_validator, model_validator
 
 from thermend.errors import ThermendError, UsageError, first_line
-from thermend.methods.hidra.backbone import IMPOSSIBLE, sha256_of
+from thermend.methods.hidra.backbone import IMPOSSIBLE
 from thermend.methods.hidra.checkpoints import built, halves_of, open_prior
 from thermend.methods.hidra.critic import PatchCritic, critic_loss, generator_loss
 from thermend.methods.hidra.estimator import SMALL
@@ -26,6 +26,7 @@ from thermend.methods.hidra.solver import hypergradient, ratio
 from thermend.training.features import Features, features
 from thermend.training.module import TrainingModule
 from thermend.training.recipe import Recipe, Section
+from thermend.weights.checkpoints import sha256_of
 
 
 class Prior(Section):
