@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-AUTOENCODER = {"block_out_channels": [8, 16], "norm_num_groups": 4, "latent_channels": 4}
+AUTOENCODER = {
+    "in_channels": 4, "out_channels": 4, "latent_channels": 4, "block_out_channels": [16], "norm_num_groups": 4,
+}  # fmt: skip
 UNET = {
-    "block_out_channels": [8, 16, 16], "attention_head_dim": [1, 2, 2], "norm_num_groups": 4, "in_channels": 4,
+    "block_out_channels": [16, 16, 16], "attention_head_dim": [1, 2, 2], "norm_num_groups": 4, "in_channels": 4,
     "out_channels": 4, "cross_attention_dim": 8,
 }  # fmt: skip
 FEATURES = {"hidden_size": 24, "num_hidden_layers": 2, "image_size": 64}

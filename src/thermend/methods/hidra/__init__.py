@@ -11,7 +11,7 @@
 | `training`, `critic` | bi-level training and its losses |
 | `passes` | inference: one vector for all tiles |
 | `probe` | how well the vector tells types and levels apart |
-| `prior_training` | not in the paper: the embedded prior's own training |
+| `prior_training`, `start` | not in the paper: the embedded prior's own training, and where it begins |
 | `checkpoints` | weights |
 
 Needs the extra `hidra`.
@@ -45,8 +45,8 @@ METHODS = (
     _guided(
         "embedded",
         title="one diffusion step, steered by the degradation (HiDRA), on a small prior of our own",
-        parameters=11_762_964,
-        macs=96_570_507_264,
+        parameters=11_553_392,
+        macs=76_699_926_528,
     ),
     _guided(
         "sd-turbo",
@@ -59,8 +59,8 @@ METHODS = (
         title="the autoencoder of HiDRA's prior, there and back",
         network="thermend.methods.hidra.checkpoints:load_reconstruction",
         training="thermend.methods.hidra.prior_training:AutoencoderTraining",
-        parameters=1_429_700,
-        macs=43_673_190_400,
+        parameters=1_236_320,
+        macs=25_223_495_680,
     ),
     _variant(
         "unet",
@@ -68,7 +68,7 @@ METHODS = (
         invents=True,
         network="thermend.methods.hidra.checkpoints:load_prior",
         training="thermend.methods.hidra.prior_training:UnetTraining",
-        parameters=8_771_604,
-        macs=83_747_016_704,
+        parameters=8_578_224,
+        macs=65_297_321_984,
     ),
 )

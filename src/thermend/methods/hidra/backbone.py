@@ -39,9 +39,9 @@ IMPOSSIBLE = (KeyError, IndexError, TypeError, ValueError, AssertionError, Runti
 
 EMBEDDED: dict[str, dict[str, Any]] = {
     "autoencoder": {
-        "in_channels": 4, "out_channels": 4, "latent_channels": 16, "block_out_channels": [48, 96],
-        "down_block_types": ["DownEncoderBlock2D"] * 2, "up_block_types": ["UpDecoderBlock2D"] * 2,
-        "layers_per_block": 1, "norm_num_groups": 8, "mid_block_add_attention": False, "sample_size": 64,
+        "in_channels": 16, "out_channels": 16, "latent_channels": 16, "block_out_channels": [96],
+        "down_block_types": ["DownEncoderBlock2D"], "up_block_types": ["UpDecoderBlock2D"],
+        "layers_per_block": 1, "norm_num_groups": 16, "mid_block_add_attention": False, "sample_size": 32,
         "scaling_factor": 1.0,
     },
     "unet": {
@@ -55,10 +55,9 @@ EMBEDDED: dict[str, dict[str, Any]] = {
         "num_train_timesteps": 1000, "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.006,
     },
 }  # fmt: skip
-"""Configurations of the prior that ships. It sees squares of 2 × 2 pixels in place of three equal colours, and its latents
-have a quarter of the image's resolution and as many numbers as it has pixels, since small hot objects do not survive less
-in so small a network. Its last timestep leaves a share of the signal (√a = 0.22; Stable Diffusion's is 0.07), since what ε
-is off by comes into the result 1/√a times as large."""
+"""Configurations of the prior that ships. It sees squares of 4 × 4 pixels in place of three equal colours, and has as many
+latents as pixels, since small hot objects do not survive less in so small a network. Its last timestep leaves a share of the
+signal (√a = 0.22; Stable Diffusion's is 0.07), since what ε is off by comes into the result 1/√a times as large."""
 
 TOKENS = 1
 """Of the embedded prior's empty prompt, which is all zeros."""

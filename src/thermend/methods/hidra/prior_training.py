@@ -25,6 +25,7 @@ from thermend.methods.hidra.backbone import (
     multiple_of,
     read_autoencoder,
 )
+from thermend.methods.hidra.start import begin_autoencoder, begin_unet, in_autoencoder, in_unet
 from thermend.training.features import Features, features
 from thermend.training.module import TrainingModule
 from thermend.training.recipe import Recipe
@@ -38,6 +39,7 @@ class PriorRecipe(Recipe):
     Attributes
     ----------
     configuration : keys of diffusers' model that differ from those of the prior that ships
+    identity : it begins as that (:mod:`thermend.methods.hidra.start`), not at random
     half : weights are written in float16
     """
 
@@ -45,6 +47,7 @@ class PriorRecipe(Recipe):
     crop: int = Field(128, ge=32)
     rate: float = Field(5e-4, gt=0)
     configuration: dict[str, Any] = Field(default_factory=dict)
+    identity: bool = True
     half: bool = False
 
 
@@ -74,7 +77,10 @@ class AutoencoderRecipe(PriorRecipe):
     @model_validator(mode="after")
     def _can_be(self) -> AutoencoderRecipe:
         with torch.device("meta"):
-            multiple = multiple_of(_built(AutoencoderKL, "autoencoder", self.configuration))
+            model = _built(AutoencoderKL, "autoencoder", self.configuration)
+        if self.identity:
+            in_autoencoder(model.config)
+        multiple = multiple_of(model)
         if self.crop % multiple:
             raise ValueError(f"crop {self.crop}: expected a multiple of {multiple}")
         return self
@@ -100,7 +106,9 @@ class UnetRecipe(PriorRecipe):
     @model_validator(mode="after")
     def _can_be(self) -> UnetRecipe:
         with torch.device("meta"):
-            _built(UNet2DConditionModel, "unet", self.configuration)
+            model = _built(UNet2DConditionModel, "unet", self.configuration)
+        if self.identity:
+            in_unet(model.config)
         return self
 
 
@@ -148,7 +156,10 @@ class AutoencoderTraining(PriorTraining):
     power: torch.Tensor
 
     def __init__(self, recipe: AutoencoderRecipe) -> None:
-        super().__init__(recipe, Reconstruction(_built(AutoencoderKL, "autoencoder", recipe.configuration)))
+        model = _built(AutoencoderKL, "autoencoder", recipe.configuration)
+        if recipe.identity:
+            begin_autoencoder(model)
+        super().__init__(recipe, Reconstruction(model))
         self.register_buffer("power", torch.ones(()))
         self.perceptual: list[Features] = (
             [features("vgg19", recipe.features_file)] if recipe.perceptual else []
@@ -204,6 +215,8 @@ class UnetTraining(PriorTraining):
         path = recipe.autoencoder or shipped("hidra-autoencoder", ".safetensors")
         autoencoder, self.autoencoder_sha256 = read_autoencoder(path), sha256_of(path)
         unet = _built(UNet2DConditionModel, "unet", recipe.configuration)
+        if recipe.identity:
+            begin_unet(unet)
         prompt = torch.zeros(1, TOKENS, unet.config["cross_attention_dim"])
         scheduler = DDPMScheduler(**EMBEDDED["scheduler"])
         try:
