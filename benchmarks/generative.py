@@ -10,11 +10,8 @@ support.
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
 import numpy as np
-from networks import images, opened, pair
+from networks import of_folders, opened, pair, questions
 from pages import put, table
 
 from thermend.evaluation.measures import AGAINST_CLEAN, ON_REQUEST
@@ -36,22 +33,11 @@ def measured(result: np.ndarray, clean: np.ndarray) -> list[float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("methods", nargs="+", metavar="[LABEL:]NAME[=WEIGHTS]")
-    parser.add_argument("--on", nargs="+", required=True, metavar="NAME=DIR")
-    parser.add_argument("--presets", nargs="+", required=True)
+    parser = questions(__doc__, "generative")
     parser.add_argument("--images", type=int, help="of each folder, spread evenly; all if not said")
-    parser.add_argument("--engine", default="auto")
-    parser.add_argument("--precision", default="auto")
-    parser.add_argument("--page", type=Path, nargs="*", default=[])
-    parser.add_argument("--place", default="generative")
     chosen = parser.parse_args()
     restorers = opened(chosen.methods, chosen.engine, chosen.precision)
-    files: list[Path] = []
-    for entry in chosen.on:
-        own = images(Path(entry.partition("=")[2]))
-        places = np.linspace(0, len(own) - 1, min(chosen.images or len(own), len(own)))
-        files += [own[i] for i in places.round().astype(int)]
+    files = of_folders(chosen.on, chosen.images)
     rows = []
     for preset in chosen.presets:
         found: dict[str, list[list[float]]] = {}

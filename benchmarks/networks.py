@@ -40,6 +40,30 @@ def images(folder: Path) -> list[Path]:
     return found
 
 
+def spread(files: Sequence[Path], count: int | None) -> list[Path]:
+    """So many of them, evenly over the names; all without a number."""
+    places = np.linspace(0, len(files) - 1, min(count or len(files), len(files)))
+    return [files[i] for i in places.round().astype(int)]
+
+
+def of_folders(entries: Sequence[str], count: int | None = None) -> list[Path]:
+    """The images of NAME=DIR, or so many of each folder."""
+    return [path for entry in entries for path in spread(images(Path(entry.partition("=")[2])), count)]
+
+
+def questions(doc: str, place: str) -> argparse.ArgumentParser:
+    """What is asked of every comparison of methods on presets."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("methods", nargs="+", metavar="[LABEL:]NAME[=WEIGHTS]")
+    parser.add_argument("--on", nargs="+", required=True, metavar="NAME=DIR")
+    parser.add_argument("--presets", nargs="+", required=True)
+    parser.add_argument("--engine", default="auto")
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--page", type=Path, nargs="*", default=[])
+    parser.add_argument("--place", default=place)
+    return parser
+
+
 def opened(entries: Sequence[str], engine: str, precision: str) -> dict[str, thermend.Restorer]:
     """Restorers by their labels, from [LABEL:]NAME[=WEIGHTS]."""
     restorers = {}
@@ -95,15 +119,7 @@ def reach(restorer: thermend.Restorer, files: Sequence[Path], preset: str, at_le
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("methods", nargs="+", metavar="[LABEL:]NAME[=WEIGHTS]")
-    parser.add_argument("--on", nargs="+", required=True, metavar="NAME=DIR")
-    parser.add_argument("--presets", nargs="+", required=True)
-    parser.add_argument("--engine", default="auto")
-    parser.add_argument("--precision", default="auto")
-    parser.add_argument("--page", type=Path, nargs="*", default=[])
-    parser.add_argument("--place", default="reach")
-    chosen = parser.parse_args()
+    chosen = questions(__doc__, "reach").parse_args()
     restorers = opened(chosen.methods, chosen.engine, chosen.precision)
     lines: list[str] = []
     for entry in chosen.on:

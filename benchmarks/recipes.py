@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from networks import images, reach
+from networks import of_folders, reach
 from pages import put, table
 
 import thermend
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--page", type=Path)
     parser.add_argument("--place", default="recipes")
     chosen = parser.parse_args()
-    files = [path for entry in chosen.on for path in images(Path(entry.partition("=")[2]))]
+    files = of_folders(chosen.on)
     psnr: dict[str, dict[str, np.ndarray]] = {}  # recipe, preset: (seeds, images)
     ssim: dict[str, dict[str, np.ndarray]] = {}
     steps = set()

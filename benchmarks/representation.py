@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from networks import images
+from networks import images, of_folders, spread
 from pages import put, table
 from PIL import Image, ImageDraw, ImageFont
 
@@ -40,11 +40,6 @@ def vectors_of(restorer: thermend.Restorer, files: list[Path], question: dict) -
             found.append(restorer.function.passes.vector(damaged, restorer.function)[0])
             answers.append(answer)
     return np.stack(found), np.array(answers)
-
-
-def spread(files: list[Path], count: int) -> list[Path]:
-    """So many of them, evenly over the names."""
-    return [files[i] for i in np.linspace(0, len(files) - 1, min(count, len(files))).round().astype(int)]
 
 
 def drawn(panels: list[tuple[str, np.ndarray, np.ndarray, list[str]]], path: Path, side: int = 420) -> None:
@@ -82,7 +77,7 @@ def main() -> None:
     path = restorer.method.weights_file(chosen.weights, ".safetensors")
     share = -(-chosen.images // len(chosen.train))
     training = [file for folder in chosen.train for file in spread(images(folder), share)]
-    validation = [file for entry in chosen.on for file in images(Path(entry.partition("=")[2]))]
+    validation = of_folders(chosen.on)
     rows, panels, probes, kept = [], [], {}, {}
     for name, question in (("types", TYPES), ("levels", LEVELS)):
         seen, answers = vectors_of(restorer, training, question)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from networks import images
+from networks import of_folders
 from pages import put, table
 
 from thermend.degradations import PRESETS, degrade
@@ -39,10 +39,7 @@ def main() -> None:
     parser.add_argument("--presets", nargs="+", default=[*PRESETS, "none"])
     parser.add_argument("--page", type=Path)
     chosen = parser.parse_args()
-    files: list[Path] = []
-    for entry in chosen.on:
-        own = images(Path(entry.partition("=")[2]))
-        files += [own[i] for i in np.linspace(0, len(own) - 1, min(chosen.images, len(own))).round().astype(int)]
+    files = of_folders(chosen.on, chosen.images)
     rows = []
     for preset in chosen.presets:
         found = []

@@ -57,6 +57,7 @@ METHODS = (
     _variant(
         "autoencoder",
         title="the autoencoder of HiDRA's prior, there and back",
+        weights="hidra-autoencoder",
         network="thermend.methods.hidra.checkpoints:load_reconstruction",
         training="thermend.methods.hidra.prior_training:AutoencoderTraining",
         parameters=1_236_320,

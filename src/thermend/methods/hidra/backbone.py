@@ -59,9 +59,6 @@ EMBEDDED: dict[str, dict[str, Any]] = {
 latents as pixels, since small hot objects do not survive less in so small a network. Its last timestep leaves a share of the
 signal (√a = 0.22; Stable Diffusion's is 0.07), since what ε is off by comes into the result 1/√a times as large."""
 
-TOKENS = 1
-"""Of the embedded prior's empty prompt, which is all zeros."""
-
 
 class OneStepDiffusion(nn.Module):
     """An autoencoder and a UNet, run once.
@@ -219,6 +216,11 @@ def mirrored(image: torch.Tensor, multiple: int) -> tuple[torch.Tensor, int, int
     return functional.pad(image, (0, right, 0, down), mode="reflect"), height, width
 
 
+def no_prompt(unet: UNet2DConditionModel) -> torch.Tensor:
+    """What stands for the empty prompt where no text encoder was ever there: one token of zeros, (1, 1, width)."""
+    return torch.zeros(1, 1, unet.config["cross_attention_dim"])
+
+
 def embedded(configurations: Mapping[str, Mapping[str, Any]] = EMBEDDED) -> OneStepDiffusion:
     """A prior of the classes that ship, with random weights.
 
@@ -230,11 +232,12 @@ def embedded(configurations: Mapping[str, Mapping[str, Any]] = EMBEDDED) -> OneS
     ------
     KeyError, TypeError, ValueError : there can be none such
     """
+    unet = UNet2DConditionModel(**configurations["unet"])
     return OneStepDiffusion(
         AutoencoderKL(**configurations["autoencoder"]),
-        UNet2DConditionModel(**configurations["unet"]),
+        unet,
         DDPMScheduler(**configurations["scheduler"]),
-        torch.zeros(1, TOKENS, configurations["unet"]["cross_attention_dim"]),
+        no_prompt(unet),
     )
 
 
@@ -250,8 +253,7 @@ def from_files(autoencoder: str | os.PathLike[str], unet: str | os.PathLike[str]
     try:
         model = UNet2DConditionModel(**facts["unet"])
         scheduler = DDPMScheduler(**facts["scheduler"])
-        prompt = torch.zeros(1, TOKENS, facts["unet"]["cross_attention_dim"])
-        result = OneStepDiffusion(loaded, model, scheduler, prompt)
+        result = OneStepDiffusion(loaded, model, scheduler, no_prompt(model))
     except IMPOSSIBLE as error:
         raise InputError(unet, f"holds no UNet of hidra's prior ({first_line(error)})") from error
     if (stated := read_metadata(unet).get("autoencoder_sha256")) not in (None, sha256_of(autoencoder)):

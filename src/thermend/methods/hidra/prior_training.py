@@ -14,7 +14,6 @@ from thermend.errors import UsageError
 from thermend.methods.hidra.backbone import (
     EMBEDDED,
     IMPOSSIBLE,
-    TOKENS,
     AutoencoderKL,
     DDPMScheduler,
     OneStepDiffusion,
@@ -23,6 +22,7 @@ from thermend.methods.hidra.backbone import (
     configuration,
     mirrored,
     multiple_of,
+    no_prompt,
     read_autoencoder,
 )
 from thermend.methods.hidra.start import begin_autoencoder, begin_unet, in_autoencoder, in_unet
@@ -49,6 +49,15 @@ class PriorRecipe(Recipe):
     configuration: dict[str, Any] = Field(default_factory=dict)
     identity: bool = True
     half: bool = False
+    part: ClassVar[str]
+    """That is trained, by its name in the network."""
+
+    @field_validator("method")
+    @classmethod
+    def _known(cls, method: str) -> str:
+        if method != f"hidra/{cls.part}":
+            raise ValueError(f"{method!r}: expected hidra/{cls.part}")
+        return method
 
 
 class AutoencoderRecipe(PriorRecipe):
@@ -62,17 +71,11 @@ class AutoencoderRecipe(PriorRecipe):
     flatter : chance of a sample to have lost contrast, so that dull images come through as well
     """
 
+    part: ClassVar[str] = "autoencoder"
     kl: float = Field(1e-6, ge=0)
     perceptual: float = Field(0.002, ge=0)
     features_file: Path | None = None
     flatter: float = Field(0.3, ge=0, le=1)
-
-    @field_validator("method")
-    @classmethod
-    def _known(cls, method: str) -> str:
-        if method != "hidra/autoencoder":
-            raise ValueError(f"{method!r}: expected hidra/autoencoder")
-        return method
 
     @model_validator(mode="after")
     def _can_be(self) -> AutoencoderRecipe:
@@ -94,14 +97,8 @@ class UnetRecipe(PriorRecipe):
     autoencoder : file of its weights; None takes those that ship
     """
 
+    part: ClassVar[str] = "unet"
     autoencoder: Path | None = None
-
-    @field_validator("method")
-    @classmethod
-    def _known(cls, method: str) -> str:
-        if method != "hidra/unet":
-            raise ValueError(f"{method!r}: expected hidra/unet")
-        return method
 
     @model_validator(mode="after")
     def _can_be(self) -> UnetRecipe:
@@ -124,25 +121,19 @@ def _built(kind: Any, which: str, changes: Mapping[str, Any]) -> Any:
 
 
 class PriorTraining(TrainingModule):
-    """A half of the prior, whose weights are kept by their names in it; in half precision where the recipe says so.
-
-    Attributes
-    ----------
-    part : that is trained, by its name in the network
-    """
+    """A half of the prior, whose weights are kept by their names in it; in half precision where the recipe says so."""
 
     recipe: PriorRecipe
-    part: ClassVar[str]
 
     def weights(self) -> dict[str, torch.Tensor]:
         found = {name: tensor.contiguous() for name, tensor in self._own(super().weights()).items()}
         return {name: tensor.half() for name, tensor in found.items()} if self.recipe.half else found
 
     def begin(self, network: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
-        super().begin(network.get_submodule(self.part), tensors)
+        super().begin(network.get_submodule(self.recipe.part), tensors)
 
     def _own(self, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        prefix = f"{self.part}."
+        prefix = f"{self.recipe.part}."
         return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
@@ -150,7 +141,6 @@ class AutoencoderTraining(PriorTraining):
     """Mean absolute difference, features, divergence."""
 
     recipe_kind: ClassVar[type[Recipe]] = AutoencoderRecipe
-    part = "autoencoder"
     recipe: AutoencoderRecipe
     network: Reconstruction
     power: torch.Tensor
@@ -207,7 +197,6 @@ class UnetTraining(PriorTraining):
     """The noise in latents of clean images, at random timesteps."""
 
     recipe_kind: ClassVar[type[Recipe]] = UnetRecipe
-    part = "unet"
     recipe: UnetRecipe
     network: OneStepDiffusion
 
@@ -217,10 +206,9 @@ class UnetTraining(PriorTraining):
         unet = _built(UNet2DConditionModel, "unet", recipe.configuration)
         if recipe.identity:
             begin_unet(unet)
-        prompt = torch.zeros(1, TOKENS, unet.config["cross_attention_dim"])
         scheduler = DDPMScheduler(**EMBEDDED["scheduler"])
         try:
-            network = OneStepDiffusion(autoencoder.requires_grad_(False), unet, scheduler, prompt)
+            network = OneStepDiffusion(autoencoder.requires_grad_(False), unet, scheduler, no_prompt(unet))
         except ValueError as error:
             raise UsageError(f"configuration: {error}") from error
         if recipe.crop % network.multiple:

@@ -214,7 +214,7 @@ class HidraTraining(TrainingModule):
     def begin(self, network: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
         assert isinstance(network, Hidra)
         given = {n: t for n, t in tensors.items() if n != "prompt" and not n.startswith("probe.")}
-        own = network.state_dict() if self.recipe.described["prior"] == "files" else network.learned()
+        own = self._kept(network)
         if {n: t.shape for n, t in given.items()} != {n: t.shape for n, t in own.items()}:
             raise ValueError("not the tensors of this network")
         network.load_state_dict(given, strict=False)
@@ -265,21 +265,22 @@ class HidraTraining(TrainingModule):
         solver = self.recipe.solver
         several = {key: value.repeat_interleave(solver.pipelines, 0) for key, value in batch.items()}
         psi, _, _ = self.loss(several, generator)
-        count = len(self.upper)
-        gradients = _filled(
-            torch.autograd.grad(psi, [*self.upper, *self.own], allow_unused=True), self.upper + self.own
-        )
-        found, logged = gradients[:count], {"upper": psi.detach()}
+        found, psi_by_own = self._gradients(psi)
+        logged = {"upper": psi.detach()}
         if solver.kind == "bilevel":
             phi, _, _ = self.loss(lower_batch, generator)
-            of_phi = _filled(
-                torch.autograd.grad(phi, [*self.upper, *self.own], allow_unused=True), self.upper + self.own
-            )
-            share = ratio(gradients[count:], of_phi[count:], solver.floor, solver.most)
-            found = hypergradient(found, of_phi[:count], share)
+            phi_by_upper, phi_by_own = self._gradients(phi)
+            share = ratio(psi_by_own, phi_by_own, solver.floor, solver.most)
+            found = hypergradient(found, phi_by_upper, share)
             logged["ratio"] = share.detach()
         _move(optimizer, self.upper, found)
         return logged
+
+    def _gradients(self, loss: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """By ω and by ΔW."""
+        both = [*self.upper, *self.own]
+        found = _filled(torch.autograd.grad(loss, both, allow_unused=True), both)
+        return found[: len(self.upper)], found[len(self.upper) :]
 
     def loss(
         self, batch: Mapping[str, torch.Tensor], generator: torch.Generator
@@ -319,9 +320,16 @@ class HidraTraining(TrainingModule):
         upper = found.pop(0) if self.upper else None
         return own, upper, found[0] if found else None
 
+    def _kept(self, network: Any) -> dict[str, torch.Tensor]:
+        """What weights hold: with files of a prior, which may be gone by then, the prior too."""
+        found: dict[str, torch.Tensor] = (
+            network.state_dict() if self.recipe.described["prior"] == "files" else network.learned()
+        )
+        return found
+
     def weights(self) -> dict[str, torch.Tensor]:
         network: Any = self.restoring
-        kept = network.learned() if self.recipe.described["prior"] != "files" else network.state_dict()
+        kept = self._kept(network)
         if self.recipe.prior.source is not None:
             kept = kept | {"prompt": network.backbone.prompt}
         return {name: tensor.detach().cpu().contiguous() for name, tensor in kept.items()}
