@@ -81,9 +81,9 @@ class AutoencoderRecipe(PriorRecipe):
     def _can_be(self) -> AutoencoderRecipe:
         with torch.device("meta"):
             model = _built(AutoencoderKL, "autoencoder", self.configuration)
+        multiple = multiple_of(model)
         if self.identity:
             in_autoencoder(model.config)
-        multiple = multiple_of(model)
         if self.crop % multiple:
             raise ValueError(f"crop {self.crop}: expected a multiple of {multiple}")
         return self

@@ -47,7 +47,9 @@ class Carrier:
 
     def __post_init__(self) -> None:
         if self.size % 2 or 2 * self.pairs > self.size // 2:
-            raise ValueError(f"{self.channels} channels in {self.groups} groups cannot carry {self.numbers} numbers")
+            raise ValueError(
+                f"identity: {self.channels} channels in {self.groups} groups cannot carry {self.numbers} numbers"
+            )
 
     @property
     def size(self) -> int:
@@ -126,7 +128,7 @@ def in_autoencoder(configuration: Mapping[str, Any]) -> Carrier:
     pixels, latents = configuration["in_channels"], configuration["latent_channels"]
     widths = configuration["block_out_channels"]
     if len(widths) != 1 or latents != pixels or math.isqrt(pixels) ** 2 != pixels:
-        raise ValueError("an autoencoder begins as the identity if it has one level, and as many latents as pixels")
+        raise ValueError("identity: only an autoencoder of one level, with as many latents as pixels, can begin so")
     return Carrier(widths[0], configuration["norm_num_groups"], latents)
 
 
@@ -136,26 +138,25 @@ def in_unet(configuration: Mapping[str, Any]) -> Carrier:
     return Carrier(width, configuration["norm_num_groups"], configuration["in_channels"])
 
 
-@torch.no_grad()
 def begin_autoencoder(model: Any) -> None:
     """An ``AutoencoderKL``, in place; raises ValueError as :func:`in_autoencoder` does."""
-    carrier = in_autoencoder(model.config)
-    numbers, forth = carrier.numbers, transform(math.isqrt(carrier.numbers))
-    one, none = torch.eye(numbers), torch.zeros(numbers, numbers)
-    for half in (model.encoder, model.decoder):
-        _quiet(half, carrier)
-        carrier.through(half.conv_norm_out)
-    carrier.enter(model.encoder.conv_in, forth)
-    uncertain = torch.cat([torch.zeros(numbers), torch.full((numbers,), LOG_VARIANCE)])
-    carrier.leave(model.encoder.conv_out, torch.cat([one, none]), uncertain)
-    carrier.enter(model.decoder.conv_in, one)
-    carrier.leave(model.decoder.conv_out, torch.linalg.inv(forth))
-    for layer in (model.quant_conv, model.post_quant_conv):
-        layer.weight.copy_(torch.eye(len(layer.weight))[..., None, None])
-        layer.bias.zero_()
+    with torch.no_grad():
+        carrier = in_autoencoder(model.config)
+        numbers, forth = carrier.numbers, transform(math.isqrt(carrier.numbers))
+        one, none = torch.eye(numbers), torch.zeros(numbers, numbers)
+        for half in (model.encoder, model.decoder):
+            _quiet(half, carrier)
+            carrier.through(half.conv_norm_out)
+        carrier.enter(model.encoder.conv_in, forth)
+        uncertain = torch.cat([torch.zeros(numbers), torch.full((numbers,), LOG_VARIANCE)])
+        carrier.leave(model.encoder.conv_out, torch.cat([one, none]), uncertain)
+        carrier.enter(model.decoder.conv_in, one)
+        carrier.leave(model.decoder.conv_out, torch.linalg.inv(forth))
+        for layer in (model.quant_conv, model.post_quant_conv):
+            layer.weight.copy_(torch.eye(len(layer.weight))[..., None, None])
+            layer.bias.zero_()
 
 
-@torch.no_grad()
 def begin_unet(model: Any) -> None:
     """A ``UNet2DConditionModel``, in place: its ε is what it is given, which at the last timestep is nearly right.
 
@@ -163,24 +164,25 @@ def begin_unet(model: Any) -> None:
     ------
     ValueError : as :func:`in_unet` does
     """
-    carrier = in_unet(model.config)
-    width, one = carrier.channels, torch.eye(carrier.numbers)
-    carrier.enter(model.conv_in, one)
-    carrier.through(model.down_blocks[0].resnets[0].norm1)
-    for layer in model.down_blocks[0].downsamplers or ():
-        carrier.unseen(layer.conv)
-    for resnet in model.up_blocks[-1].resnets[:-1]:
-        carrier.through(resnet.norm1, resnet.conv1.in_channels - width)
-        carrier.unseen(resnet.conv_shortcut, resnet.conv1.in_channels - width)
-    last = model.up_blocks[-1].resnets[-1]  # takes what came so far, and what conv_in gave
-    before = last.conv1.in_channels - width
-    carrier.through(last.norm1, before)
-    last.conv_shortcut.weight.zero_()
-    last.conv_shortcut.weight[:, before:, 0, 0] = torch.eye(width)
-    last.conv_shortcut.bias.zero_()
-    _zero(last.conv2)
-    carrier.through(model.conv_norm_out)
-    carrier.leave(model.conv_out, one)
+    with torch.no_grad():
+        carrier = in_unet(model.config)
+        width, one = carrier.channels, torch.eye(carrier.numbers)
+        carrier.enter(model.conv_in, one)
+        carrier.through(model.down_blocks[0].resnets[0].norm1)
+        for layer in model.down_blocks[0].downsamplers or ():
+            carrier.unseen(layer.conv)
+        for resnet in model.up_blocks[-1].resnets[:-1]:
+            carrier.through(resnet.norm1, resnet.conv1.in_channels - width)
+            carrier.unseen(resnet.conv_shortcut, resnet.conv1.in_channels - width)
+        last = model.up_blocks[-1].resnets[-1]  # takes what came so far, and what conv_in gave
+        before = last.conv1.in_channels - width
+        carrier.through(last.norm1, before)
+        last.conv_shortcut.weight.zero_()
+        last.conv_shortcut.weight[:, before:, 0, 0] = torch.eye(width)
+        last.conv_shortcut.bias.zero_()
+        _zero(last.conv2)
+        carrier.through(model.conv_norm_out)
+        carrier.leave(model.conv_out, one)
 
 
 def _quiet(half: nn.Module, carrier: Carrier) -> None:
