@@ -66,6 +66,7 @@ METHODS = (
     _variant(
         "unet",
         title="HiDRA's prior without LoRA",
+        weights="hidra-unet",
         invents=True,
         network="thermend.methods.hidra.checkpoints:load_prior",
         training="thermend.methods.hidra.prior_training:UnetTraining",

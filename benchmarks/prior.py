@@ -1,0 +1,67 @@
+"""The embedded prior of HiDRA: how well its UNet tells the noise in latents of clean images, timestep by timestep.
+
+    python benchmarks/prior.py --on roadscene=DIR hit-uav=DIR [--unet FILE] [--page src/thermend/weights/files/hidra-unet.md]
+
+Latents of the middles of validation images, with the noise of a timestep, are cleared at once and decoded. Beside it stands the
+autoencoder alone, and what the best linear step of one number for each timestep makes of the same noisy latents.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from networks import of_folders
+from pages import put, table
+
+from thermend.degradations import generator_for
+from thermend.io import read
+from thermend.io.raster import rendered
+from thermend.methods.hidra.checkpoints import open_prior
+
+TIMESTEPS = (50, 150, 300, 500, 700, 999)
+SIDE = 256
+
+
+def middle(path: Path) -> torch.Tensor:
+    """(1, 1, 256, 256) in [0, 1], or all of a smaller image, to multiples of 16."""
+    grey = rendered(read(path)).astype(np.float32) / 255
+    height, width = (min(SIDE, side // 16 * 16) for side in grey.shape)
+    top, left = (grey.shape[0] - height) // 2, (grey.shape[1] - width) // 2
+    return torch.from_numpy(grey[top : top + height, left : left + width])[None, None]
+
+
+def psnr(found: torch.Tensor, wanted: torch.Tensor) -> float:
+    return float(-10 * (found.clamp(0, 1) - wanted).square().mean().log10())
+
+
+@torch.no_grad()
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--on", nargs="+", required=True, metavar="NAME=DIR")
+    parser.add_argument("--unet", type=Path, help="not the one that ships")
+    parser.add_argument("--page", type=Path)
+    chosen = parser.parse_args()
+    prior, files = open_prior(unet=chosen.unet), of_folders(chosen.on)
+    rows = []
+    for timestep in TIMESTEPS:
+        signal, found = float(prior.signals[timestep]), []
+        for path in files:
+            clean = middle(path)
+            latent = prior.encode(clean)
+            noise = torch.randn(latent.shape, generator=generator_for(0, f"prior-{timestep}", path.name))
+            noisy = signal**0.5 * latent + (1 - signal) ** 0.5 * noise
+            cleared = (noisy - (1 - signal) ** 0.5 * prior.noise(noisy, timestep)) / signal**0.5
+            linear = signal**0.5 * noisy  # of latents of unit power, by least squares
+            found.append([psnr(prior.decode(z), clean) for z in (latent, noisy / signal**0.5, linear, cleared)])
+        rows.append((str(timestep), f"{signal**0.5:.2f}", *(f"{value:.2f}" for value in np.mean(found, 0))))
+        print(*rows[-1], flush=True)
+    head = ("timestep", "√ᾱ", "autoencoder alone", "noisy", "linear", "UNet")
+    if chosen.page:
+        put(chosen.page, "prior", [f"{len(files)} images.", "", *table(head, rows)])
+
+
+if __name__ == "__main__":
+    main()
