@@ -11,7 +11,7 @@ support.
 from __future__ import annotations
 
 import numpy as np
-from networks import of_folders, opened, pair, questions
+from networks import comparison_parser, of_folders, opened, pair
 from pages import put, table
 
 from thermend.evaluation.measures import AGAINST_CLEAN, ON_REQUEST
@@ -33,7 +33,7 @@ def measured(result: np.ndarray, clean: np.ndarray) -> list[float]:
 
 
 def main() -> None:
-    parser = questions(__doc__, "generative")
+    parser = comparison_parser(__doc__, "generative")
     parser.add_argument("--images", type=int, help="of each folder, spread evenly; all if not said")
     chosen = parser.parse_args()
     restorers = opened(chosen.methods, chosen.engine, chosen.precision)

@@ -51,8 +51,8 @@ def of_folders(entries: Sequence[str], count: int | None = None) -> list[Path]:
     return [path for entry in entries for path in spread(images(Path(entry.partition("=")[2])), count)]
 
 
-def questions(doc: str, place: str) -> argparse.ArgumentParser:
-    """What is asked of every comparison of methods on presets."""
+def comparison_parser(doc: str, place: str) -> argparse.ArgumentParser:
+    """With what is asked of every comparison of methods on presets."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("methods", nargs="+", metavar="[LABEL:]NAME[=WEIGHTS]")
     parser.add_argument("--on", nargs="+", required=True, metavar="NAME=DIR")
@@ -119,7 +119,7 @@ def reach(restorer: thermend.Restorer, files: Sequence[Path], preset: str, at_le
 
 
 def main() -> None:
-    chosen = questions(__doc__, "reach").parse_args()
+    chosen = comparison_parser(__doc__, "reach").parse_args()
     restorers = opened(chosen.methods, chosen.engine, chosen.precision)
     lines: list[str] = []
     for entry in chosen.on:

@@ -25,10 +25,10 @@ TIMESTEPS = (50, 150, 300, 500, 700, 999)
 SIDE = 256
 
 
-def middle(path: Path) -> torch.Tensor:
-    """(1, 1, 256, 256) in [0, 1], or all of a smaller image, to multiples of 16."""
+def middle(path: Path, multiple: int) -> torch.Tensor:
+    """(1, 1, 256, 256) in [0, 1], or all of a smaller image, to multiples."""
     grey = rendered(read(path)).astype(np.float32) / 255
-    height, width = (min(SIDE, side // 16 * 16) for side in grey.shape)
+    height, width = (min(SIDE, side) // multiple * multiple for side in grey.shape)
     top, left = (grey.shape[0] - height) // 2, (grey.shape[1] - width) // 2
     return torch.from_numpy(grey[top : top + height, left : left + width])[None, None]
 
@@ -45,19 +45,23 @@ def main() -> None:
     parser.add_argument("--page", type=Path)
     chosen = parser.parse_args()
     prior, files = open_prior(unet=chosen.unet), of_folders(chosen.on)
-    rows = []
-    for timestep in TIMESTEPS:
-        signal, found = float(prior.signals[timestep]), []
-        for path in files:
-            clean = middle(path)
-            latent = prior.encode(clean)
+    found: dict[int, list[list[float]]] = {timestep: [] for timestep in TIMESTEPS}
+    for path in files:
+        clean = middle(path, prior.multiple)
+        latent = prior.encode(clean)
+        alone = psnr(prior.decode(latent), clean)
+        for timestep in TIMESTEPS:
+            share = float(prior.signals[timestep]) ** 0.5
             noise = torch.randn(latent.shape, generator=generator_for(0, f"prior-{timestep}", path.name))
-            noisy = signal**0.5 * latent + (1 - signal) ** 0.5 * noise
-            cleared = (noisy - (1 - signal) ** 0.5 * prior.noise(noisy, timestep)) / signal**0.5
-            linear = signal**0.5 * noisy  # of latents of unit power, by least squares
-            found.append([psnr(prior.decode(z), clean) for z in (latent, noisy / signal**0.5, linear, cleared)])
-        rows.append((str(timestep), f"{signal**0.5:.2f}", *(f"{value:.2f}" for value in np.mean(found, 0))))
-        print(*rows[-1], flush=True)
+            noisy = prior.noised(latent, noise, timestep)
+            linear = share * noisy  # of latents of unit power, by least squares
+            made = (noisy / share, linear, prior.cleared(noisy, timestep))
+            found[timestep].append([alone, *(psnr(prior.decode(z), clean) for z in made)])
+    rows = [
+        (str(timestep), f"{float(prior.signals[timestep]) ** 0.5:.2f}", *(f"{x:.2f}" for x in np.mean(values, 0)))
+        for timestep, values in found.items()
+    ]
+    print(*rows, sep="\n")
     head = ("timestep", "√ᾱ", "autoencoder alone", "noisy", "linear", "UNet")
     if chosen.page:
         put(chosen.page, "prior", [f"{len(files)} images.", "", *table(head, rows)])

@@ -72,7 +72,7 @@ def main() -> None:
         for other in others:
             difference = (psnr[first][preset] - psnr[other][preset]).mean(0)  # over seeds; paired over images
             error = difference.std(ddof=1) / np.sqrt(len(difference))
-            cells.append(f"{difference.mean():+.2f} ± {error:.2f}")
+            cells.append(f"{round(difference.mean(), 2) + 0.0:+.2f} ± {error:.2f}")
         rows.append((label, *cells))
     head = ("", *psnr, *(f"{first} − {other}" for other in others))
     several = len(chosen.seeds) > 1

@@ -304,6 +304,33 @@ def test_impossible_priors_name_what_is_wrong(folder, changes, message):
         check(AutoencoderRecipe, values, "r")
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"out_channels": 8}, "does not take and give the autoencoder's 4 channels"),
+        ({"block_out_channels": [8, 16, 16]}, "identity: 8 channels in 4 groups cannot carry 4 numbers"),
+    ],
+)
+def test_impossible_unets_name_what_is_wrong(folder, prior, changes, message):
+    values = common(
+        folder, "no", method="hidra/unet", configuration={**UNET, **changes}, autoencoder=str(prior[0]), crop=64
+    )
+    with pytest.raises(UsageError, match=message):
+        UnetTraining(check(UnetRecipe, values, "r"))
+
+
+def test_weights_to_begin_with_go_before_the_identity(folder, prior):
+    """A prior that could not begin as the identity trains on from a file."""
+    made = {**AUTOENCODER, "block_out_channels": [16, 16], "down_block_types": ["DownEncoderBlock2D"] * 2,
+            "up_block_types": ["UpDecoderBlock2D"] * 2}  # fmt: skip
+    values = common(folder, "two", method="hidra/autoencoder", batch=2, steps=1, configuration=made)
+    with pytest.raises(UsageError, match="identity=false begins at random"):
+        check(AutoencoderRecipe, values, "r")
+    weights = train(check(AutoencoderRecipe, values | {"identity": False}, "r"), AutoencoderTraining, lambda _: None)
+    again = values | {"start": str(weights), "out": str(folder.parent / "two-again")}
+    assert AutoencoderTraining(check(AutoencoderRecipe, again, "r")).network is not None
+
+
 def test_a_crop_that_does_not_fit_is_refused_before_the_run(folder):
     with pytest.raises(UsageError, match="crop 66: expected a multiple of 4"):
         check(AutoencoderRecipe, common(folder, "no", method="hidra/autoencoder", crop=66), "r")

@@ -11,7 +11,7 @@
 | `training`, `critic` | bi-level training and its losses |
 | `passes` | inference: one vector for all tiles |
 | `probe` | how well the vector tells types and levels apart |
-| `prior_training`, `start` | not in the paper: the embedded prior's own training, and where it begins |
+| `prior_training`, `identity` | not in the paper: the embedded prior's own training, and where it begins |
 | `checkpoints` | weights |
 
 Needs the extra `hidra`.

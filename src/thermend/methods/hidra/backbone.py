@@ -55,9 +55,10 @@ EMBEDDED: dict[str, dict[str, Any]] = {
         "num_train_timesteps": 1000, "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.006,
     },
 }  # fmt: skip
-"""Configurations of the prior that ships. It sees squares of 4 × 4 pixels in place of three equal colours, and has as many
-latents as pixels, since small hot objects do not survive less in so small a network. Its last timestep leaves a share of the
-signal (√a = 0.22; Stable Diffusion's is 0.07), since what ε is off by comes into the result 1/√a times as large."""
+"""Configurations of the prior that ships. It sees squares of 4 × 4 pixels in place of three equal colours, and its latent has
+as many numbers as the image has pixels, since small hot objects do not survive less in so small a network. Its last timestep
+leaves a share of the signal (√a = 0.22; Stable Diffusion's is 0.07), since what ε is off by comes into the result 1/√a times as
+large."""
 
 
 class OneStepDiffusion(nn.Module):
@@ -123,8 +124,18 @@ class OneStepDiffusion(nn.Module):
 
     def enhance(self, latent: torch.Tensor) -> torch.Tensor:
         """The one step: z_x to z_enh, (B, C, h, w) float32, since rounding comes into the result 1/√a times as large."""
-        clear: torch.Tensor = (latent - (1 - self.signal) ** 0.5 * self.noise(latent)) / self.signal**0.5
+        return self.cleared(latent)
+
+    def cleared(self, latent: torch.Tensor, timestep: int | None = None) -> torch.Tensor:
+        """Noise taken off at once: (B, C, h, w) to the same in float32; without a timestep it is the last."""
+        signal = self.signal if timestep is None else float(self.signals[timestep])
+        clear: torch.Tensor = (latent - (1 - signal) ** 0.5 * self.noise(latent, timestep)) / signal**0.5
         return clear
+
+    def noised(self, latent: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor | int) -> torch.Tensor:
+        """Latents with the noise of timesteps, one for all or (B,): √ᾱ z + √(1 − ᾱ) noise, (B, C, h, w)."""
+        signal = self.signals[timesteps].reshape(-1, 1, 1, 1)
+        return signal.sqrt() * latent + (1 - signal).sqrt() * noise
 
     def decode(self, latent: torch.Tensor) -> torch.Tensor:
         """A latent, scaled, (B, C, h, w), to the image, (B, 1, H, W) float32, around [0, 1]."""

@@ -25,7 +25,12 @@ from thermend.methods.hidra.backbone import (
     no_prompt,
     read_autoencoder,
 )
-from thermend.methods.hidra.start import begin_autoencoder, begin_unet, in_autoencoder, in_unet
+from thermend.methods.hidra.identity import (
+    autoencoder_as_identity,
+    carrier_of_autoencoder,
+    carrier_of_unet,
+    unet_as_identity,
+)
 from thermend.training.features import Features, features
 from thermend.training.module import TrainingModule
 from thermend.training.recipe import Recipe
@@ -39,7 +44,7 @@ class PriorRecipe(Recipe):
     Attributes
     ----------
     configuration : keys of diffusers' model that differ from those of the prior that ships
-    identity : it begins as that (:mod:`thermend.methods.hidra.start`), not at random
+    identity : begin as the identity (:mod:`thermend.methods.hidra.identity`), not at random; ``start`` goes before
     half : weights are written in float16
     """
 
@@ -58,6 +63,10 @@ class PriorRecipe(Recipe):
         if method != f"hidra/{cls.part}":
             raise ValueError(f"{method!r}: expected hidra/{cls.part}")
         return method
+
+    @property
+    def begins_as_identity(self) -> bool:
+        return self.identity and self.start is None
 
 
 class AutoencoderRecipe(PriorRecipe):
@@ -82,8 +91,8 @@ class AutoencoderRecipe(PriorRecipe):
         with torch.device("meta"):
             model = _built(AutoencoderKL, "autoencoder", self.configuration)
         multiple = multiple_of(model)
-        if self.identity:
-            in_autoencoder(model.config)
+        if self.begins_as_identity:
+            carrier_of_autoencoder(model.config)
         if self.crop % multiple:
             raise ValueError(f"crop {self.crop}: expected a multiple of {multiple}")
         return self
@@ -104,8 +113,8 @@ class UnetRecipe(PriorRecipe):
     def _can_be(self) -> UnetRecipe:
         with torch.device("meta"):
             model = _built(UNet2DConditionModel, "unet", self.configuration)
-        if self.identity:
-            in_unet(model.config)
+        if self.begins_as_identity:
+            carrier_of_unet(model.config)
         return self
 
 
@@ -147,8 +156,8 @@ class AutoencoderTraining(PriorTraining):
 
     def __init__(self, recipe: AutoencoderRecipe) -> None:
         model = _built(AutoencoderKL, "autoencoder", recipe.configuration)
-        if recipe.identity:
-            begin_autoencoder(model)
+        if recipe.begins_as_identity:
+            autoencoder_as_identity(model)
         super().__init__(recipe, Reconstruction(model))
         self.register_buffer("power", torch.ones(()))
         self.perceptual: list[Features] = (
@@ -204,13 +213,13 @@ class UnetTraining(PriorTraining):
         path = recipe.autoencoder or shipped("hidra-autoencoder", ".safetensors")
         autoencoder, self.autoencoder_sha256 = read_autoencoder(path), sha256_of(path)
         unet = _built(UNet2DConditionModel, "unet", recipe.configuration)
-        if recipe.identity:
-            begin_unet(unet)
         scheduler = DDPMScheduler(**EMBEDDED["scheduler"])
         try:
             network = OneStepDiffusion(autoencoder.requires_grad_(False), unet, scheduler, no_prompt(unet))
         except ValueError as error:
             raise UsageError(f"configuration: {error}") from error
+        if recipe.begins_as_identity:
+            unet_as_identity(unet)
         if recipe.crop % network.multiple:
             raise UsageError(f"crop: {recipe.crop}: expected a multiple of {network.multiple}")
         super().__init__(recipe, network)
@@ -225,12 +234,10 @@ class UnetTraining(PriorTraining):
         """For the pictures: latents with noise of a middle timestep, which the network takes off at once."""
         network: Any = self.restoring
         timestep = len(self.network.signals) // 3
-        signal = self.network.signals[timestep]
         padded, height, width = mirrored(degraded, network.multiple)
         latent = network.encode(padded)
         noise = torch.randn(latent.shape, generator=torch.Generator().manual_seed(0)).to(latent)
-        noisy = signal.sqrt() * latent + (1 - signal).sqrt() * noise
-        clear = (noisy - (1 - signal).sqrt() * network.noise(noisy, timestep)) / signal.sqrt()
+        clear = network.cleared(network.noised(latent, noise, timestep), timestep)
         result: torch.Tensor = network.decode(clear)[..., :height, :width]
         return result
 
@@ -239,8 +246,7 @@ class UnetTraining(PriorTraining):
             latent = self.network.encode(batch["clean"]).float()
         timesteps = torch.randint(len(self.network.signals), (len(latent),), generator=generator).to(latent.device)
         noise = torch.randn(latent.shape, generator=generator).to(latent)
-        signal = self.network.signals[timesteps][:, None, None, None]
-        noisy = signal.sqrt() * latent + (1 - signal).sqrt() * noise
+        noisy = self.network.noised(latent, noise, timesteps)
         loss = functional.mse_loss(self.network.noise(noisy, timesteps).float(), noise)
         self.enhancer.zero_grad()
         self.manual_backward(loss)

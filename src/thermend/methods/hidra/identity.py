@@ -3,7 +3,7 @@
 Networks of these classes end in a group normalisation, which takes level and contrast off every image, and what takes hours to
 learn is to put them back. So some channels carry the image through instead: each number x as a pair, x and −x (then a group's
 mean is 0, and SiLU(x) − SiLU(−x) = x, exactly), beside references, ±:data:`REFERENCE` everywhere, which make a group's variance
-all but independent of the image. Residual branches begin as zeros, as is usual.
+all but independent of the image. Residual branches that the carried numbers pass begin as zeros.
 
 Numbers are carried as coefficients of a cosine transform of squares of pixels, each times the square root of what would make
 them equally strong in natural images.
@@ -48,7 +48,8 @@ class Carrier:
     def __post_init__(self) -> None:
         if self.size % 2 or 2 * self.pairs > self.size // 2:
             raise ValueError(
-                f"identity: {self.channels} channels in {self.groups} groups cannot carry {self.numbers} numbers"
+                f"identity: {self.channels} channels in {self.groups} groups cannot carry {self.numbers} numbers;"
+                " identity=false begins at random"
             )
 
     @property
@@ -83,7 +84,8 @@ class Carrier:
         layer.bias.copy_(self.references())
 
     def through(self, norm: nn.GroupNorm, offset: int = 0) -> None:
-        """A normalisation that lets all pass as it is, and takes the references away.
+        """A normalisation that lets all pass as it is, and takes the references away (nearly, where its groups are not the
+        carrier's own).
 
         Parameters
         ----------
@@ -117,31 +119,43 @@ def transform(side: int) -> torch.Tensor:
     return (torch.einsum("ui,vj->uvij", rows, rows) * gain[..., None, None]).reshape(side**2, side**2)
 
 
-def in_autoencoder(configuration: Mapping[str, Any]) -> Carrier:
-    """Of diffusers' configuration.
+def carrier_of_autoencoder(configuration: Mapping[str, Any]) -> Carrier:
+    """From diffusers' configuration.
 
     Raises
     ------
     ValueError : it has several levels (what is repeated to twice the size cannot be told apart again), other than as many
-        latents as pixels, or no room
+        numbers in the latent as pixels, attention, or no room
     """
     pixels, latents = configuration["in_channels"], configuration["latent_channels"]
     widths = configuration["block_out_channels"]
-    if len(widths) != 1 or latents != pixels or math.isqrt(pixels) ** 2 != pixels:
-        raise ValueError("identity: only an autoencoder of one level, with as many latents as pixels, can begin so")
+    blocks = [*configuration["down_block_types"], *configuration["up_block_types"]]
+    if (
+        len(widths) != 1
+        or latents != pixels
+        or math.isqrt(pixels) ** 2 != pixels
+        or configuration["mid_block_add_attention"]
+        or blocks != ["DownEncoderBlock2D", "UpDecoderBlock2D"]
+    ):
+        raise ValueError(
+            "identity: only an autoencoder of one level without attention, whose latent has as many numbers as the image has"
+            " pixels, can begin so; identity=false begins at random"
+        )
     return Carrier(widths[0], configuration["norm_num_groups"], latents)
 
 
-def in_unet(configuration: Mapping[str, Any]) -> Carrier:
-    """Of diffusers' configuration; raises ValueError where its first level has no room."""
+def carrier_of_unet(configuration: Mapping[str, Any]) -> Carrier:
+    """From diffusers' configuration; raises ValueError where its first level has attention on the way up, or no room."""
+    if configuration["up_block_types"][-1] != "UpBlock2D":
+        raise ValueError("identity: up_block_types: the last has to be UpBlock2D; identity=false begins at random")
     width = configuration["block_out_channels"][0]
     return Carrier(width, configuration["norm_num_groups"], configuration["in_channels"])
 
 
-def begin_autoencoder(model: Any) -> None:
-    """An ``AutoencoderKL``, in place; raises ValueError as :func:`in_autoencoder` does."""
+def autoencoder_as_identity(model: Any) -> None:
+    """An ``AutoencoderKL``, in place; raises ValueError as :func:`carrier_of_autoencoder` does."""
     with torch.no_grad():
-        carrier = in_autoencoder(model.config)
+        carrier = carrier_of_autoencoder(model.config)
         numbers, forth = carrier.numbers, transform(math.isqrt(carrier.numbers))
         one, none = torch.eye(numbers), torch.zeros(numbers, numbers)
         for half in (model.encoder, model.decoder):
@@ -157,15 +171,15 @@ def begin_autoencoder(model: Any) -> None:
             layer.bias.zero_()
 
 
-def begin_unet(model: Any) -> None:
+def unet_as_identity(model: Any) -> None:
     """A ``UNet2DConditionModel``, in place: its ε is what it is given, which at the last timestep is nearly right.
 
     Raises
     ------
-    ValueError : as :func:`in_unet` does
+    ValueError : as :func:`carrier_of_unet` does
     """
     with torch.no_grad():
-        carrier = in_unet(model.config)
+        carrier = carrier_of_unet(model.config)
         width, one = carrier.channels, torch.eye(carrier.numbers)
         carrier.enter(model.conv_in, one)
         carrier.through(model.down_blocks[0].resnets[0].norm1)
