@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from thermend.weights import shipped as place
 from thermend.weights.onnx_export import read_onnx_metadata
 from thermend.weights.shipped import shipped
 
+ROOT = Path(__file__).parents[2]
 SHIPPED = [entry for entry in CATALOGUE if entry.weights is not None]
 ON_ENGINES = [entry for entry in SHIPPED if ".onnx" in entry.forms]
 NAMES = [entry.full_name for entry in SHIPPED]
@@ -45,6 +47,19 @@ def test_the_card_names_what_a_user_has_to_know(entry):
     for heading in ("## Data", "## Training", "## Measures", "## Limits", "## Licence"):
         assert heading in card
     assert f"--method {entry.full_name}" in card
+    for table, text in re.findall(r"<!-- (\w+) -->(.*?)<!-- end \1 -->", card, re.DOTALL):
+        assert text.strip(), f"nothing was measured for {table}"
+
+
+@pytest.mark.parametrize("entry", SHIPPED, ids=NAMES)
+def test_the_recipes_that_a_card_names_train_its_method(entry):
+    pytest.importorskip("yaml", reason="needs the train extra")
+    from thermend.training.recipe import read_recipe
+
+    card = shipped(entry.weights, ".md").read_text(encoding="utf-8")
+    for heading in ("## Training", "## Licence"):
+        named = re.findall(r"thermend train (\S+\.yaml)", card.partition(heading)[2].partition("\n## ")[0])
+        assert read_recipe(ROOT / named[-1])["method"] == entry.full_name
 
 
 @pytest.mark.parametrize("entry", ON_ENGINES, ids=lambda e: e.full_name)
@@ -116,3 +131,22 @@ def test_2d_gan_is_above_what_the_paper_compares_it_with(files):
     assert after > before + 2
     for method in ("classical.he", "classical.clahe", "classical.ssr", "classical.msr"):  # on all images GF too
         assert after > _means(thermend.load(method), files, "dual-decoder")[0]
+
+
+@pytest.fixture
+def diffusion() -> None:
+    pytest.importorskip("torch", reason="needs the train extra")
+    pytest.importorskip("diffusers", reason="needs the hidra extra")
+    pytest.importorskip("transformers", reason="needs the hidra extra")
+
+
+@pytest.mark.usefixtures("diffusion")
+def test_the_autoencoder_of_hidras_prior_loses_next_to_nothing(files):
+    assert _means(thermend.load("hidra/autoencoder"), files, "none")[0] > 48
+
+
+@pytest.mark.usefixtures("diffusion")
+@pytest.mark.parametrize(("preset", "gain"), [("hidra-severe", 3), ("dual-decoder", 2)])
+def test_hidra_mends_composite_damage(files, preset, gain):
+    after, before = _means(thermend.load("hidra"), files, preset)
+    assert after > before + gain

@@ -45,6 +45,7 @@ METHODS = (
     _guided(
         "embedded",
         title="one diffusion step, steered by the degradation (HiDRA), on a small prior of our own",
+        weights="hidra-embedded",
         parameters=11_553_392,
         macs=76_699_926_528,
     ),
