@@ -17,6 +17,7 @@ from networks import of_folders
 from pages import put, table
 
 from thermend.degradations import generator_for
+from thermend.evaluation.measures import AGAINST_CLEAN
 from thermend.io import read
 from thermend.io.raster import rendered
 from thermend.methods.hidra.checkpoints import open_prior
@@ -33,8 +34,8 @@ def middle(path: Path, multiple: int) -> torch.Tensor:
     return torch.from_numpy(grey[top : top + height, left : left + width])[None, None]
 
 
-def psnr(found: torch.Tensor, wanted: torch.Tensor) -> float:
-    return float(-10 * (found.clamp(0, 1) - wanted).square().mean().log10())
+def psnr(found: torch.Tensor, wanted: torch.Tensor) -> float | None:
+    return AGAINST_CLEAN["psnr"](*(255 * image[0, 0].numpy() for image in (found, wanted)))
 
 
 @torch.no_grad()
