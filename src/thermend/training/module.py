@@ -163,17 +163,21 @@ class TrainingModule(lightning.LightningModule):
 
     def rate_at(self, step: int) -> float:
         """The rate of the optimiser at a step: a linear warm-up, then constant or a cosine down to a hundredth."""
-        recipe = self.recipe
-        if step < recipe.warmup:
-            return recipe.rate * (step + 1) / recipe.warmup
-        if recipe.schedule == "constant":
-            return recipe.rate
-        share = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
-        return recipe.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
+        return rate_of(self.recipe, step, self.recipe.steps)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Called by Lightning."""
         self.done = int(checkpoint["state_dict"]["steps_done"])
+
+
+def rate_of(recipe: Recipe, step: int, steps: int) -> float:
+    """The rate at a step of so many, as a recipe's ``rate``, ``warmup`` and ``schedule`` have it."""
+    if step < recipe.warmup:
+        return recipe.rate * (step + 1) / recipe.warmup
+    if recipe.schedule == "constant":
+        return recipe.rate
+    share = (step - recipe.warmup) / max(1, steps - recipe.warmup)
+    return recipe.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
 
 
 def _seed(*parts: int) -> int:

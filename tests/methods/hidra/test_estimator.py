@@ -25,6 +25,8 @@ def test_layers_attend_to_each_other():
     torch.manual_seed(0)
     attention = MutualInteractionAttention(3, 4)
     features = torch.randn(2, 12, 5, 6)
+    torch.testing.assert_close(attention(features), features)  # it begins as if it were not there
+    torch.nn.init.normal_(attention.out.weight)
     query, key, value = (part(features).reshape(2, 3, -1) for part in (attention.query, attention.key, attention.value))
     weights = (query @ key.mT / (4 * 5 * 6) ** 0.5).softmax(-1)
     assert weights.shape == (2, 3, 3)

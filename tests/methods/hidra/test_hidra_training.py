@@ -174,6 +174,50 @@ def test_without_an_estimator_it_is_plain_lora(folder, prior, monkeypatch):
     assert not list(ready.network.modulations)
 
 
+def test_lessons_come_first_and_move_dem_alone(folder, prior, monkeypatch):
+    made = recipe(folder, prior, lessons=3, steps=7, warmup=1, schedule="cosine", rate=1e-2, losses={"adversarial": 0})
+    ready, batch = prepared(monkeypatch, made, folder)
+    monkeypatch.setattr(ready, "clip_gradients", lambda optimizer, *_: None)
+    rates = [ready.rate_at(step) for step in range(7)]
+    assert rates[0] == rates[1] == rates[3] == rates[4] == 1e-2  # each part warms up, then falls, by itself
+    assert rates[2] < rates[1]
+    assert rates[4] > rates[5] > rates[6]
+    for ready.done in range(4):
+        before = _state(ready.network)
+        logged = ready.step(batch, torch.Generator().manual_seed(ready.done))
+        assert all(math.isfinite(float(value)) for value in logged.values())
+        changed = _changed(ready.network, before)
+        assert any(name.startswith("estimator.features.") for name in changed)
+        assert ("amount" in logged) == (ready.done < 3)
+        assert all(name.startswith("estimator.") for name in changed) == (ready.done < 3)
+
+
+def test_lessons_teach(folder, prior, monkeypatch):
+    made = recipe(folder, prior, lessons=60, steps=60, batch=12, rate=3e-3, losses={"adversarial": 0, "perceptual": 0})
+    ready, batch = prepared(monkeypatch, made, folder)
+    monkeypatch.setattr(ready, "clip_gradients", lambda optimizer, *_: None)
+    losses = []
+    for ready.done in range(60):
+        losses.append(float(ready.step(batch, torch.Generator().manual_seed(ready.done))["loss"]))
+    assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
+
+
+def test_attention_may_come_in_after_the_lessons(folder, prior):
+    """It begins as if it were not there, so that one file of lessons serves the ablation's rows with it and without."""
+    without = {**ESTIMATOR, "interaction": False}
+    taught = train(
+        recipe(folder, prior, "taught", lessons=2, steps=2, average=0, estimator=without), HidraTraining, lambda _: None
+    )
+    begun = HidraTraining(recipe(folder, prior, "with", start=str(taught)))
+    same = HidraTraining(recipe(folder, prior, "without", start=str(taught), estimator=without))
+    image = torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(begun.network.estimator(image), same.network.estimator(image))
+    whole = train(recipe(folder, prior, "whole-taught", average=0), HidraTraining, lambda _: None)
+    with pytest.raises(InputError, match="another network"):  # what learned with it cannot do without
+        HidraTraining(recipe(folder, prior, "not", start=str(whole), estimator=without))
+
+
 def test_the_upper_levels_samples_go_through_several_pipelines(folder, prior, monkeypatch):
     made = recipe(folder, prior, solver={"inner": 2, "pipelines": 3})
     ready, batch = prepared(monkeypatch, made, folder)
@@ -282,6 +326,8 @@ def test_temperatures_are_not_for_it(weights):
         ({"ranks": [0, 3]}, "expected 1 or more"),
         ({"estimator": {**ESTIMATOR, "layers": [1, 9]}}, "expected some of 1 to 2"),
         ({"devices": 2}, "expected 1"),
+        ({"lessons": 5}, "lessons 5: expected no more than the 4 steps"),
+        ({"lessons": 1, "estimator": {"guides": False}}, "no DEM to teach"),
     ],
 )
 def test_impossible_recipes_name_their_key(folder, prior, changes, message):

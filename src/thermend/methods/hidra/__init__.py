@@ -11,6 +11,7 @@
 | `training`, `critic` | bi-level training and its losses |
 | `passes` | inference: one vector for all tiles |
 | `probe` | how well the vector tells types and levels apart |
+| `lessons` | not in the paper: what DEM is taught first, where its DINOv2 is no pretrained one |
 | `prior_training`, `identity` | not in the paper: the embedded prior's own training, and where it begins |
 | `checkpoints` | weights |
 

@@ -5,6 +5,7 @@ DINOv2 gives features of several layers, mutual interaction attention mixes the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,7 +34,7 @@ class MutualInteractionAttention(nn.Module):
 
     The map is L × L for each image: how much each layer takes from each. The sums over all channels and places are divided by
     the square root of how many those are (assumed: without it, Softmax gives one layer everything), and the convolutions are
-    1 × 1 (assumed).
+    1 × 1 (assumed). W_O begins as zeros, so that what is put before a trained head changes nothing at first.
 
     Parameters
     ----------
@@ -46,6 +47,8 @@ class MutualInteractionAttention(nn.Module):
         self.layers = layers
         width = layers * channels
         self.query, self.key, self.value, self.out = (nn.Conv2d(width, width, 1) for _ in range(4))
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
 
     def map(self, features: torch.Tensor) -> torch.Tensor:
         """(B, L C, H, W) to Softmax(F_Q F_K), (B, L, L); rows sum to 1."""
@@ -88,8 +91,13 @@ class DegradationEstimator(nn.Module):
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor(_DEVIATION).view(1, 3, 1, 1), persistent=False)
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """(B, 1, H, W) in [0, 1] to P, (B, width); sides are cut to multiples of a patch."""
+    def forward(self, image: torch.Tensor, interacts: bool = True) -> torch.Tensor:
+        """(B, 1, H, W) in [0, 1] to P, (B, width); sides are cut to multiples of a patch.
+
+        Parameters
+        ----------
+        interacts : leaves the attention of the layers out where it is false
+        """
         patch = self.features.config.patch_size
         height, width = (max(1, side // patch) for side in image.shape[2:])
         down, right = height * patch - image.shape[2], width * patch - image.shape[3]
@@ -99,15 +107,38 @@ class DegradationEstimator(nn.Module):
         states = self.features(pixels, output_hidden_states=True).hidden_states
         maps = [states[layer][:, 1:].transpose(1, 2).unflatten(2, (height, width)) for layer in self.layers]
         stacked = torch.cat(maps, 1)
-        if self.interaction is not None:
+        if self.interaction is not None and interacts:
             stacked = self.interaction(stacked)
         result: torch.Tensor = self.head(stacked.mean((2, 3)))
         return result
 
 
 def small_features(configuration: Mapping[str, Any] = SMALL) -> Dinov2Model:
-    """A DINOv2 with random weights."""
-    return Dinov2Model(Dinov2Config(**configuration))
+    """A DINOv2 of random weights, that sees each patch through a cosine transform to begin with.
+
+    At random every channel would be the patch's brightness, beside which noise and lost detail are a hundredth. Here each is
+    one frequency, in units of what a scene has of it; the channels that are left over are constants, for the normalisation to
+    refer to.
+    """
+    spread = {
+        "initializer_range": configuration["hidden_size"] ** -0.5
+    }  # the usual one is for eight times as many channels
+    model = Dinov2Model(Dinov2Config(**{**spread, **configuration}))
+    projection = model.embeddings.patch_embeddings.projection
+    width, colours, side, _ = projection.weight.shape
+    places = torch.arange(side, dtype=torch.float64)
+    waves = torch.cos(math.pi / side * places[:, None] * (places + 0.5)) * (2 / side) ** 0.5
+    waves[0] /= 2**0.5
+    power = places[:, None] ** 2 + places**2
+    usual = (
+        side / (1 + power) + 0.015
+    )  # a scene's deviation at each frequency, which falls with its square; in ImageNet's units
+    seen = torch.einsum("uy,vx->uvyx", waves, waves) / usual[..., None, None] / colours
+    chosen = seen.flatten(0, 1)[power.flatten().argsort(stable=True)][:width]
+    with torch.no_grad():
+        projection.weight.zero_()[: len(chosen)] = chosen[:, None].expand(-1, colours, -1, -1)
+        projection.bias.zero_()[len(chosen) :] = 1
+    return model
 
 
 def pretrained_features(source: str) -> Dinov2Model:

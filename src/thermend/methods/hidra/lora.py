@@ -49,7 +49,9 @@ class GuidedLora(nn.Module):
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """As the layer's own."""
         result: torch.Tensor = self.base(features)
-        low = self.down(features.to(self.down.weight.dtype))  # float32 beside a backbone of half precision
+        if not torch.is_autocast_enabled(features.device.type):
+            features = features.to(self.down.weight.dtype)  # float32 beside a backbone of half precision
+        low = self.down(features)
         if self.sigma is not None:
             sigma = self.sigma.to(low.dtype)
             low = (sigma @ low.flatten(2)).view_as(low) if low.ndim == 4 else low @ sigma.transpose(1, 2)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from pydantic import Field
+from torch.nn import functional
 
 from thermend.degradations import Cascade, OneOf, Step, Uniform
 from thermend.degradations.severity import rounded
@@ -50,7 +52,51 @@ class Pipeline(Section):
         """(B, 1, H, W) in [0, 1], pieces of images of that mean, (B,), each through its own pipeline."""
         clean, chance = image, torch.rand(len(image), generator=generator, dtype=torch.float64)
         for step in CASCADE.steps:
-            there = torch.rand((len(image), 1, 1, 1), generator=generator, dtype=torch.float64) < self.gate
-            image = torch.where(there.to(image.device), step(image, generator, mean), image)
+            image = _where(_drawn(len(image), generator) < self.gate, step, image, generator, mean)
         spared = (chance < self.undamaged).to(image.device)[:, None, None, None]
         return torch.where(spared, clean, rounded(image))
+
+
+class Known(NamedTuple):
+    """Images, and what was done to them, step by step of :data:`CASCADE`.
+
+    Attributes
+    ----------
+    image : (B, 1, H, W)
+    there : (B, steps), whether a step was taken, 0 or 1
+    amount : (B, steps), ln(1 + r), where the step changed the image by r grey levels in the root mean square
+    """
+
+    image: torch.Tensor
+    there: torch.Tensor
+    amount: torch.Tensor
+
+
+def known(image: torch.Tensor, generator: torch.Generator, mean: torch.Tensor) -> Known:
+    """As :class:`Pipeline`, otherwise drawn: half of the images take one step alone, which is where steps are told apart; the
+    others any number, each as likely."""
+    count, steps = len(image), len(CASCADE.steps)
+    alone, gates = _drawn(count, generator) < 0.5, _drawn(count, generator)
+    which = torch.randint(steps, (count,), generator=generator)
+    some = torch.rand((count, steps), generator=generator, dtype=torch.float64) < gates[:, None]
+    there = torch.where(alone[:, None], functional.one_hot(which, steps).bool(), some)
+    amount = []
+    for step, taken in zip(CASCADE.steps, there.unbind(1)):
+        after = _where(taken, step, image, generator, mean)
+        amount.append((255 * (after - image)).square().mean((1, 2, 3)).sqrt().log1p())
+        image = after
+    return Known(rounded(image), there.to(image), torch.stack(amount, 1))
+
+
+def _drawn(count: int, generator: torch.Generator) -> torch.Tensor:
+    return torch.rand(count, generator=generator, dtype=torch.float64)
+
+
+def _where(
+    taken: torch.Tensor, step: Step, image: torch.Tensor, generator: torch.Generator, mean: torch.Tensor
+) -> torch.Tensor:
+    """The images, those of them through the step that take it, (B,)."""
+    places = taken.nonzero()[:, 0].to(image.device)
+    if not len(places):
+        return image
+    return image.index_copy(0, places, step(image[places], generator, mean[places]))

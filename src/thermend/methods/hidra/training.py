@@ -1,7 +1,8 @@
 """HiDRA's bi-level training, and its recipe.
 
 One step of a recipe is one loop of Alg. 1: T steps of the lower level (ΔW on D_tr), then one of the upper (ω on D_val). Both
-sets are the same clean images under different pipelines; a sample of D_val goes through M of them.
+sets are the same clean images under different pipelines; a sample of D_val goes through M of them. Lessons
+(:mod:`thermend.methods.hidra.lessons`) may come before, one a step.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from thermend.methods.hidra.backbone import IMPOSSIBLE
 from thermend.methods.hidra.checkpoints import built, halves_of, open_prior
 from thermend.methods.hidra.critic import PatchCritic, critic_loss, generator_loss
 from thermend.methods.hidra.estimator import SMALL
+from thermend.methods.hidra.lessons import Lessons
 from thermend.methods.hidra.network import Hidra
 from thermend.methods.hidra.passes import views
-from thermend.methods.hidra.pipeline import Pipeline
+from thermend.methods.hidra.pipeline import Pipeline, known
 from thermend.methods.hidra.solver import hypergradient, ratio
 from thermend.training.features import Features, features
-from thermend.training.module import TrainingModule
+from thermend.training.module import TrainingModule, rate_of
 from thermend.training.recipe import Recipe, Section
 from thermend.weights.checkpoints import sha256_of
 
@@ -125,6 +127,8 @@ class HidraRecipe(Recipe):
     batch : crops a loop, for its T lower steps and its upper step alike: a multiple of T + 1
     ranks : of the LoRA of encoder and UNet
     estimator_rate : of the upper level's optimiser, as a share of ``rate``
+    lessons : how many of the ``steps`` are lessons of DEM; they come first, at ``rate``. ``warmup`` and ``schedule`` hold for
+        the lessons and for the loops after them alike
     """
 
     batch: int = Field(10, ge=1)
@@ -132,6 +136,7 @@ class HidraRecipe(Recipe):
     rate: float = Field(5e-4, gt=0)
     ranks: tuple[int, int] = (16, 32)
     estimator_rate: float = Field(1.0, gt=0)
+    lessons: int = Field(0, ge=0)
     prior: Prior = Prior()
     estimator: Estimator = Estimator()
     solver: Solver = Solver()
@@ -153,6 +158,10 @@ class HidraRecipe(Recipe):
             raise ValueError(
                 f"prior.source: hidra/sd-turbo needs one, hidra/embedded has none, not {self.prior.source}"
             )
+        if self.lessons > self.steps:
+            raise ValueError(f"lessons {self.lessons}: expected no more than the {self.steps} steps")
+        if self.lessons and not self.estimator.guides:
+            raise ValueError("lessons: there is no DEM to teach where estimator.guides is false")
         if min(self.ranks) < 1:
             raise ValueError(f"ranks {list(self.ranks)}: expected 1 or more")
         depth = {**SMALL, **self.estimator.configuration}["num_hidden_layers"]
@@ -201,6 +210,7 @@ class HidraTraining(TrainingModule):
         self.own = self.network.adaptation()
         estimator = self.network.estimator
         self.upper = [] if estimator is None else [p for p in estimator.parameters() if p.requires_grad]
+        self.lessons = Lessons(estimator.width) if estimator is not None and recipe.lessons else None
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         rate, betas = self.recipe.rate, (0.9, 0.999)
@@ -209,12 +219,22 @@ class HidraTraining(TrainingModule):
             found.append(torch.optim.Adam(self.upper, rate * self.recipe.estimator_rate, betas))
         if self.critic is not None:
             found.append(torch.optim.Adam(self.critic.parameters(), rate, betas))
+        if self.lessons is not None:  # last, and apart: what Adam remembers of lessons says nothing of the upper level
+            found.append(torch.optim.Adam([*self.upper, *self.lessons.parameters()], rate, betas))
         return found
+
+    def rate_at(self, step: int) -> float:
+        """Warm-up and schedule of the lessons, then again of the loops."""
+        recipe, lessons = self.recipe, self.recipe.lessons
+        first, steps = (0, lessons) if step < lessons else (lessons, recipe.steps - lessons)
+        return rate_of(recipe, step - first, steps)
 
     def begin(self, network: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
         assert isinstance(network, Hidra)
         given = {n: t for n, t in tensors.items() if n != "prompt" and not n.startswith("probe.")}
         own = self._kept(network)
+        if "estimator.interaction.out.weight" not in given:  # begins as if it were not there, so it may come in later
+            own = {n: t for n, t in own.items() if not n.startswith("estimator.interaction.")}
         if {n: t.shape for n, t in given.items()} != {n: t.shape for n, t in own.items()}:
             raise ValueError("not the tensors of this network")
         network.load_state_dict(given, strict=False)
@@ -234,6 +254,8 @@ class HidraTraining(TrainingModule):
             return self.recipe.pipeline(batch["clean"], generator, batch["mean"])
 
     def step(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> dict[str, torch.Tensor]:
+        if self.done < self.recipe.lessons:
+            return self._lesson(batch, generator)
         own, upper, critic = self._optimizers()
         solver = self.recipe.solver
         *parts, last = _parts(batch, solver.inner + 1)
@@ -253,6 +275,24 @@ class HidraTraining(TrainingModule):
         if upper is not None and solver.kind != "joint":
             logged |= self._upper(upper, parts[-1], last, generator)
         return logged
+
+    def _lesson(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """One step of DEM and of what reads its vector."""
+        assert self.lessons is not None
+        assert self.network.estimator is not None
+        every: Any = self.optimizers()
+        optimizer = every[-1]
+        for group in optimizer.param_groups:
+            group["lr"] = self.rate_at(self.done)
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+            truth = known(batch["clean"], generator, batch["mean"])
+        terms = self.lessons(self.network.estimator(truth.image, interacts=False), truth)
+        loss = terms["there"] + terms["amount"]
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        self.clip_gradients(optimizer, 1.0, "norm")
+        optimizer.step()
+        return {"loss": loss.detach(), **{name: term.detach() for name, term in terms.items()}}
 
     def _upper(
         self,
@@ -318,7 +358,7 @@ class HidraTraining(TrainingModule):
                 group["lr"] = rate * share
         own = found.pop(0)
         upper = found.pop(0) if self.upper else None
-        return own, upper, found[0] if found else None
+        return own, upper, found[0] if self.critic is not None else None
 
     def _kept(self, network: Any) -> dict[str, torch.Tensor]:
         """What weights hold: with files of a prior, which may be gone by then, the prior too."""
