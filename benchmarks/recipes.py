@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--data", nargs="+", required=True, metavar="DIR")
     parser.add_argument("--change", nargs="*", default=[], metavar="KEY=VALUE", help="of every recipe")
     parser.add_argument("--on", nargs="+", required=True, metavar="NAME=DIR")
+    parser.add_argument("--images", type=int, help="of each folder, spread evenly; all if not said")
     parser.add_argument("--presets", nargs="+", required=True)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--runs", type=Path, default=Path("runs/compared"))
@@ -44,7 +45,7 @@ def main() -> None:
     parser.add_argument("--page", type=Path)
     parser.add_argument("--place", default="recipes")
     chosen = parser.parse_args()
-    files = of_folders(chosen.on)
+    files = of_folders(chosen.on, chosen.images)
     psnr: dict[str, dict[str, np.ndarray]] = {}  # recipe, preset: (seeds, images)
     ssim: dict[str, dict[str, np.ndarray]] = {}
     steps = set()

@@ -140,4 +140,12 @@ if __name__ == "__main__":
         (225, 300, 62, 150),
         "dual-decoder.png",
     )
+    network(
+        "hidra/embedded",
+        "rescue.png",
+        "hidra-moderate",
+        "dull, blurred, striped, noisy",
+        (60, 330, 62, 150),
+        "hidra.png",
+    )
     destripers("rescue.png", (60, 330, 110, 110), "destripers.png")

@@ -150,3 +150,23 @@ def test_the_autoencoder_of_hidras_prior_loses_next_to_nothing(files):
 def test_hidra_mends_composite_damage(files, preset, gain):
     after, before = _means(thermend.load("hidra"), files, preset)
     assert after > before + gain
+
+
+@pytest.mark.usefixtures("diffusion")
+@pytest.mark.parametrize(("question", "share"), [("types", 0.8), ("levels", 0.9)])
+def test_hidra_tells_damage_apart(files, question, share):
+    """Of images that neither it nor its probe has seen; a share with a margin below what the page has measured."""
+    import torch
+
+    from thermend.degradations import generator_for
+    from thermend.methods.hidra.probe import LEVELS, TYPES
+    from thermend.restoration.second_opinion import SecondOpinion
+
+    opinion, right = SecondOpinion("hidra"), []
+    for path in files:
+        clean = torch.from_numpy(thermend.read(path).pixels.astype(np.float32) / 255)[None, None]
+        for name, cascade in {"types": TYPES, "levels": LEVELS}[question].items():
+            damaged = cascade(clean, generator_for(1, f"told-{name}", path.name))[0, 0].numpy()
+            chances = opinion.of(np.rint(255 * damaged.clip(0, 1)).astype(np.uint8))[question]
+            right.append(max(chances, key=chances.get) == name)
+    assert np.mean(right) >= share

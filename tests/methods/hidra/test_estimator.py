@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
@@ -16,6 +18,7 @@ from thermend.methods.hidra.estimator import (  # noqa: E402
     SMALL,
     DegradationEstimator,
     MutualInteractionAttention,
+    colours,
     small_features,
 )
 from thermend.methods.hidra.lora import GuidedLora, Modulation, add_lora  # noqa: E402
@@ -95,3 +98,38 @@ def test_convolutions_and_attention_get_lora_and_nothing_else():
     assert isinstance(model["attn"]["to_q"], GuidedLora)
     assert isinstance(model["time"], nn.Linear)
     assert not model["conv"].base.weight.requires_grad
+
+
+def test_a_pretrained_network_sees_grey_as_three_colours():
+    image = torch.rand(2, 1, 9, 7)
+    seen = colours(image, 3)
+    assert seen.shape == (2, 3, 9, 7)
+    for n, (mean, deviation) in enumerate(((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))):  # of ImageNet
+        torch.testing.assert_close(seen[:, n], (image[:, 0] - mean) / deviation)
+
+
+def test_the_small_one_sees_detail_of_less_than_a_grey_level_and_of_thirty():
+    image = torch.full((1, 1, 12, 12), 0.5)
+    assert not colours(image, 2)[:, 1].any()
+    for height in (0.3, 30.0):
+        point = image.clone()
+        point[..., 6, 6] += height / 255
+        detail = colours(point, 2)[0, 1]
+        assert detail[6, 6].item() == pytest.approx(math.log1p(2 * height * 8 / 9) / 2, rel=1e-3)
+        assert detail[6, 5].item() == pytest.approx(-math.log1p(2 * height / 9) / 2, rel=2e-3)
+    with torch.autocast("cpu", torch.bfloat16):  # in which half a grey level would be lost
+        torch.testing.assert_close(colours(point, 2)[0, 1], detail)
+
+
+def test_channels_begin_as_frequencies_of_image_and_detail():
+    """An image of one frequency is seen by one channel of those that look at the image."""
+    projection = small_features().embeddings.patch_embeddings.projection
+    low, width = 24, 96
+    cosine = torch.cos(math.pi / 8 * 2 * (torch.arange(8) + 0.5))
+    seen = projection(torch.stack((cosine.expand(8, 8), torch.zeros(8, 8)))[None])[0, :, 0, 0]
+    assert (seen[:low].abs() > 1e-5).sum() == 1
+    assert not seen[low : low + 60].abs().gt(1e-5).any()
+    torch.testing.assert_close(seen[low + 60 :], torch.ones(width - low - 60))
+    seen = projection(torch.stack((torch.zeros(8, 8), torch.randn(8, 8)))[None])[0, :, 0, 0]
+    assert (seen[low : low + 60].abs() > 1e-5).all()
+    assert not seen[:low].any()

@@ -323,6 +323,7 @@ def test_temperatures_are_not_for_it(weights):
         ({"prior": {"source": "x", "unet": "y"}}, "exclude each other"),
         ({"prior": {"prompt": "x"}}, "go with a source"),
         ({"estimator": {"configuration": {"hidden": 3}}}, "hidden: no such key"),
+        ({"estimator": {"configuration": {"num_channels": 4}}}, "expected 2 or 3"),
         ({"ranks": [0, 3]}, "expected 1 or more"),
         ({"estimator": {**ESTIMATOR, "layers": [1, 9]}}, "expected some of 1 to 2"),
         ({"devices": 2}, "expected 1"),

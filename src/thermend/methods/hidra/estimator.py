@@ -22,9 +22,11 @@ except ImportError as error:
     raise MissingDependencyError("hidra needs more packages: pip install 'thermend[hidra]'") from error
 
 SMALL: dict[str, Any] = {
-    "hidden_size": 96, "num_hidden_layers": 4, "num_attention_heads": 3, "mlp_ratio": 2, "patch_size": 8, "image_size": 128,
+    "num_channels": 2, "hidden_size": 96, "num_hidden_layers": 4, "num_attention_heads": 3, "mlp_ratio": 2, "patch_size": 8,
+    "image_size": 128,
 }  # fmt: skip
-"""Configuration of the DINOv2 that is trained along where no pretrained one is to be had."""
+"""Configuration of the DINOv2 that is trained along where no pretrained one is to be had. It sees two colours
+(:func:`colours`)."""
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet, as DINOv2 wants its input."""
 
@@ -77,9 +79,6 @@ class DegradationEstimator(nn.Module):
     ValueError : a layer that the network has not
     """
 
-    mean: torch.Tensor
-    deviation: torch.Tensor
-
     def __init__(self, features: Dinov2Model, layers: Sequence[int], width: int, interaction: bool = True) -> None:
         super().__init__()
         depth, channels = features.config.num_hidden_layers, features.config.hidden_size
@@ -88,8 +87,6 @@ class DegradationEstimator(nn.Module):
         self.features, self.layers, self.width = features, tuple(layers), width
         self.interaction = MutualInteractionAttention(len(layers), channels) if interaction else None
         self.head = nn.Sequential(nn.Linear(len(layers) * channels, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
-        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("deviation", torch.tensor(_DEVIATION).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, image: torch.Tensor, interacts: bool = True) -> torch.Tensor:
         """(B, 1, H, W) in [0, 1] to P, (B, width); sides are cut to multiples of a patch.
@@ -103,7 +100,7 @@ class DegradationEstimator(nn.Module):
         down, right = height * patch - image.shape[2], width * patch - image.shape[3]
         if down > 0 or right > 0:  # less than one patch
             image = functional.pad(image, (0, max(right, 0), 0, max(down, 0)), mode="replicate")
-        pixels = (image[..., : height * patch, : width * patch] - self.mean) / self.deviation
+        pixels = colours(image[..., : height * patch, : width * patch], self.features.config.num_channels)
         states = self.features(pixels, output_hidden_states=True).hidden_states
         maps = [states[layer][:, 1:].transpose(1, 2).unflatten(2, (height, width)) for layer in self.layers]
         stacked = torch.cat(maps, 1)
@@ -113,31 +110,50 @@ class DegradationEstimator(nn.Module):
         return result
 
 
-def small_features(configuration: Mapping[str, Any] = SMALL) -> Dinov2Model:
-    """A DINOv2 of random weights, that sees each patch through a cosine transform to begin with.
+def colours(image: torch.Tensor, count: int) -> torch.Tensor:
+    """What a DINOv2 of so many channels sees of (B, 1, H, W) in [0, 1].
 
-    At random every channel would be the patch's brightness, beside which noise and lost detail are a hundredth. Here each is
-    one frequency, in units of what a scene has of it; the channels that are left over are constants, for the normalisation to
-    refer to.
+    Three: the image in each, in ImageNet's units. Two: the image, and its detail, the difference to the mean of 3 × 3 pixels,
+    as ± ln(1 + 2 |d|) / 2 with d in grey levels: what an enlarged image lacks is less than one grey level, strong noise is
+    thirty.
     """
-    spread = {
-        "initializer_range": configuration["hidden_size"] ** -0.5
-    }  # the usual one is for eight times as many channels
+    if count == 3:
+        mean, deviation = (image.new_tensor(values).view(1, 3, 1, 1) for values in (_MEAN, _DEVIATION))
+        return (image - mean) / deviation
+    with torch.autocast(image.device.type, enabled=False):
+        image = image.float()
+        detail = 255 * (image - functional.avg_pool2d(functional.pad(image, (1, 1, 1, 1), mode="replicate"), 3, 1))
+        companded = detail.sign() * torch.log1p(2 * detail.abs()) / 2
+        return torch.cat(((image - _MEAN[1]) / _DEVIATION[1], companded), 1)
+
+
+def small_features(configuration: Mapping[str, Any] = SMALL) -> Dinov2Model:
+    """A DINOv2 of random weights; one of two channels sees each patch through a cosine transform to begin with.
+
+    At random every channel would be the patch's brightness, beside which noise and lost detail are a hundredth. So a quarter
+    of the channels are the image's lowest frequencies, in units of what a scene has of them, five eighths the detail's highest
+    ones, and the rest constants, for the normalisation to refer to.
+    """
+    spread = {"initializer_range": configuration["hidden_size"] ** -0.5}  # DINOv2's own is for more channels
     model = Dinov2Model(Dinov2Config(**{**spread, **configuration}))
     projection = model.embeddings.patch_embeddings.projection
-    width, colours, side, _ = projection.weight.shape
+    width, channels, side, _ = projection.weight.shape
+    if channels != 2:
+        return model
     places = torch.arange(side, dtype=torch.float64)
     waves = torch.cos(math.pi / side * places[:, None] * (places + 0.5)) * (2 / side) ** 0.5
     waves[0] /= 2**0.5
-    power = places[:, None] ** 2 + places**2
-    usual = (
-        side / (1 + power) + 0.015
-    )  # a scene's deviation at each frequency, which falls with its square; in ImageNet's units
-    seen = torch.einsum("uy,vx->uvyx", waves, waves) / usual[..., None, None] / colours
-    chosen = seen.flatten(0, 1)[power.flatten().argsort(stable=True)][:width]
+    power = (places[:, None] ** 2 + places**2).flatten()
+    order = power.argsort(stable=True)
+    basis = torch.einsum("uy,vx->uvyx", waves, waves).flatten(0, 1)[order]
+    usual = side / (1 + power[order]) + 0.05  # a scene's deviations fall with the square of the frequency
+    low, fine = width // 4, min(side * side, width * 5 // 8)
     with torch.no_grad():
-        projection.weight.zero_()[: len(chosen)] = chosen[:, None].expand(-1, colours, -1, -1)
-        projection.bias.zero_()[len(chosen) :] = 1
+        projection.weight.zero_()
+        projection.bias.zero_()
+        projection.weight[:low, 0] = (basis / usual[:, None, None])[:low]
+        projection.weight[low : low + fine, 1] = basis[-fine:]
+        projection.bias[low + fine :] = 1
     return model
 
 

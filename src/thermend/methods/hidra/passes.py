@@ -15,6 +15,8 @@ Image = NDArray[np.float32]
 
 VIEWS = 3
 """Pieces, along each side at most, that P is estimated from: at full resolution, since noise does not survive a thumbnail."""
+STEP = 8
+"""What their places are multiples of, so that the squares of an image that was enlarged lie in each as they do in a crop."""
 
 
 class Network(Protocol):
@@ -92,5 +94,5 @@ def views(image: Image, side: int) -> Image:
     down, right = (max(0, side - n) for n in image.shape)
     if down or right:
         image = np.pad(image, ((0, down), (0, right)), mode="symmetric")
-    tops, lefts = (np.linspace(0, n - side, min(VIEWS, -(-n // side))).round().astype(int) for n in image.shape)
+    tops, lefts = (np.linspace(0, n - side, min(VIEWS, -(-n // side))).astype(int) // STEP * STEP for n in image.shape)
     return np.stack([image[top : top + side, left : left + side] for top in tops for left in lefts])[:, None]

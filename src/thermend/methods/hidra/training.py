@@ -82,6 +82,8 @@ class Estimator(Section):
     def _known(cls, configuration: dict[str, int]) -> dict[str, int]:
         if unknown := set(configuration) - set(SMALL):
             raise ValueError(f"{', '.join(sorted(unknown))}: no such key; {', '.join(SMALL)} are")
+        if configuration.get("num_channels") not in (None, 2, 3):
+            raise ValueError(f"num_channels {configuration['num_channels']}: expected 2 or 3")
         return configuration
 
 
