@@ -47,7 +47,7 @@ METHODS = (
         "embedded",
         title="one diffusion step, steered by the degradation (HiDRA), on a small prior of our own",
         weights="hidra-embedded",
-        parameters=11_553_392,
+        parameters=11_547_248,
         macs=76_699_926_528,
     ),
     _guided(

@@ -76,7 +76,7 @@ class DegradationEstimator(nn.Module):
 
     Raises
     ------
-    ValueError : a layer that the network has not
+    ValueError : a layer that the network has not, or a number of channels that is neither 2 nor 3
     """
 
     def __init__(self, features: Dinov2Model, layers: Sequence[int], width: int, interaction: bool = True) -> None:
@@ -84,6 +84,8 @@ class DegradationEstimator(nn.Module):
         depth, channels = features.config.num_hidden_layers, features.config.hidden_size
         if not layers or not all(1 <= layer <= depth for layer in layers):
             raise ValueError(f"layers {list(layers)}: expected some of 1 to {depth}")
+        if features.config.num_channels not in (2, 3):
+            raise ValueError(f"a DINOv2 of {features.config.num_channels} channels: expected 2 or 3")
         self.features, self.layers, self.width = features, tuple(layers), width
         self.interaction = MutualInteractionAttention(len(layers), channels) if interaction else None
         self.head = nn.Sequential(nn.Linear(len(layers) * channels, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
@@ -120,11 +122,10 @@ def colours(image: torch.Tensor, count: int) -> torch.Tensor:
     if count == 3:
         mean, deviation = (image.new_tensor(values).view(1, 3, 1, 1) for values in (_MEAN, _DEVIATION))
         return (image - mean) / deviation
-    with torch.autocast(image.device.type, enabled=False):
-        image = image.float()
-        detail = 255 * (image - functional.avg_pool2d(functional.pad(image, (1, 1, 1, 1), mode="replicate"), 3, 1))
-        companded = detail.sign() * torch.log1p(2 * detail.abs()) / 2
-        return torch.cat(((image - _MEAN[1]) / _DEVIATION[1], companded), 1)
+    image = image.float()  # half precision would lose the detail
+    detail = 255 * (image - functional.avg_pool2d(functional.pad(image, (1, 1, 1, 1), mode="replicate"), 3, 1))
+    companded = detail.sign() * torch.log1p(2 * detail.abs()) / 2
+    return torch.cat(((image - _MEAN[1]) / _DEVIATION[1], companded), 1)
 
 
 def small_features(configuration: Mapping[str, Any] = SMALL) -> Dinov2Model:
@@ -147,7 +148,7 @@ def small_features(configuration: Mapping[str, Any] = SMALL) -> Dinov2Model:
     order = power.argsort(stable=True)
     basis = torch.einsum("uy,vx->uvyx", waves, waves).flatten(0, 1)[order]
     usual = side / (1 + power[order]) + 0.05  # a scene's deviations fall with the square of the frequency
-    low, fine = width // 4, min(side * side, width * 5 // 8)
+    low, fine = min(side * side, width // 4), min(side * side, width * 5 // 8)
     with torch.no_grad():
         projection.weight.zero_()
         projection.bias.zero_()

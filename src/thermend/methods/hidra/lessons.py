@@ -3,8 +3,8 @@
 The paper's DEM looks through features that have seen millions of images. The small one has seen none, and the upper level makes
 one step a loop. So it first learns, from images that were damaged in a known way, which steps of the cascade were taken and how
 much each changed the image, as far as a linear layer can read that off P. The attention of the layers to each other comes in
-with the loops, as the identity: before, it hindered (350 lessons from random patches: with it no better than guessing, without it
-better from 250 on).
+with the loops, as the identity: before, it hindered (350 lessons from random patches: with it no better than guessing, without
+it better from 250 on).
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ Image = NDArray[np.float32]
 VIEWS = 3
 """Pieces, along each side at most, that P is estimated from: at full resolution, since noise does not survive a thumbnail."""
 STEP = 8
-"""What their places are multiples of, so that the squares of an image that was enlarged lie in each as they do in a crop."""
+"""What their places are multiples of, so that the squares of an image that was enlarged lie in each as they do in a crop; up to
+so many pixels less one are left out at the ends."""
 
 
 class Network(Protocol):
@@ -90,9 +91,11 @@ class GuidedStep:
 
 
 def views(image: Image, side: int) -> Image:
-    """(N, 1, side, side): up to 3 × 3 pieces, spread evenly; a smaller image is mirrored up to one."""
+    """(N, 1, side, side): up to 3 × 3 pieces, spread evenly but for :data:`STEP`; a smaller image is mirrored up to one."""
     down, right = (max(0, side - n) for n in image.shape)
     if down or right:
         image = np.pad(image, ((0, down), (0, right)), mode="symmetric")
-    tops, lefts = (np.linspace(0, n - side, min(VIEWS, -(-n // side))).astype(int) // STEP * STEP for n in image.shape)
+    tops, lefts = (
+        np.unique(np.linspace(0, n - side, min(VIEWS, -(-n // side))).astype(int) // STEP * STEP) for n in image.shape
+    )
     return np.stack([image[top : top + side, left : left + side] for top in tops for left in lefts])[:, None]

@@ -126,7 +126,7 @@ class HidraRecipe(Recipe):
 
     Attributes
     ----------
-    batch : crops a loop, for its T lower steps and its upper step alike: a multiple of T + 1
+    batch : crops a loop, for its T lower steps and its upper step alike: a multiple of T + 1; or crops a lesson
     ranks : of the LoRA of encoder and UNet
     estimator_rate : of the upper level's optimiser, as a share of ``rate``
     lessons : how many of the ``steps`` are lessons of DEM; they come first, at ``rate``. ``warmup`` and ``schedule`` hold for
@@ -256,9 +256,9 @@ class HidraTraining(TrainingModule):
             return self.recipe.pipeline(batch["clean"], generator, batch["mean"])
 
     def step(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> dict[str, torch.Tensor]:
+        own, upper, critic, lessons = self._optimizers()
         if self.done < self.recipe.lessons:
-            return self._lesson(batch, generator)
-        own, upper, critic = self._optimizers()
+            return self._lesson(lessons, batch, generator)
         solver = self.recipe.solver
         *parts, last = _parts(batch, solver.inner + 1)
         if solver.kind == "joint" or upper is None:
@@ -278,22 +278,18 @@ class HidraTraining(TrainingModule):
             logged |= self._upper(upper, parts[-1], last, generator)
         return logged
 
-    def _lesson(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> dict[str, torch.Tensor]:
+    def _lesson(
+        self, optimizer: Any, batch: Mapping[str, torch.Tensor], generator: torch.Generator
+    ) -> dict[str, torch.Tensor]:
         """One step of DEM and of what reads its vector."""
         assert self.lessons is not None
         assert self.network.estimator is not None
-        every: Any = self.optimizers()
-        optimizer = every[-1]
-        for group in optimizer.param_groups:
-            group["lr"] = self.rate_at(self.done)
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             truth = known(batch["clean"], generator, batch["mean"])
         terms = self.lessons(self.network.estimator(truth.image, interacts=False), truth)
         loss = terms["there"] + terms["amount"]
-        optimizer.zero_grad()
-        self.manual_backward(loss)
-        self.clip_gradients(optimizer, 1.0, "norm")
-        optimizer.step()
+        learning = [*self.upper, *self.lessons.parameters()]
+        _move(optimizer, learning, torch.autograd.grad(loss, learning, allow_unused=True))
         return {"loss": loss.detach(), **{name: term.detach() for name, term in terms.items()}}
 
     def _upper(
@@ -350,17 +346,19 @@ class HidraTraining(TrainingModule):
         optimizer.step()
         return loss.detach()
 
-    def _optimizers(self) -> tuple[Any, Any, Any]:
-        """Of ΔW, of ω and of the critic, all at the rate of the step; None for what is not trained."""
+    def _optimizers(self) -> tuple[Any, Any, Any, Any]:
+        """Of ΔW, of ω, of the critic and of the lessons, at their rates; None for what is not trained."""
         found: Any = self.optimizers()
-        found = list(found) if isinstance(found, (list, tuple)) else [found]
-        rate = self.enhancer.param_groups[0]["lr"]
-        for optimizer, share in zip(found[1:], [self.recipe.estimator_rate] * bool(self.upper) + [1.0]):
-            for group in optimizer.param_groups:
+        rest = iter(found if isinstance(found, (list, tuple)) else [found])
+        own = next(rest)
+        upper = next(rest) if self.upper else None
+        critic = next(rest) if self.critic is not None else None
+        lessons = next(rest) if self.lessons is not None else None
+        rate = self.rate_at(self.done)
+        for optimizer, share in ((own, 1.0), (upper, self.recipe.estimator_rate), (critic, 1.0), (lessons, 1.0)):
+            for group in optimizer.param_groups if optimizer is not None else ():
                 group["lr"] = rate * share
-        own = found.pop(0)
-        upper = found.pop(0) if self.upper else None
-        return own, upper, found[0] if self.critic is not None else None
+        return own, upper, critic, lessons
 
     def _kept(self, network: Any) -> dict[str, torch.Tensor]:
         """What weights hold: with files of a prior, which may be gone by then, the prior too."""
