@@ -42,6 +42,13 @@ def vectors_of(restorer: thermend.Restorer, files: list[Path], question: dict) -
     return np.stack(found), np.array(answers)
 
 
+def confused(names: list[str], truth: np.ndarray, answers: np.ndarray) -> list[str]:
+    """A row for each damage, a column for what it was taken for."""
+    counts = np.zeros((len(names), len(names)), int)
+    np.add.at(counts, (truth, answers), 1)
+    return table(("", *names), [(name, *(str(n) if n else "" for n in row)) for name, row in zip(names, counts)])
+
+
 def drawn(panels: list[tuple[str, np.ndarray, np.ndarray, list[str]]], path: Path, side: int = 420) -> None:
     """The first two principal components of each panel's vectors, a colour a damage."""
     picture = Image.new("RGB", (side * len(panels), side + 90), "white")
@@ -78,7 +85,7 @@ def main() -> None:
     share = -(-chosen.images // len(chosen.train))
     training = [file for folder in chosen.train for file in spread(images(folder), share)]
     validation = of_folders(chosen.on)
-    rows, panels, probes, kept = [], [], {}, {}
+    rows, confusions, panels, probes, kept = [], [], [], {}, {}
     for name, question in (("types", TYPES), ("levels", LEVELS)):
         seen, answers = vectors_of(restorer, training, question)
         unseen, truth = vectors_of(restorer, validation, question)
@@ -87,11 +94,15 @@ def main() -> None:
         rows.append((name, str(len(question)), *(f"{100 * score:.1f} %" for score in scores)))
         print(*rows[-1], flush=True)
         panels.append((name, unseen, truth, list(question)))
+        confusions += ["", *confused(list(question), truth, probes[name].chances(unseen).argmax(1))]
         kept |= {f"{name}_vectors": unseen, f"{name}_answers": truth, f"{name}_names": np.array(list(question))}
     lines = [
         f"{len(training)} training images for the probe, {len(validation)} validation images; each under every damage.",
         "",
         *table(("", "answers", "right on training images", "right on validation images"), rows),
+        "",
+        "What each was taken for, in validation images:",
+        *confusions,
     ]
     if chosen.vectors:
         np.savez_compressed(chosen.vectors, **kept)

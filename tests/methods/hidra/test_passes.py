@@ -16,11 +16,7 @@ def _numbered(height: int, width: int) -> np.ndarray:
     ("shape", "tops", "lefts"),
     [
         ((128, 128), [0], [0]),
-        (
-            (133, 301),
-            [0],
-            [0, 80, 168],
-        ),  # 86.5 and 173, downwards to multiples of eight; the second top would be the first
+        ((133, 301), [0], [0, 80, 168]),  # of 0, 5 and 0, 86, 173: downwards to multiples of eight, each once
         ((512, 640), [0, 192, 384], [0, 256, 512]),
     ],
 )
