@@ -32,6 +32,12 @@ def measured(result: np.ndarray, clean: np.ndarray) -> list[float]:
     return [np.nan if value is None else value for value in found]
 
 
+def mean_of(values: np.ndarray) -> float:
+    """Of what was measured; NaN where nothing was."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else np.nan
+
+
 def main() -> None:
     parser = comparison_parser(__doc__, "generative")
     parser.add_argument("--images", type=int, help="of each folder, spread evenly; all if not said")
@@ -50,10 +56,8 @@ def main() -> None:
                 suspect = trust(ThermalImage.from_array(damaged), ThermalImage.from_array(result)).suspect
                 found.setdefault(label, []).append([*measured(result, clean), suspect])
         for label, values in found.items():
-            *means, suspect = (
-                np.nanmean(values, 0) if label != "input" else [*np.nanmean(np.array(values)[:, :-1], 0), np.nan]
-            )
-            cells = [format(mean, style) for mean, (_, style) in zip(means, FIGURES.values())]
+            *means, suspect = (mean_of(column) for column in np.transpose(values))
+            cells = ["" if np.isnan(m) else format(m, style) for m, (_, style) in zip(means, FIGURES.values())]
             condition = "undamaged" if preset == "none" else f"`{preset}`"
             rows.append(
                 (condition if label == "input" else "", label, *cells, "" if np.isnan(suspect) else f"{suspect:.0%}")

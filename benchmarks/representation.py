@@ -94,14 +94,14 @@ def main() -> None:
         rows.append((name, str(len(question)), *(f"{100 * score:.1f} %" for score in scores)))
         print(*rows[-1], flush=True)
         panels.append((name, unseen, truth, list(question)))
-        confusions += ["", *confused(list(question), truth, probes[name].chances(unseen).argmax(1))]
+        confusions += confused(list(question), truth, probes[name].chances(unseen).argmax(1))
         kept |= {f"{name}_vectors": unseen, f"{name}_answers": truth, f"{name}_names": np.array(list(question))}
     lines = [
         f"{len(training)} training images for the probe, {len(validation)} validation images; each under every damage.",
         "",
         *table(("", "answers", "right on training images", "right on validation images"), rows),
-        "",
         "What each was taken for, in validation images:",
+        "",
         *confusions,
     ]
     if chosen.vectors:
