@@ -44,6 +44,7 @@ def main() -> None:
     chosen = parser.parse_args()
     restorers = opened(chosen.methods, chosen.engine, chosen.precision)
     files = of_folders(chosen.on, chosen.images)
+    styles = [*(style for _, style in FIGURES.values()), ".0%"]
     rows = []
     for preset in chosen.presets:
         found: dict[str, list[list[float]]] = {}
@@ -56,12 +57,10 @@ def main() -> None:
                 suspect = trust(ThermalImage.from_array(damaged), ThermalImage.from_array(result)).suspect
                 found.setdefault(label, []).append([*measured(result, clean), suspect])
         for label, values in found.items():
-            *means, suspect = (mean_of(column) for column in np.transpose(values))
-            cells = ["" if np.isnan(m) else format(m, style) for m, (_, style) in zip(means, FIGURES.values())]
+            means = [mean_of(column) for column in np.transpose(values)]
+            cells = ["" if np.isnan(mean) else format(mean, style) for mean, style in zip(means, styles)]
             condition = "undamaged" if preset == "none" else f"`{preset}`"
-            rows.append(
-                (condition if label == "input" else "", label, *cells, "" if np.isnan(suspect) else f"{suspect:.0%}")
-            )
+            rows.append((condition if label == "input" else "", label, *cells))
             print(preset, *rows[-1][1:], sep=" | ", flush=True)
     head = ("", "", *(title for title, _ in FIGURES.values()), "suspect")
     lines = [f"{len(files)} images.", "", *table(head, rows)]

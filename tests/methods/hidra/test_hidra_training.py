@@ -29,7 +29,8 @@ from thermend.methods.hidra.prior_training import (  # noqa: E402
     UnetRecipe,
     UnetTraining,
 )
-from thermend.methods.hidra.training import HidraRecipe, HidraTraining  # noqa: E402
+from thermend.methods.hidra.recipe import HidraRecipe  # noqa: E402
+from thermend.methods.hidra.training import HidraTraining  # noqa: E402
 from thermend.training.features import Features  # noqa: E402
 from thermend.training.recipe import check  # noqa: E402
 from thermend.training.run import train  # noqa: E402

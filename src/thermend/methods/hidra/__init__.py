@@ -9,6 +9,7 @@
 | `pipeline` | what spoils the images of D_tr and D_val |
 | `solver` | the first-order hyper-gradient |
 | `training`, `critic` | bi-level training and its losses |
+| `recipe` | what a training follows from |
 | `passes` | inference: one vector for all tiles |
 | `probe` | how well the vector tells types and levels apart |
 | `lessons` | not in the paper: what DEM is taught first, where its DINOv2 is no pretrained one |

@@ -50,7 +50,7 @@ class Pipeline(Section):
 
     def __call__(self, image: torch.Tensor, generator: torch.Generator, mean: torch.Tensor) -> torch.Tensor:
         """(B, 1, H, W) in [0, 1], pieces of images of that mean, (B,), each through its own pipeline."""
-        clean, chance = image, torch.rand(len(image), generator=generator, dtype=torch.float64)
+        clean, chance = image, _drawn(len(image), generator)
         for step in CASCADE.steps:
             image = _where(_drawn(len(image), generator) < self.gate, step, image, generator, mean)
         spared = (chance < self.undamaged).to(image.device)[:, None, None, None]
@@ -89,6 +89,7 @@ def known(image: torch.Tensor, generator: torch.Generator, mean: torch.Tensor) -
 
 
 def _drawn(count: int, generator: torch.Generator) -> torch.Tensor:
+    """A chance for each image, (B,) in [0, 1)."""
     return torch.rand(count, generator=generator, dtype=torch.float64)
 
 
