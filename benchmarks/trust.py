@@ -1,4 +1,4 @@
-"""What the trust map says of results that are known: the undamaged image, one with a spot that is not there, one moved.
+"""What the trust map says of results that are known: the truth, with a spot that is not there, moved, another image.
 
 python benchmarks/trust.py --on roadscene=DIR hit-uav=DIR [--images 8] [--page docs/trust.md]
 """
@@ -43,28 +43,33 @@ def main() -> None:
     rows = []
     for preset in chosen.presets:
         found = []
-        for path in files:
+        for path, other in zip(files, [*files[1:], files[0]]):
             clean = rendered(read(path))
             damaged = clean if preset == "none" else degrade(clean, preset, 0, path.name)
 
             def judged(result: np.ndarray, damaged: np.ndarray = damaged):
                 return trust(ThermalImage.from_array(damaged), ThermalImage.from_array(result))
 
+            truth = judged(clean)
             marked = []
             for across in ACROSS:
                 false, spot = spotted(clean, across)
-                marked.append(np.max(judged(false).departure[spot]))
-            found.append((judged(clean).suspect, *marked, judged(np.roll(clean, MOVED, 1)).suspect))
-        suspect, *spots, moved = np.array(found).T
+                marked += [np.median(judged(false).departure[spot]), np.median(truth.departure[spot])]
+            wrong = np.roll(clean, MOVED, 1), cv2.resize(rendered(read(other)), clean.shape[::-1])
+            found.append((truth.suspect, *marked, *(judged(image).suspect for image in wrong)))
+        suspect, *spots, moved, another = np.array(found).T
         rows.append(
             (
                 "undamaged" if preset == "none" else f"`{preset}`", f"{suspect.mean():.1%}", f"{suspect.max():.0%}",
-                f"{(suspect > MOST_SUSPECT).sum()}", *(f"{(spot > SUSPECT).mean():.0%}" for spot in spots),
-                f"{np.median(moved):.0%}",
+                f"{(suspect > MOST_SUSPECT).mean():.0%}",
+                *(f"{(spot > SUSPECT).mean():.0%} ({(none > SUSPECT).mean():.0%})" for spot, none in zip(*[iter(spots)] * 2)),
+                *(f"{np.median(share):.0%}, {(share > MOST_SUSPECT).mean():.0%}" for share in (moved, another)),
             )
         )  # fmt: skip
         print(*rows[-1], flush=True)
-    head = ("", "clean: suspect", "at most", "fail", *(f"marked, {n} px" for n in ACROSS), "moved: suspect")
+    marks = (f"marked, {across} px (without)" for across in ACROSS)
+    wrongs = (f"{name}: suspect, fail" for name in ("moved", "another"))
+    head = ("", "clean: suspect", "at most", "fail", *marks, *wrongs)
     lines = [f"{len(files)} images.", "", *table(head, rows)]
     if chosen.page:
         put(chosen.page, "trust", lines)

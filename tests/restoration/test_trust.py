@@ -80,12 +80,46 @@ def test_another_scene_fails_as_a_whole(scene, rng):
     assert not found.supported
 
 
+def test_under_strong_noise_too(scene, rng):
+    """Each pixel says little there, many say enough."""
+    measured = _image(_noisy(scene, rng, 25))
+    assert trust(measured, _image(scene)).suspect < 0.03
+    for wrong in (scene[::-1, ::-1], np.full_like(scene, 0.5)):
+        assert not trust(measured, _image(wrong)).supported
+
+
+@pytest.mark.parametrize("slope", [0.0, 30.0])
+@pytest.mark.parametrize("across", [7, 24])
+@pytest.mark.parametrize("level", [15.0, 100.0])
+def test_in_a_plain_scene_an_invention_is_not_taken_for_a_tone_curve(rng, slope, across, level):
+    """Sky, sea, a wall: what was invented has levels that nothing else has."""
+    rows, columns = np.ogrid[:192, :240]
+    plain = (90 + slope * rows / 192 + 0 * columns) / 255
+    spot = (rows - 90) ** 2 + (columns - 80) ** 2 < (across / 2) ** 2
+    warm = plain + spot * level / 255
+    measured = _image(_noisy(plain, rng, 2))
+    assert np.median(trust(measured, _image(warm)).departure[spot]) > 1.5 * SUSPECT
+    assert trust(measured, _image(plain)).suspect < 0.03
+
+
+@pytest.mark.parametrize("contrast", [0.6, 1.0])
+def test_in_a_plain_scene_what_was_measured_is_supported(rng, contrast):
+    rows, columns = np.ogrid[:192, :240]
+    plain = (90 + 30 * rows / 192 + 0 * columns) / 255
+    spot = (rows - 90) ** 2 + (columns - 80) ** 2 < 36
+    warm = plain + spot * 100 / 255
+    measured = 0.4 + contrast * (warm - 0.4)
+    found = trust(_image(_noisy(measured, rng, 2)), _image(_noisy(warm, rng, 1)))
+    assert np.median(found.departure[spot]) < 0.5 * SUSPECT
+    assert found.suspect < 0.01
+
+
 def test_the_unit_is_the_noise(scene, rng):
-    """The same invention departs half as far in twice the noise."""
+    """The same invention, smaller than the wider of the windows, departs half as far in twice the noise."""
     invented = scene.copy()
-    invented[124:136, 109:121] += 0.15
+    invented[128:133, 112:117] += 0.15
     far = [
-        np.median(trust(_image(_noisy(scene, rng, sigma)), _image(invented)).departure[126:134, 111:119])
+        np.median(trust(_image(_noisy(scene, rng, sigma)), _image(invented)).departure[129:132, 113:116])
         for sigma in (5.0, 10.0)
     ]
     assert 1.5 < far[0] / far[1] < 2.6

@@ -34,10 +34,12 @@ BLURS = (0.0, 0.7, 1.0, 1.5, 2.0, 2.7, 3.5)
 """Standard deviations, pixels, of the optics that are tried."""
 REDUCTIONS = (2, 4)
 """And so many times fewer pixels along each side."""
-WINDOW = 1.5
-"""Standard deviation of the average, pixels."""
+WINDOWS = (1.5, 4.0)
+"""Standard deviations of the averages, pixels: the first sees what is small, the second what is weak beside the noise."""
 SHIFT = 0.25
 """Pixels; edges that lie so far from where they were measured are the estimate's own error."""
+ESTIMATED = 0.2
+"""Lines and shading are estimates, and may be off by this share of themselves."""
 LEAST_NOISE = 0.6
 """Grey levels of 255: what rounding to 8 bits, and the estimate of the degradation, leave in any case."""
 CLIPPED = 1e-3
@@ -46,6 +48,12 @@ LARGEST = 4_000_000
 """Pixels; a larger image is judged by means over squares of its pixels."""
 SAMPLED = 20_000
 """Pixels that the tone curve is fitted to."""
+UNUSUAL = 0.01
+"""Share of the darkest pixels, and of the brightest, that the tone curve is not fitted to."""
+BENT = (0.5, 2.0)
+"""So many times the gain of the usual levels may be that of the levels beyond."""
+EVEN = 8 / 255
+"""An image whose usual levels span less shows nothing of its gain."""
 LOOKED_AT = 384
 """Pixels along each side, in the middle, by which the blur is chosen."""
 
@@ -141,19 +149,22 @@ def departures(
     if not known.any():
         return np.zeros_like(measured)
     again = _likeliest(measured, result, diagnosis, known)(result)
-    left = _left_over(measured, again, diagnosis, known)
-    weight = known.astype(np.float32)
-    share = cv2.GaussianBlur(weight, (0, 0), WINDOW)
-    mean = cv2.GaussianBlur(left * weight, (0, 0), WINDOW) / np.maximum(share, 0.05)
-    noise = max(diagnosis.noise_sigma, LEAST_NOISE) / 255
-    # the mean over a Gaussian window of white noise is 1 / (2 √π σ) times as strong
-    expected = noise / (2 * np.sqrt(np.pi) * WINDOW)
+    left, taken = _left_over(measured, again, diagnosis, known)
     gain = _gain(measured, again, known)
     nearby = cv2.dilate(_slope(again), np.ones((3, 3), np.uint8)) * gain
     # an edge counts only if it was measured: what is invented has edges too
-    steep = cv2.dilate(_slope(cv2.GaussianBlur(measured, (0, 0), WINDOW)), np.ones((5, 5), np.uint8))
+    steep = cv2.dilate(_slope(cv2.GaussianBlur(measured, (0, 0), WINDOWS[0])), np.ones((5, 5), np.uint8))
     nearby = np.minimum(nearby, 2 * steep)
-    departure = np.abs(mean) / np.sqrt(expected**2 + (gain * coarse) ** 2 + (SHIFT * nearby) ** 2)
+    weight = known.astype(np.float32)
+    departure = np.zeros_like(measured)
+    for window in WINDOWS:
+        share = cv2.GaussianBlur(weight, (0, 0), window)
+        mean = cv2.GaussianBlur(left * weight, (0, 0), window) / np.maximum(share, 0.05)
+        # the mean over a Gaussian window of white noise is 1 / (2 √π σ) times as strong
+        expected = max(diagnosis.noise_sigma / window, LEAST_NOISE / WINDOWS[0]) / 255 / (2 * np.sqrt(np.pi))
+        estimated = ESTIMATED * cv2.GaussianBlur(taken, (0, 0), window)
+        unit = np.sqrt(expected**2 + (gain * coarse) ** 2 + (SHIFT * nearby) ** 2 + estimated**2)
+        departure = np.maximum(departure, np.abs(mean) / unit)
     return np.where(known, departure, 0).astype(np.float32)
 
 
@@ -173,7 +184,7 @@ def _likeliest(
     measured, result, known = measured[inner], result[inner], known[inner]
 
     def size(degrade: Callable[[Image], Image]) -> float:
-        return float(np.abs(_left_over(measured, degrade(result), diagnosis, known)[known]).mean())
+        return float(np.abs(_left_over(measured, degrade(result), diagnosis, known)[0][known]).mean())
 
     return min(_degradations(), key=size)
 
@@ -213,32 +224,53 @@ def _sampled(
     return again.ravel()[places].astype(np.float64), measured.ravel()[places].astype(np.float64)
 
 
-def _left_over(measured: Image, again: Image, diagnosis: Diagnosis, known: NDArray[np.bool_]) -> Image:
-    """What tone curve, lines and shading leave of the difference."""
-    left = measured - _toned(measured, again, known)
+def _left_over(measured: Image, again: Image, diagnosis: Diagnosis, known: NDArray[np.bool_]) -> tuple[Image, Image]:
+    """What tone curve, lines and shading leave of the difference, and what lines and shading took."""
+    toned = before = measured - _toned(measured, again, known)
     if diagnosis.stripe_direction != "none":
         turned = diagnosis.stripe_direction == "rows"
-        left = _without_lines(left, again, known, turned)
+        before = _without_lines(before, again, known, turned)
         if diagnosis.crossing_stripe_sigma:
-            left = _without_lines(left, again, known, not turned)
-    return np.asarray(left - fit_surface(np.where(known, left, 0).astype(np.float32)), np.float32)
+            before = _without_lines(before, again, known, not turned)
+    left = np.asarray(before - fit_surface(np.where(known, before, 0).astype(np.float32)), np.float32)
+    return left, toned - left
 
 
 def _toned(measured: Image, again: Image, known: NDArray[np.bool_]) -> Image:
-    """The degraded result on the measured image's levels: a cubic, fitted with little weight on what does not follow it."""
+    """The degraded result on the measured image's levels: a cubic over its usual levels, fitted with little weight on what does
+    not follow it. Levels beyond belong to few pixels, and a curve bent to them would explain away what was invented; there the
+    measured image has to go along, at a gain that is a share of that of the usual levels."""
     x, y = _sampled(again, measured, known)
-    if x.size < 2 or np.ptp(x) < 1e-6:
+    if x.size < 2:
         return np.full_like(measured, float(np.median(measured[known])))
-    middle, spread = float(x.mean()), float(x.std()) or 1.0
-    basis = np.vander((x - middle) / spread, 4 if x.size >= 16 else 2)
+    darkest, brightest = np.percentile(x, (100 * UNUSUAL, 100 * (1 - UNUSUAL)))
+    usual = (x >= darkest) & (x <= brightest)
+    x, y = x[usual], y[usual]
+    middle, spread = float(x.mean()), float(x.std())
+    if spread < 1e-6:  # one level
+        tone, gain = np.array([float(np.median(y))]), 1.0
+        spread = 1.0
+    else:
+        tone = _robust(np.vander((x - middle) / spread, 4 if x.size >= 16 else 2), y)
+        gain = max(0.0, _robust(np.vander((x - middle) / spread, 2), y)[0] / spread)
+    if brightest - darkest < EVEN:
+        gain = 1.0
+    within = np.clip(again, darkest, brightest)
+    toned = np.polyval(tone.astype(np.float32), (within - middle) / spread)
+    beyond = gain * (again - within)
+    ends = toned + beyond * BENT[0], toned + beyond * BENT[1]
+    return np.where(beyond == 0, toned, np.clip(measured, np.minimum(*ends), np.maximum(*ends))).astype(np.float32)
+
+
+def _robust(basis: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Coefficients of least squares, with little weight on what does not follow them."""
     weight: NDArray[np.floating] = np.ones_like(y)
     coefficients = np.zeros(basis.shape[1])
     for _ in range(4):
         coefficients = np.linalg.lstsq(basis * weight[:, None], y * weight, rcond=None)[0]
         off = np.abs(y - basis @ coefficients)
         weight = 1 / np.sqrt(1 + (off / (2 * np.median(off) + 1e-6)) ** 2)
-    grey = np.clip((again - middle) / spread, (x.min() - middle) / spread, (x.max() - middle) / spread)
-    return np.asarray(np.polyval(coefficients.astype(np.float32), grey.astype(np.float32)), np.float32)
+    return coefficients
 
 
 def _without_lines(left: Image, again: Image, known: NDArray[np.bool_], rows: bool) -> Image:
