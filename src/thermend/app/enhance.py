@@ -131,14 +131,19 @@ def _enhance_one(item: Input, job: Job, restorer: Any, options: Any) -> Outcome:
         return Outcome(skipped=f"{target} exists already and is kept (--overwrite replaces it)")
     stored = None if job.depth is None else {8: "uint8", 16: "uint16", 32: "float32"}[job.depth]
     mended: list[ThermalImage] = []
-    judged: list[Trust] = []
+    maps: list[ThermalImage] = []
+    suspect: float | None = None
 
     def results() -> Iterator[ThermalImage]:
+        nonlocal suspect
         image: ThermalImage | None = first
         while image is not None:
             result = restorer.restore(image, mode, job.scale)
             if job.trust_map or restorer.method.invents:
-                judged.append(_judged(image, result))
+                judged = _judged(image, result)
+                suspect = max(judged.suspect, suspect or 0.0)
+                if not mended:
+                    maps.append(_trust_map(judged))
             if not mended:
                 mended.append(result)
             yield result
@@ -157,13 +162,10 @@ def _enhance_one(item: Input, job: Job, restorer: Any, options: Any) -> Outcome:
         next(results())  # only its pictures are missing
     for companion, kind in missing.items():
         if kind is not None:
-            picture, palette = (
-                _picture(kind, first, mended[0], job) if kind != "trust" else (_trust_map(judged[0]), None)
-            )
+            picture, palette = _picture(kind, first, mended[0], job) if kind != "trust" else (maps[0], None)
             io.write(picture, companion, palette=palette, overwrite=job.overwrite)
     provenance = mended[0].metadata.provenance or {}
     steps = tuple(s["method"] for s in provenance.get("steps", ()))
-    suspect = max((page.suspect for page in judged), default=None)
     if target in missing:
         return Outcome(written=str(target), steps=steps, suspect=suspect)
     kept = f"{target} exists already and is kept; what was missing beside it is written"
