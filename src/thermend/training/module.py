@@ -74,6 +74,11 @@ class TrainingModule(lightning.LightningModule):
         """What the run draws its batches from."""
         return CleanCrops(paths, recipe.crop, recipe.seed, recipe.convention, recipe.source)
 
+    @classmethod
+    def files(cls, recipe: Recipe) -> dict[str, Path]:
+        """What the run is built on besides its images, by the recipe's keys: the files that these name, if they are there."""
+        return {key: path for key, path in recipe.paths() if key != "split" and path.is_file()}
+
     def begin(self, network: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
         """Give the network the weights to begin with, named as :meth:`weights` names them.
 

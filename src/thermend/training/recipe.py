@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -22,6 +22,14 @@ class Section(BaseModel):
     """A part of a recipe; unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    def paths(self) -> Iterator[tuple[str, Path]]:
+        """Every key whose value is a path, as ``section.key``, and the path."""
+        for key, value in self:
+            if isinstance(value, Path):
+                yield key, value
+            elif isinstance(value, Section):
+                yield from ((f"{key}.{inner}", path) for inner, path in value.paths())
 
 
 class Source(Section):

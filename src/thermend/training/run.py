@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -27,7 +26,7 @@ from thermend.training.data import CleanCrops, NumberedSamples, chosen_files
 from thermend.training.module import TrainingModule
 from thermend.training.recipe import Recipe
 from thermend.version import __version__
-from thermend.weights.checkpoints import write_tensors
+from thermend.weights.checkpoints import sha256_of, write_tensors
 
 WEIGHTS = "weights.safetensors"
 _RUN, _NAMES, _LAST = "run.json", "images.txt", "checkpoints/last.ckpt"
@@ -70,7 +69,7 @@ def train(recipe: Recipe, kind: Any, say: Callable[[str], None] = print) -> Path
     if recipe.compile and not any(map(shutil.which, (os.environ.get("CXX", ""), "g++", "clang++", "cl"))):
         raise UsageError("compile: there is no C++ compiler here (g++, or $CXX); compile=false does without")
     files = chosen_files(recipe.data, recipe.images, recipe.split, recipe.seed, out, recipe.source)
-    facts = _facts(recipe, files)
+    facts = _facts(kind, recipe, files)
     if weights.is_file() or last.is_file():
         _check_same(out, facts)
     if weights.is_file():
@@ -148,15 +147,21 @@ def _fit(trainer: lightning.Trainer, module: TrainingModule, loader: DataLoader,
         raise UsageError("the device has not enough memory; a smaller batch or crop needs less") from error
 
 
-def _facts(recipe: Recipe, files: Sequence[tuple[Path, str]]) -> dict[str, Any]:
+def _facts(kind: type[TrainingModule], recipe: Recipe, files: Sequence[tuple[Path, str]]) -> dict[str, Any]:
     """What a run follows from."""
-    images = []
-    for path, name in files:
-        try:
-            images.append([name, hashlib.sha256(path.read_bytes()).hexdigest()])
-        except OSError as error:
-            raise InputError(path, f"cannot be read: {error.strerror}") from error
-    return {"version": __version__, "recipe": json.loads(recipe.model_dump_json()), "images": images}
+    return {
+        "version": __version__,
+        "recipe": json.loads(recipe.model_dump_json()),
+        "images": [[name, _sha256(path)] for path, name in files],
+        "files": {key: _sha256(path) for key, path in kind.files(recipe).items()},
+    }
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        raise InputError(path, f"cannot be read: {error.strerror}") from error
 
 
 def _check_same(out: Path, now: dict[str, Any]) -> None:
@@ -167,6 +172,8 @@ def _check_same(out: Path, now: dict[str, Any]) -> None:
             key for key, value in now["recipe"].items() if key not in _FREE and before["recipe"].get(key) != value
         ]
         changed += ["data"] * (before["images"] != now["images"])
+        known = before.get("files", now["files"])  # an earlier version did not keep them
+        changed += [f"file of {key}" for key, digest in now["files"].items() if known.get(key) != digest]
         changed += ["version of thermend"] * (before["version"] != now["version"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{out}: holds a run that cannot be read; choose another folder: out=DIR") from error

@@ -210,7 +210,7 @@ class UnetTraining(PriorTraining):
     network: OneStepDiffusion
 
     def __init__(self, recipe: UnetRecipe) -> None:
-        path = recipe.autoencoder or shipped("hidra-autoencoder", ".safetensors")
+        path = self.files(recipe)["autoencoder"]
         autoencoder, self.autoencoder_sha256 = read_autoencoder(path), sha256_of(path)
         unet = _built(UNet2DConditionModel, "unet", recipe.configuration)
         scheduler = DDPMScheduler(**EMBEDDED["scheduler"])
@@ -223,6 +223,12 @@ class UnetTraining(PriorTraining):
         if recipe.crop % network.multiple:
             raise UsageError(f"crop: {recipe.crop}: expected a multiple of {network.multiple}")
         super().__init__(recipe, network)
+
+    @classmethod
+    def files(cls, recipe: Recipe) -> dict[str, Path]:
+        assert isinstance(recipe, UnetRecipe)
+        chosen = recipe.autoencoder or shipped("hidra-autoencoder", ".safetensors")
+        return super().files(recipe) | {"autoencoder": Path(chosen)}
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [torch.optim.AdamW(self.network.unet.parameters(), self.recipe.rate, (0.9, 0.99), weight_decay=1e-4)]
