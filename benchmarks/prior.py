@@ -42,10 +42,11 @@ def psnr(found: torch.Tensor, wanted: torch.Tensor) -> float | None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--on", nargs="+", required=True, metavar="NAME=DIR")
+    parser.add_argument("--autoencoder", type=Path, help="not the one that ships")
     parser.add_argument("--unet", type=Path, help="not the one that ships")
     parser.add_argument("--page", type=Path)
     chosen = parser.parse_args()
-    prior, files = open_prior(unet=chosen.unet), of_folders(chosen.on)
+    prior, files = open_prior(autoencoder=chosen.autoencoder, unet=chosen.unet), of_folders(chosen.on)
     found: dict[int, list[list[float]]] = {timestep: [] for timestep in TIMESTEPS}
     for path in files:
         clean = middle(path, prior.multiple)

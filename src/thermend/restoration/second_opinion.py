@@ -12,6 +12,7 @@ from thermend.errors import InputError, UsageError
 from thermend.image import ThermalImage
 from thermend.methods import find
 from thermend.restoration.network import open_network
+from thermend.weights.checkpoints import SUFFIXES as CHECKPOINT_SUFFIXES
 
 BY = ("hidra",)
 """Methods that have one."""
@@ -37,6 +38,8 @@ class SecondOpinion:
             raise UsageError(f"--by {by!r}: expected {' or '.join(BY)}")
         method = find(by)
         path = method.weights_file(weights, ".safetensors")
+        if path.suffix not in CHECKPOINT_SUFFIXES:
+            raise UsageError(f"{path}: --by takes weights with a probe, {' or '.join(CHECKPOINT_SUFFIXES)}")
         self.by = by
         self.network = open_network(method, path, "torch")[0]
         from thermend.methods.hidra.probe import QUESTIONS, read_probes

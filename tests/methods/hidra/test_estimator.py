@@ -10,15 +10,18 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("diffusers", reason="needs the hidra extra")
 pytest.importorskip("transformers", reason="needs the hidra extra")
 
-from tiny_sizes import FEATURES  # noqa: E402
+import transformers  # noqa: E402
+from tiny_sizes import DINOV2, FEATURES, small_dinov2  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
+from thermend import InputError  # noqa: E402
 from thermend.methods.hidra.estimator import (  # noqa: E402
     SMALL,
     DegradationEstimator,
     MutualInteractionAttention,
     colours,
+    pretrained_features,
     small_features,
 )
 from thermend.methods.hidra.lora import GuidedLora, Modulation, add_lora  # noqa: E402
@@ -147,3 +150,33 @@ def test_others_than_the_usual_small_one_can_be_had(changes):
 def test_a_network_of_other_channels_is_refused():
     with pytest.raises(ValueError, match="4 channels: expected 2 or 3"):
         DegradationEstimator(small_features({**SMALL, "num_channels": 4}), (1,), 6)
+
+
+def test_a_pretrained_dinov2_comes_from_its_folder(tmp_path):
+    found = pretrained_features(str(small_dinov2(tmp_path)))
+    torch.manual_seed(0)
+    expected = transformers.Dinov2Model(transformers.Dinov2Config(**DINOV2)).state_dict()
+    assert found.state_dict().keys() == expected.keys()
+    for name, tensor in found.state_dict().items():
+        torch.testing.assert_close(tensor, expected[name])
+    assert DegradationEstimator(found, (1, 2), 6)(torch.rand(2, 1, 60, 75)).shape == (2, 6)
+
+
+def test_saved_in_half_precision_it_is_read_in_single(tmp_path):
+    model = pretrained_features(str(small_dinov2(tmp_path / "single")))
+    model.half().save_pretrained(tmp_path / "half")
+    assert {p.dtype for p in pretrained_features(str(tmp_path / "half")).parameters()} == {torch.float32}
+
+
+def test_other_networks_and_halves_of_one_are_no_dinov2(tmp_path):
+    size = {"hidden_size": 24, "num_hidden_layers": 1, "num_attention_heads": 3, "intermediate_size": 48}
+    transformers.ViTModel(transformers.ViTConfig(**size)).save_pretrained(tmp_path / "vit")
+    with pytest.raises(InputError, match="is a vit, no DINOv2"):
+        pretrained_features(str(tmp_path / "vit"))
+    small_dinov2(tmp_path / "deep")
+    small_dinov2(tmp_path / "shallow", num_hidden_layers=1)
+    (tmp_path / "deep" / "model.safetensors").write_bytes((tmp_path / "shallow" / "model.safetensors").read_bytes())
+    with pytest.raises(InputError, match=r"lacks weights of a DINOv2 \(\d+, such as encoder\.layer\.1"):
+        pretrained_features(str(tmp_path / "deep"))
+    with pytest.raises(InputError, match="is no DINOv2 that can be read"):
+        pretrained_features(str(tmp_path / "none"))

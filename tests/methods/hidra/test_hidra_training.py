@@ -15,13 +15,14 @@ pytest.importorskip("lightning", reason="needs the train extra")
 pytest.importorskip("diffusers", reason="needs the hidra extra")
 pytest.importorskip("transformers", reason="needs the hidra extra")
 
-from tiny_sizes import AUTOENCODER, ESTIMATOR, UNET, stable_diffusion  # noqa: E402
+from tiny_sizes import AUTOENCODER, ESTIMATOR, UNET, small_dinov2, stable_diffusion  # noqa: E402
 
 import thermend  # noqa: E402
 from thermend import InputError, UsageError  # noqa: E402
 from thermend.methods.hidra import prior_training, training  # noqa: E402
 from thermend.methods.hidra.backbone import from_files  # noqa: E402
 from thermend.methods.hidra.checkpoints import load_network  # noqa: E402
+from thermend.methods.hidra.estimator import pretrained_features  # noqa: E402
 from thermend.methods.hidra.pipeline import known  # noqa: E402
 from thermend.methods.hidra.prior_training import (  # noqa: E402
     AutoencoderRecipe,
@@ -54,6 +55,11 @@ def small_features():
 @pytest.fixture(scope="module")
 def sd_turbo(tmp_path_factory):
     return stable_diffusion(tmp_path_factory.mktemp("sd-turbo"))
+
+
+@pytest.fixture(scope="module")
+def dinov2(tmp_path_factory):
+    return small_dinov2(tmp_path_factory.mktemp("dinov2"))
 
 
 @pytest.fixture(scope="module")
@@ -334,6 +340,12 @@ def test_temperatures_are_not_for_it(weights):
         ({"prior": {"prompt": "x"}}, "go with a source"),
         ({"estimator": {"configuration": {"hidden": 3}}}, "hidden: no such key"),
         ({"estimator": {"configuration": {"num_channels": 4}}}, "expected 2 or 3"),
+        ({"estimator": {"configuration": {"patch_size": 0}}}, "patch_size 0: expected 1 or more"),
+        ({"estimator": {"configuration": {"image_size": 4}}}, "image_size 4: expected patch_size, 8, or more"),
+        (
+            {"estimator": {"configuration": {"patch_size": 96}}},
+            "crop 64: expected a patch of the estimator, 96, or more",
+        ),
         ({"ranks": [0, 3]}, "expected 1 or more"),
         ({"estimator": {**ESTIMATOR, "layers": [1, 9]}}, "expected some of 1 to 2"),
         ({"devices": 2}, "expected 1"),
@@ -440,6 +452,9 @@ def test_the_probe_can_be_asked_for_as_another_diagnosis(weights, folder, tmp_pa
     assert "by hidra" in capsys.readouterr().out
     with pytest.raises(InputError, match="holds no probe"):
         diagnose.run([str(folder / "0.png")], {}, True, said.append, "hidra", str(weights))
+    path.with_suffix(".onnx").write_bytes(b"")
+    with pytest.raises(UsageError, match=r"probed\.onnx: --by takes weights with a probe"):
+        diagnose.run([str(folder / "0.png")], {}, True, said.append, "hidra", str(path.with_suffix(".onnx")))
     with pytest.raises(UsageError, match="expected hidra"):
         diagnose.run([str(folder / "0.png")], {}, True, said.append, "deal")
     with pytest.raises(UsageError, match="--weights goes with --by"):
@@ -484,13 +499,46 @@ def test_a_training_may_begin_with_weights(folder, prior, weights, which):
 
 
 def test_averaged_weights_are_those_that_run(folder, prior, scene):
-    path = train(recipe(folder, prior, "averaged", average=0.5), HidraTraining, lambda _: None)
-    network = load_network(path)
+    network = HidraTraining(recipe(folder, prior, "averaged", average=0.5)).restoring
     image = torch.from_numpy(scene)[None, None]
     with torch.no_grad():
         plain = network.enhance(image, None)
         network._layers[0][0].up.weight += 1
         assert not torch.allclose(network.enhance(image, None), plain)  # the layers that are steered are those that run
+
+
+def test_a_pretrained_estimator_is_trained_along_and_comes_with_the_weights(folder, prior, scene, dinov2):
+    chosen = {"source": str(dinov2), "layers": [1, 2], "width": 6}
+    path = train(recipe(folder, prior, "pretrained", estimator=chosen, steps=2), HidraTraining, lambda _: None)
+    before, after = pretrained_features(str(dinov2)).state_dict(), load_network(path).estimator.features.state_dict()
+    assert before.keys() == after.keys()
+    moved = {name: float((before[name] - after[name]).abs().max()) for name in before}
+    assert max(moved.values()) < 0.01
+    assert moved["embeddings.patch_embeddings.projection.weight"] > 0
+    result = thermend.load("hidra", path).restore(np.rint(scene * 255).astype(np.uint8))
+    assert np.isfinite(result.pixels).all()
+
+
+def test_weights_on_another_prior_are_nothing_to_begin_with(folder, tmp_path):
+    """By what they say of it, since its shapes are the same."""
+    path = tmp_path / "start.safetensors"
+    write_tensors(
+        path, {"x": torch.zeros(1)}, {"method": "hidra/embedded", "prior": "embedded", "prior_sha256": ["a", "b"]}
+    )
+    values = common(folder, "other-prior", method="hidra/embedded", batch=5, start=str(path))
+    with pytest.raises(InputError, match=r"start\.safetensors: was trained on another prior"):
+        HidraTraining(check(HidraRecipe, values, "r"))
+
+
+def test_a_run_does_not_go_on_with_other_files(folder, prior, tmp_path):
+    halves = [tmp_path / "ae.safetensors", tmp_path / "unet.safetensors"]
+    for half, file in zip(prior, halves):
+        file.write_bytes(half.read_bytes())
+    made = recipe(folder, halves, "files", steps=1)
+    train(made, HidraTraining, lambda _: None)
+    halves[1].write_bytes(halves[1].read_bytes() + b" ")
+    with pytest.raises(UsageError, match=r"another file of prior\.unet;"):
+        train(made, HidraTraining, lambda _: None)
 
 
 def test_a_unet_stays_with_its_autoencoder(folder, prior, tmp_path):

@@ -16,6 +16,9 @@ UNET = {
 }  # fmt: skip
 FEATURES = {"hidden_size": 24, "num_hidden_layers": 2, "image_size": 64}
 ESTIMATOR = {"layers": [1, 2], "width": 6, "configuration": FEATURES}
+DINOV2 = {
+    "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3, "mlp_ratio": 2, "patch_size": 14, "image_size": 56,
+}  # fmt: skip
 SCHEDULER = {
     "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
     "prediction_type": "epsilon", "timestep_spacing": "trailing",
@@ -55,4 +58,14 @@ def stable_diffusion(path: Path) -> Path:
     (words / "tokenizer_config.json").write_text(
         json.dumps({"tokenizer_class": "CLIPTokenizer", "model_max_length": 7, "pad_token": "<|endoftext|>"})
     )
+    return path
+
+
+def small_dinov2(path: Path, **changes: object) -> Path:
+    """A folder as `facebook/dinov2-base` has it, shrunk."""
+    torch = pytest.importorskip("torch", reason="needs the train extra")
+    transformers = pytest.importorskip("transformers", reason="needs the hidra extra")
+    torch.manual_seed(0)
+    configuration = transformers.Dinov2Config(**(DINOV2 | changes))
+    transformers.Dinov2Model(configuration).save_pretrained(path)
     return path

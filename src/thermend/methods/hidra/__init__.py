@@ -25,6 +25,7 @@ from functools import partial
 
 from thermend.methods.description import MethodDescription
 
+_TILING = {"overlap": 96, "whole": 700_000, "side": 640}
 _variant = partial(
     MethodDescription,
     "hidra",
@@ -32,7 +33,7 @@ _variant = partial(
     loader=None,
     kind="network",
     forms=(".safetensors",),
-    tiling={"overlap": 96, "whole": 700_000, "side": 640},
+    tiling=_TILING,
 )
 _guided = partial(
     _variant,
@@ -71,6 +72,7 @@ METHODS = (
         title="HiDRA's prior without LoRA",
         weights="hidra-unet",
         invents=True,
+        tiling={**_TILING, "multiple": 16},
         network="thermend.methods.hidra.checkpoints:load_prior",
         training="thermend.methods.hidra.prior_training:UnetTraining",
         parameters=8_578_224,

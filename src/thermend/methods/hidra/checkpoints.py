@@ -81,6 +81,18 @@ def built(facts: Mapping[str, Any], backbone: OneStepDiffusion, pretrained: bool
     return network
 
 
+def check_prior(path: str | os.PathLike[str]) -> None:
+    """Refuse weights that say that they were trained on another embedded prior than the one that ships.
+
+    Raises
+    ------
+    InputError : they do, or they cannot be read
+    """
+    stated = read_metadata(path).get("prior_sha256")
+    if stated is not None and stated != [sha256_of(half) for half in halves_of()]:
+        raise InputError(path, "was trained on another prior than the one that ships with this thermend")
+
+
 def load_network(path: str | os.PathLike[str]) -> Hidra:
     """HiDRA with the weights of a file and the prior that it names, in evaluation mode.
 
@@ -96,9 +108,7 @@ def load_network(path: str | os.PathLike[str]) -> Hidra:
     prompt = tensors.pop("prompt", None)
     try:
         if facts["prior"] == "embedded":
-            stated = facts.get("prior_sha256")
-            if stated is not None and stated != [sha256_of(half) for half in halves_of()]:
-                raise InputError(path, "was trained on another prior than the one that ships with this thermend")
+            check_prior(path)
             backbone = open_prior()
         elif facts["prior"] == "files":
             backbone = embedded(facts["backbone"])

@@ -16,7 +16,7 @@ from torch.nn import functional
 from thermend.errors import InputError, MissingDependencyError, first_line
 
 try:
-    from transformers import Dinov2Config, Dinov2Model
+    from transformers import AutoConfig, Dinov2Config, Dinov2Model
     from transformers.utils import logging as transformers_logging
 except ImportError as error:
     raise MissingDependencyError("hidra needs more packages: pip install 'thermend[hidra]'") from error
@@ -159,15 +159,24 @@ def small_features(configuration: Mapping[str, Any] = SMALL) -> Dinov2Model:
 
 
 def pretrained_features(source: str) -> Dinov2Model:
-    """By its name on the hub, or from a folder.
+    """By its name on the hub, or from a folder; float32, however it was saved.
 
     Raises
     ------
-    InputError : there is none
+    InputError : there is none, or it is another network or lacks weights
     """
     transformers_logging.disable_progress_bar()
     try:
-        model = Dinov2Model.from_pretrained(source, use_safetensors=True)
+        kind = AutoConfig.from_pretrained(source).model_type
+        if kind != Dinov2Config.model_type:
+            raise InputError(source, f"is a {kind}, no DINOv2")
+        model, found = Dinov2Model.from_pretrained(
+            source, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+        )
+    except InputError:
+        raise
     except Exception as error:  # whatever the library makes of a foreign folder
         raise InputError(source, f"is no DINOv2 that can be read ({first_line(error)[:200]})") from error
+    if missing := set(found["missing_keys"]) - {"embeddings.mask_token"}:  # which training DINOv2 alone needs
+        raise InputError(source, f"lacks weights of a DINOv2 ({len(missing)}, such as {min(missing)})")
     return model

@@ -65,6 +65,12 @@ class Estimator(Section):
             raise ValueError(f"{', '.join(sorted(unknown))}: no such key; {', '.join(SMALL)} are")
         if configuration.get("num_channels") not in (None, 2, 3):
             raise ValueError(f"num_channels {configuration['num_channels']}: expected 2 or 3")
+        for key, value in configuration.items():
+            if value < 1:
+                raise ValueError(f"{key} {value}: expected 1 or more")
+        whole = {**SMALL, **configuration}
+        if whole["image_size"] < whole["patch_size"]:
+            raise ValueError(f"image_size {whole['image_size']}: expected patch_size, {whole['patch_size']}, or more")
         return configuration
 
 
@@ -93,12 +99,14 @@ class Losses(Section):
     Attributes
     ----------
     l2, perceptual, adversarial : 2, 5, 0.5 in the paper
-    features_file : VGG-19's weights; None gets them as :func:`thermend.training.features.features` does
+    features : of the perceptual loss: LPIPS, or the plain difference of VGG-19's
+    features_file : weights of LPIPS's VGG-16, or of VGG-19; None gets them as :func:`thermend.training.features.features` does
     """
 
     l2: float = Field(2.0, gt=0)
     perceptual: float = Field(5.0, ge=0)
     adversarial: float = Field(0.5, ge=0)
+    features: Literal["lpips", "vgg19"] = "lpips"
     features_file: Path | None = None
 
 
@@ -150,6 +158,9 @@ class HidraRecipe(Recipe):
         depth = {**SMALL, **self.estimator.configuration}["num_hidden_layers"]
         if self.estimator.source is None and not all(1 <= layer <= depth for layer in self.estimator.layers):
             raise ValueError(f"estimator.layers {list(self.estimator.layers)}: expected some of 1 to {depth}")
+        patch = {**SMALL, **self.estimator.configuration}["patch_size"]
+        if self.estimator.source is None and self.crop < patch:
+            raise ValueError(f"crop {self.crop}: expected a patch of the estimator, {patch}, or more")
         if self.devices > 1:
             raise ValueError("devices: the levels' gradients are taken apart from those that devices share; expected 1")
         return self

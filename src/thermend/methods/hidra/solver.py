@@ -6,7 +6,8 @@ term through W* becomes a ratio of first-order gradients:
     G = ∂Ψ/∂ω − (⟨∂Ψ/∂W, ∂Φ/∂W⟩ / ⟨∂Φ/∂W, ∂Φ/∂W⟩) ∂Φ/∂ω
 
 It is exact where Φ = ½ r(W, ω)² has a residual r of one number, as Φ = ½ (αW + βω)² does. Elsewhere it is an approximation: of
-a general quadratic it sees the direction ∂Φ/∂W alone (`tests/methods/hidra/test_solver.py` shows by how much it is off).
+a general quadratic it sees the direction ∂Φ/∂W alone. Of one of four by three numbers it is 22° off, and 0.86 times as long as
+the truth (`tests/methods/hidra/test_solver.py`).
 """
 
 from __future__ import annotations

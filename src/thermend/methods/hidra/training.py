@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 
 from thermend.errors import ThermendError, UsageError, first_line
 from thermend.methods.hidra.backbone import IMPOSSIBLE
-from thermend.methods.hidra.checkpoints import built, halves_of, open_prior
+from thermend.methods.hidra.checkpoints import built, check_prior, halves_of, open_prior
 from thermend.methods.hidra.critic import PatchCritic, critic_loss, generator_loss
 from thermend.methods.hidra.lessons import Lessons
 from thermend.methods.hidra.network import Hidra
@@ -38,6 +39,8 @@ class HidraTraining(TrainingModule):
 
     def __init__(self, recipe: HidraRecipe) -> None:
         chosen = recipe.prior
+        if recipe.start is not None and recipe.described["prior"] == "embedded":
+            check_prior(recipe.start)
         backbone = open_prior(chosen.source, chosen.prompt, chosen.autoencoder, chosen.unet, chosen.precision)
         try:
             network = built(recipe.described, backbone, pretrained=True)
@@ -48,12 +51,21 @@ class HidraTraining(TrainingModule):
         super().__init__(recipe, network)
         self.critic = PatchCritic() if recipe.losses.adversarial else None
         self.perceptual: list[Features] = (
-            [features("vgg19", recipe.losses.features_file)] if recipe.losses.perceptual else []
+            [features(recipe.losses.features, recipe.losses.features_file)] if recipe.losses.perceptual else []
         )  # a list and no module: pretrained weights are no part of a checkpoint
         self.own = self.network.adaptation()
         estimator = self.network.estimator
         self.upper = [] if estimator is None else [p for p in estimator.parameters() if p.requires_grad]
         self.lessons = Lessons(estimator.width) if estimator is not None and recipe.lessons else None
+
+    @classmethod
+    def files(cls, recipe: Recipe) -> dict[str, Path]:
+        assert isinstance(recipe, HidraRecipe)
+        found, prior = super().files(recipe), recipe.prior
+        if prior.source is None:
+            halves = halves_of(prior.autoencoder, prior.unet)
+            found |= {f"prior.{half}": Path(file) for half, file in zip(("autoencoder", "unet"), halves)}
+        return found
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         rate, betas = self.recipe.rate, (0.9, 0.999)
