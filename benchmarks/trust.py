@@ -40,6 +40,8 @@ def main() -> None:
     parser.add_argument("--page", type=Path)
     chosen = parser.parse_args()
     files = of_folders(chosen.on, chosen.images)
+    if len(files) < 2:
+        parser.error("--on: another image takes two at least")
     rows = []
     for preset in chosen.presets:
         found = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -20,7 +21,7 @@ from thermend import InputError, UsageError  # noqa: E402
 from thermend.errors import MissingDependencyError  # noqa: E402
 from thermend.training.losses import ssim  # noqa: E402
 from thermend.training.module import TrainingError, TrainingModule  # noqa: E402
-from thermend.training.recipe import Recipe  # noqa: E402
+from thermend.training.recipe import Recipe, Section  # noqa: E402
 from thermend.training.run import train  # noqa: E402
 from thermend.weights.checkpoints import read_metadata, read_tensors, write_tensors  # noqa: E402
 
@@ -185,6 +186,70 @@ def test_other_images_are_noticed(recipe, tmp_path, ended, change):
         shutil.copy(tmp_path / "data" / "1.png", tmp_path / "data" / "0.png")
     with pytest.raises(UsageError, match="another data"):
         train(recipe("run"), Denoising)
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_other_weights_to_begin_with_are_noticed(recipe, tmp_path, ended):
+    start = tmp_path / "start.safetensors"
+    shutil.copy(train(recipe("first", steps=2), Denoising), start)
+    Denoising.die_at = None if ended else 6
+    made = recipe("run", start=str(start))
+    if ended:
+        train(made, Denoising)
+    else:
+        with pytest.raises(Killed):
+            train(made, Denoising)
+    Denoising.die_at = None
+    shutil.copy(train(recipe("second", steps=3), Denoising), start)
+    with pytest.raises(UsageError, match="another file of start;"):
+        train(made, Denoising)
+    facts = json.loads((tmp_path / "run" / "run.json").read_text())
+    del facts["files"]  # as an earlier version wrote it
+    (tmp_path / "run" / "run.json").write_text(json.dumps(facts))
+    assert train(made, Denoising).is_file()
+
+
+def test_every_file_that_a_recipe_names_counts(tmp_path):
+    class Inner(Section):
+        file: Path | None = None
+
+    class Nested(Recipe):
+        inner: Inner = Inner()
+
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(name)
+    values = {
+        "method": "m",
+        "data": str(tmp_path),
+        "out": str(tmp_path / "out"),
+        "steps": 1,
+        "batch": 1,
+        "crop": 32,
+        "rate": 1,
+    }
+    made = Nested.model_validate(values | {"start": str(tmp_path / "a"), "inner": {"file": str(tmp_path / "b")}})
+    assert TrainingModule.files(made) == {"start": tmp_path / "a", "inner.file": tmp_path / "b"}
+    gone = Nested.model_validate(values | {"split": str(tmp_path / "a"), "start": str(tmp_path / "c")})
+    assert (
+        TrainingModule.files(gone) == {}
+    )  # a split's names are kept themselves; what is not there is named where it is read
+
+
+def test_a_run_does_not_go_on_with_other_features(recipe):
+    class Perceptual(Denoising):
+        features = "lpips"
+
+        def metadata(self):
+            return super().metadata() | {"features": self.features}
+
+    Perceptual.die_at = 6
+    with pytest.raises(Killed):
+        train(recipe("run"), Perceptual)
+    Perceptual.die_at, Perceptual.features = None, "a stand-in"
+    with pytest.raises(TrainingError, match="began with features of lpips, and only a stand-in"):
+        train(recipe("run"), Perceptual)
+    Perceptual.features = "lpips"
+    assert train(recipe("run"), Perceptual).is_file()
 
 
 def test_a_run_may_lie_among_its_images_and_move(recipe, tmp_path):

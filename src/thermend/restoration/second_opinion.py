@@ -28,7 +28,7 @@ class SecondOpinion:
 
     Raises
     ------
-    UsageError : the method has none, or no weights ship
+    UsageError : the method has none, or no weights ship, or the file is of a kind that holds no probe
     InputError : the weights cannot be read, or hold no probe
     MissingDependencyError : torch or diffusers is not installed
     """

@@ -54,6 +54,10 @@ BENT = (0.5, 2.0)
 """So many times the gain of the usual levels may be that of the levels beyond."""
 EVEN = 8 / 255
 """An image whose usual levels span less shows nothing of its gain."""
+UNKNOWN = (0.25, 4.0)
+"""The gain of the levels beyond may be so much then."""
+FLATTEST = 0.1
+"""Gain that a tone curve has at least: what lost more contrast is not known to have been there."""
 LOOKED_AT = 384
 """Pixels along each side, in the middle, by which the blur is chosen."""
 
@@ -158,12 +162,13 @@ def departures(
     weight = known.astype(np.float32)
     departure = np.zeros_like(measured)
     for window in WINDOWS:
+        misplaced = SHIFT * np.maximum(nearby, cv2.GaussianBlur(nearby, (0, 0), window))
         share = cv2.GaussianBlur(weight, (0, 0), window)
         mean = cv2.GaussianBlur(left * weight, (0, 0), window) / np.maximum(share, 0.05)
         # the mean over a Gaussian window of white noise is 1 / (2 √π σ) times as strong
         expected = max(diagnosis.noise_sigma / window, LEAST_NOISE / WINDOWS[0]) / 255 / (2 * np.sqrt(np.pi))
         estimated = ESTIMATED * cv2.GaussianBlur(taken, (0, 0), window)
-        unit = np.sqrt(expected**2 + (gain * coarse) ** 2 + (SHIFT * nearby) ** 2 + estimated**2)
+        unit = np.sqrt(expected**2 + (gain * coarse) ** 2 + misplaced**2 + estimated**2)
         departure = np.maximum(departure, np.abs(mean) / unit)
     return np.where(known, departure, 0).astype(np.float32)
 
@@ -225,7 +230,8 @@ def _sampled(
 
 
 def _left_over(measured: Image, again: Image, diagnosis: Diagnosis, known: NDArray[np.bool_]) -> tuple[Image, Image]:
-    """What tone curve, lines and shading leave of the difference, and what lines and shading took."""
+    """What tone curve, lines and shading leave of the difference, and what lines and shading took; (H, W) each, shares of the
+    range."""
     toned = before = measured - _toned(measured, again, known)
     if diagnosis.stripe_direction != "none":
         turned = diagnosis.stripe_direction == "rows"
@@ -237,29 +243,38 @@ def _left_over(measured: Image, again: Image, diagnosis: Diagnosis, known: NDArr
 
 
 def _toned(measured: Image, again: Image, known: NDArray[np.bool_]) -> Image:
-    """The degraded result on the measured image's levels: a cubic over its usual levels, fitted with little weight on what does
-    not follow it. Levels beyond belong to few pixels, and a curve bent to them would explain away what was invented; there the
-    measured image has to go along, at a gain that is a share of that of the usual levels."""
+    """The degraded result on the measured image's levels, (H, W) in [0, 1].
+
+    A cubic over its usual levels, fitted with little weight on what does not follow it, and nowhere flatter than
+    :data:`FLATTEST`. Levels beyond belong to few pixels, and a curve bent to them would explain away what was invented; there
+    the measured image has to go along, at about the gain of the usual levels.
+    """
     x, y = _sampled(again, measured, known)
     if x.size < 2:
         return np.full_like(measured, float(np.median(measured[known])))
-    darkest, brightest = np.percentile(x, (100 * UNUSUAL, 100 * (1 - UNUSUAL)))
+    darkest = np.percentile(x, 100 * UNUSUAL, method="lower").astype(np.float32)
+    brightest = np.percentile(x, 100 * (1 - UNUSUAL), method="higher").astype(np.float32)
     usual = (x >= darkest) & (x <= brightest)
     x, y = x[usual], y[usual]
     middle, spread = float(x.mean()), float(x.std())
     if spread < 1e-6:  # one level
-        tone, gain = np.array([float(np.median(y))]), 1.0
-        spread = 1.0
+        levels, tone, gain = np.array([middle]), np.array([float(np.median(y))]), 1.0
     else:
-        tone = _robust(np.vander((x - middle) / spread, 4 if x.size >= 16 else 2), y)
-        gain = max(0.0, _robust(np.vander((x - middle) / spread, 2), y)[0] / spread)
-    if brightest - darkest < EVEN:
-        gain = 1.0
+        levels = np.linspace(darkest, brightest, 256)
+        fitted = np.polyval(
+            _robust(np.vander((x - middle) / spread, 4 if x.size >= 16 else 2), y), (levels - middle) / spread
+        )
+        rising = np.maximum(np.diff(fitted), FLATTEST * np.diff(levels))
+        tone = fitted[0] + np.concatenate(([0.0], np.cumsum(rising)))
+        if (rising > np.diff(fitted)).any():
+            tone += np.median(y - np.interp(x, levels, tone))
+        gain = max(FLATTEST, _robust(np.vander((x - middle) / spread, 2), y)[0] / spread)
     within = np.clip(again, darkest, brightest)
-    toned = np.polyval(tone.astype(np.float32), (within - middle) / spread)
-    beyond = gain * (again - within)
-    ends = toned + beyond * BENT[0], toned + beyond * BENT[1]
-    return np.where(beyond == 0, toned, np.clip(measured, np.minimum(*ends), np.maximum(*ends))).astype(np.float32)
+    toned = np.interp(within, levels, tone).astype(np.float32)
+    least, most = (BENT[0] * gain, BENT[1] * gain) if brightest - darkest >= EVEN else UNKNOWN
+    beyond = again - within
+    ends = toned + np.float32(least) * beyond, toned + np.float32(most) * beyond
+    return np.where(beyond == 0, toned, np.clip(measured, np.minimum(*ends), np.maximum(*ends)))
 
 
 def _robust(basis: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:

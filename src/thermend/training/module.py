@@ -170,8 +170,22 @@ class TrainingModule(lightning.LightningModule):
         """The rate of the optimiser at a step: a linear warm-up, then constant or a cosine down to a hundredth."""
         return rate_of(self.recipe, step, self.recipe.steps)
 
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Called by Lightning."""
+        checkpoint["features"] = self.metadata().get("features")
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Called by Lightning.
+
+        Raises
+        ------
+        TrainingError : the pretrained features of the losses, which may have been a stand-in's, are others than they were
+        """
+        before, now = checkpoint.get("features"), self.metadata().get("features")
+        if before is not None and before != now:
+            raise TrainingError(
+                f"the run began with features of {before}, and only {now} are to be had now; it cannot go on"
+            )
         self.done = int(checkpoint["state_dict"]["steps_done"])
 
 

@@ -45,8 +45,9 @@ class WholeFiles(TorchCheckpointIO):
 def train(recipe: Recipe, kind: Any, say: Callable[[str], None] = print) -> Path:
     """Carry out a recipe, or go on with it where it was interrupted.
 
-    The folder ``out`` gets: ``run.json`` (the recipe with every key, the images with their hashes, the version), ``images.txt``
-    (their names), ``log/``, ``pictures/``, ``checkpoints/last.ckpt`` and at the end ``weights.safetensors``.
+    The folder ``out`` gets: ``run.json`` (the recipe with every key, the images and the files that it names with their hashes,
+    the version), ``images.txt`` (the images' names), ``log/``, ``pictures/``, ``checkpoints/last.ckpt`` and at the end
+    ``weights.safetensors``.
 
     Parameters
     ----------
@@ -58,9 +59,10 @@ def train(recipe: Recipe, kind: Any, say: Callable[[str], None] = print) -> Path
 
     Raises
     ------
-    UsageError : ``out`` holds the run of another recipe or of other images, the device is not there, or memory does not suffice
+    UsageError : ``out`` holds the run of another recipe, of other images or files, the device is not there, or memory does not
+        suffice
     InputError : an image or a checkpoint cannot be read, or ``out`` cannot be written
-    TrainingError : the loss is no longer a number
+    TrainingError : the loss is no longer a number, or pretrained features that the run began with are not to be had now
     """
     say = rank_zero_only(say)  # of several devices' processes one speaks
     out, weights, last = recipe.out, recipe.out / WEIGHTS, recipe.out / _LAST
@@ -165,7 +167,7 @@ def _sha256(path: Path) -> str:
 
 
 def _check_same(out: Path, now: dict[str, Any]) -> None:
-    """Refuse to go on with a run of another recipe, of other images or of another version."""
+    """Refuse to go on with a run of another recipe, of other images or files, or of another version."""
     try:
         before = json.loads((out / _RUN).read_text(encoding="utf-8"))
         changed = [

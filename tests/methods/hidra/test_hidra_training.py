@@ -530,6 +530,15 @@ def test_weights_on_another_prior_are_nothing_to_begin_with(folder, tmp_path):
         HidraTraining(check(HidraRecipe, values, "r"))
 
 
+def test_nor_are_those_that_hold_another_prior(folder, prior, weights, tmp_path):
+    tensors = read_tensors(weights)
+    name = next(n for n in tensors if n.startswith("backbone.unet."))
+    path = tmp_path / "start.safetensors"
+    write_tensors(path, tensors | {name: tensors[name] + 1}, read_metadata(weights))
+    with pytest.raises(InputError, match=r"start\.safetensors: was trained on another prior"):
+        HidraTraining(recipe(folder, prior, "not-begun", start=str(path)))
+
+
 def test_a_run_does_not_go_on_with_other_files(folder, prior, tmp_path):
     halves = [tmp_path / "ae.safetensors", tmp_path / "unet.safetensors"]
     for half, file in zip(prior, halves):

@@ -170,13 +170,11 @@ def pretrained_features(source: str) -> Dinov2Model:
         kind = AutoConfig.from_pretrained(source).model_type
         if kind != Dinov2Config.model_type:
             raise InputError(source, f"is a {kind}, no DINOv2")
-        model, found = Dinov2Model.from_pretrained(
-            source, use_safetensors=True, dtype=torch.float32, output_loading_info=True
-        )
+        model, found = Dinov2Model.from_pretrained(source, use_safetensors=True, output_loading_info=True)
     except InputError:
         raise
     except Exception as error:  # whatever the library makes of a foreign folder
         raise InputError(source, f"is no DINOv2 that can be read ({first_line(error)[:200]})") from error
     if missing := set(found["missing_keys"]) - {"embeddings.mask_token"}:  # which training DINOv2 alone needs
         raise InputError(source, f"lacks weights of a DINOv2 ({len(missing)}, such as {min(missing)})")
-    return model
+    return model.float()

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from thermend.errors import ThermendError, UsageError, first_line
+from thermend.errors import InputError, ThermendError, UsageError, first_line
 from thermend.methods.hidra.backbone import IMPOSSIBLE
 from thermend.methods.hidra.checkpoints import built, check_prior, halves_of, open_prior
 from thermend.methods.hidra.critic import PatchCritic, critic_loss, generator_loss
@@ -87,12 +87,17 @@ class HidraTraining(TrainingModule):
     def begin(self, network: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
         assert isinstance(network, Hidra)
         given = {n: t for n, t in tensors.items() if n != "prompt" and not n.startswith("probe.")}
-        own = self._kept(network)
+        own, learned = self._kept(network), network.learned()
         if "estimator.interaction.out.weight" not in given:  # begins as if it were not there, so it may come in later
             own = {n: t for n, t in own.items() if not n.startswith("estimator.interaction.")}
         if {n: t.shape for n, t in given.items()} != {n: t.shape for n, t in own.items()}:
             raise ValueError("not the tensors of this network")
-        network.load_state_dict(given, strict=False)
+        prior = network.state_dict()
+        if any(
+            not torch.allclose(t.float(), prior[n].float(), 1e-3, 1e-5) for n, t in given.items() if n not in learned
+        ):
+            raise InputError(str(self.recipe.start), "was trained on another prior than the one of this recipe")
+        network.load_state_dict({n: t for n, t in given.items() if n in learned}, strict=False)
 
     def restore(self, degraded: torch.Tensor, batch: Mapping[str, torch.Tensor] | None = None) -> torch.Tensor:
         """Whole images as they will be run: P from pieces of them."""
