@@ -23,7 +23,7 @@ from thermend import metrics
 from thermend.diagnosis import diagnose
 from thermend.evaluation.images import grey
 from thermend.methods.ppfn.passes import DEGRADATIONS, WORTH_A_PASS
-from thermend.methods.ppfn.pipeline import Pipeline
+from thermend.methods.ppfn.recipe import Pipeline
 from thermend.methods.ppfn.samples import Damaged
 from thermend.restoration import auto
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 import thermend
 from thermend import metrics
 from thermend.degradations import PRESETS, degrade
-from thermend.methods import CATALOGUE
+from thermend.methods import CATALOGUE, find
 from thermend.weights import shipped as place
 from thermend.weights.onnx_export import read_onnx_metadata
 from thermend.weights.shipped import shipped
@@ -29,11 +28,29 @@ def test_every_file_belongs_to_a_row_of_the_catalogue():
 
 
 @pytest.mark.parametrize("entry", ON_ENGINES, ids=lambda e: e.full_name)
-def test_both_forms_are_the_same_network(entry):
-    onnx, tensors = shipped(entry.weights, ".onnx"), shipped(entry.weights, ".safetensors")
-    facts = read_onnx_metadata(onnx)
+def test_a_file_says_what_it_is_and_holds_all_that_training_begins_with(entry):
+    torch = pytest.importorskip("torch", reason="needs the train extra")
+    from thermend.weights.checkpoints import read_tensors
+
+    path = shipped(entry.weights, ".onnx")
+    facts, tensors = read_onnx_metadata(path), read_tensors(path)
     assert facts["method"] == entry.full_name
-    assert facts["weights_sha256"] == hashlib.sha256(tensors.read_bytes()).hexdigest()
+    assert set(facts["tensors"]) == set(tensors)
+    assert all(tensor.dtype in (torch.float32, torch.int64) for tensor in tensors.values())
+    entry.load_network()(path)  # refuses a file that lacks a tensor
+
+
+@pytest.mark.parametrize("entry", SHIPPED, ids=NAMES)
+def test_weights_that_learned_from_limited_images_say_so(entry):
+    card = shipped(entry.weights, ".md").read_text(encoding="utf-8")
+    limited = any(name in card.partition("## Data")[2].partition("\n## ")[0] for name in ("RoadScene", "LLVIP"))
+    assert ("LicenseRef" in entry.licence) == limited
+
+
+def test_the_default_may_be_used_in_a_company():
+    auto = next(entry for entry in CATALOGUE if entry.name == "auto")
+    for name in auto.networks.values():
+        assert "LicenseRef" not in find(name).licence
 
 
 @pytest.mark.parametrize("entry", SHIPPED, ids=NAMES)
@@ -108,10 +125,13 @@ def test_deal_leaves_undamaged_images_alone(files):
 
 
 def test_bf16_costs_less_than_a_tenth_of_a_decibel(files):
-    exact, fast = (
-        _means(thermend.load("deal/cascade-2", precision=p), files, "deal-composite")[0] for p in ("float32", "bf16")
-    )
-    assert abs(exact - fast) < 0.1
+    try:
+        fast = thermend.load("deal/cascade-2", precision="bf16")
+    except thermend.UsageError as error:
+        pytest.skip(str(error))
+    exact = thermend.load("deal/cascade-2", precision="float32")
+    values = [_means(restorer, files, "deal-composite")[0] for restorer in (exact, fast)]
+    assert abs(values[0] - values[1]) < 0.1
 
 
 @pytest.mark.parametrize(

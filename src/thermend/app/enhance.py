@@ -29,6 +29,7 @@ class Job:
     method: str = "auto"
     weights: str | None = None
     mode: str = "auto"
+    contrast: str = "auto"
     scale: int = 1
     unit: str | None = None
     palette: str | None = None
@@ -138,7 +139,7 @@ def _enhance_one(item: Input, job: Job, restorer: Any, options: Any) -> Outcome:
         nonlocal suspect
         image: ThermalImage | None = first
         while image is not None:
-            result = restorer.restore(image, mode, job.scale)
+            result = restorer.restore(image, mode, job.scale, job.contrast)
             if job.trust_map or restorer.method.invents:
                 judged = _judged(image, result)
                 suspect = max(judged.suspect, suspect or 0.0)
@@ -243,6 +244,7 @@ def run(
     """
     from thermend.io import palettes
     from thermend.methods import find
+    from thermend.restoration.restorer import check_contrast
     from thermend.restoration.trust import MOST_SUSPECT
 
     inputs = collect(patterns, skip=Path(out))
@@ -254,6 +256,7 @@ def run(
         if job.mode not in ("radiometric", "display"):
             raise UsageError(f"mode {job.mode!r}: expected auto, radiometric or display")
         raise UsageError(f"{description.full_name} changes contrast and has no {job.mode} mode; use --mode display")
+    check_contrast(description, job.contrast, job.mode)
     if job.scale not in (1, 2, 4):
         raise UsageError(f"--scale {job.scale}: expected 1, 2 or 4")
     if job.depth not in (None, 8, 16, 32):

@@ -17,12 +17,14 @@ def run(
     overwrite: bool = False,
     say: Callable[[str], None] = print,
     prompts: str | None = None,
+    half: bool = False,
 ) -> int:
     """Carry out the command; returns its exit code.
 
     Parameters
     ----------
     prompts : ``.npz``, that a prompted network's checkpoint was trained with; they become constants
+    half : store the weights in half precision; engines still compute in single
 
     Raises
     ------
@@ -30,7 +32,7 @@ def run(
     InputError : the weights cannot be read, or the file cannot be written
     """
     from thermend.version import __version__
-    from thermend.weights.checkpoints import SUFFIXES, read_metadata, sha256_of
+    from thermend.weights.checkpoints import SUFFIXES, read_metadata, read_tensors, sha256_of
     from thermend.weights.onnx_export import write_onnx
 
     console.quieten_libraries()
@@ -44,7 +46,7 @@ def run(
         raise InputError(target, "exists already and is not overwritten unless asked (--overwrite)")
     if weights is not None and Path(weights).suffix not in SUFFIXES:
         raise UsageError(f"{weights}: expected a checkpoint ({', '.join(SUFFIXES)})")
-    source = description.weights_file(weights, ".safetensors")
+    source = description.weights_file(weights, description.forms[0])
     if prompts is not None and (not description.takes_prompts or Path(prompts).suffix != ".npz"):
         expected = "expected a file .npz" if description.takes_prompts else f"{description.full_name} takes no prompts"
         raise UsageError(f"--prompts {prompts}: {expected}")
@@ -55,6 +57,7 @@ def run(
         "version": __version__,
         "weights_sha256": sha256_of(source),
     }
-    write_onnx(network, target, facts, overwrite=overwrite)
+    tensors = read_tensors(source) if read_metadata(source).get("method") else None
+    write_onnx(network, target, facts, overwrite=overwrite, half=half, tensors=tensors)
     say(f"{name} written to {target}")
     return console.DONE

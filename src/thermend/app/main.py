@@ -77,6 +77,12 @@ def enhance(
     method: Annotated[str, typer.Option(help="As `thermend methods` lists them: NAME or NAME/VARIANT.")] = "auto",
     weights: Annotated[Optional[str], typer.Option(metavar="FILE", help="A network's weights.")] = None,  # noqa: UP045
     mode: Annotated[str, typer.Option(help="radiometric (keep temperatures), display (for the eye) or auto.")] = "auto",
+    contrast: Annotated[
+        str,
+        typer.Option(
+            help="auto (give back what was lost), keep, or stretch (over the whole range; for the eye alone)."
+        ),
+    ] = "auto",
     scale: Annotated[int, typer.Option(help="1, 2 or 4 times as many pixels along each side.")] = 1,
     unit: UnitOption = None,
     palette: Annotated[
@@ -117,8 +123,8 @@ def enhance(
     from thermend.app import enhance as command
 
     options = {
-        "method": method, "weights": weights, "mode": mode, "scale": scale, "unit": unit, "palette": palette,
-        "input_palette": input_palette, "depth": depth, "emissivity": emissivity,
+        "method": method, "weights": weights, "mode": mode, "contrast": contrast, "scale": scale,
+        "unit": unit, "palette": palette, "input_palette": input_palette, "depth": depth, "emissivity": emissivity,
         "reflected_temperature": reflected_temperature, "distance": distance, "compare": compare, "engine": engine,
         "device": device, "precision": precision, "prompts": prompts, "tile": tile, "trust_map": trust_map,
         "overwrite": overwrite,
@@ -265,12 +271,16 @@ def export(
         Optional[str],  # noqa: UP045
         typer.Option(metavar="FILE.npz", help="Prompts that a checkpoint was trained with and does not hold."),
     ] = None,
+    half: Annotated[
+        bool,
+        typer.Option("--half", help="Store the weights in half precision: half as large, computed with in single."),
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
 ) -> None:
-    """Write a network as ONNX, for engines (needs the extra `train`)."""
+    """Write a network as ONNX, for engines and to train on (needs the extra `train`)."""
     from thermend.app import export as command
 
-    raise typer.Exit(command.run(method, weights, out, overwrite, typer.echo, prompts))
+    raise typer.Exit(command.run(method, weights, out, overwrite, typer.echo, prompts, half))
 
 
 def run() -> None:

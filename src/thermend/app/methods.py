@@ -12,7 +12,7 @@ from thermend.methods import CATALOGUE
 def run(as_json: bool, say: Callable[[str], None] = print) -> int:
     """Carry out the command; returns its exit code."""
     if as_json:
-        keys = ("name", "variant", "parameters", "macs", "weights", "modes")
+        keys = ("name", "variant", "parameters", "macs", "weights", "modes", "licence")
         say(json.dumps([{key: getattr(entry, key) for key in keys} for entry in CATALOGUE], indent=1))
         return 0
     from rich import box
@@ -24,9 +24,13 @@ def run(as_json: bool, say: Callable[[str], None] = print) -> int:
     table.add_column("modes")
     if counted := any(entry.parameters for entry in CATALOGUE):
         table.add_column("parameters", justify="right")
+    table.add_column("use of the weights")
     for entry in CATALOGUE:
+        limits = (
+            entry.licence.replace("LicenseRef-", "").replace(" AND ", ", ") if "LicenseRef" in entry.licence else ""
+        )
         modes = "both" if len(entry.modes) > 1 else entry.modes[0]
         parameters = [f"{entry.parameters:,}" if entry.parameters else ""] if counted else []
-        table.add_row(entry.full_name, entry.title, modes, *parameters)
+        table.add_row(entry.full_name, entry.title, modes, *parameters, limits)
     console.show(table)
     return 0

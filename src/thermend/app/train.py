@@ -19,16 +19,17 @@ def run(path: str, changes: Sequence[str], say: Callable[[str], None] = print) -
     if not isinstance(values.get("method"), str):
         raise UsageError(f"{path}: method is missing; it names what is trained, as in method: deal/cascade-2")
     method = find(values["method"])
+    kind = method.load_recipe()
+    if kind is None:
+        raise UsageError(f"{path}: method: {method.full_name} is not trained")
     try:
+        recipe = check(kind, values, path)  # before what takes seconds to load is loaded
         training = method.load_training()
         from thermend.training.run import train
     except ImportError as error:
         raise MissingDependencyError(
             f"training needs more packages ({error.name} is missing): pip install 'thermend[train]'"
         ) from error
-    if training is None:
-        raise UsageError(f"{path}: method: {method.full_name} is not trained")
-    recipe = check(training.recipe_kind, values, path)
     try:
         train(recipe, training, say)
     except KeyboardInterrupt:

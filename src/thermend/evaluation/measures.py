@@ -29,6 +29,7 @@ IDENTICAL_PSNR = 100.0
 
 AGAINST_CLEAN: dict[str, Callable[[Grey, Grey], float | None]] = {
     "psnr": lambda image, clean: min(metrics.psnr(image, clean), IDENTICAL_PSNR),
+    "psnr_fitted": lambda image, clean: min(metrics.psnr_fitted(image, clean), IDENTICAL_PSNR),
     "ssim": metrics.ssim,
     "mse": metrics.mse,
 }

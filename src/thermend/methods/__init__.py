@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 
 from thermend.errors import UsageError
-from thermend.methods import classical, deal, dual_decoder, hidra, ppfn
+from thermend.methods import classical, deal, detail, dual_decoder, hidra, level, ppfn
 from thermend.methods.description import MethodDescription
 
 _BOTH = ("radiometric", "display")
@@ -21,8 +21,8 @@ CATALOGUE: tuple[MethodDescription, ...] = (
         _BOTH,
         None,
         "chain",
-        "classical methods that the diagnosis asks for, and the compact PPFN",
-        ends_with="ppfn/compact",
+        "what the diagnosis asks for: classical methods, then networks for detail and for level",
+        networks={"detail": "detail/compact", "level": "level/compact"},
     ),
     MethodDescription(
         "classical.chain",
@@ -34,9 +34,11 @@ CATALOGUE: tuple[MethodDescription, ...] = (
     ),
     *classical.METHODS,
     *deal.METHODS,
+    *detail.METHODS,
     *dual_decoder.METHODS,
     *ppfn.METHODS,
     *hidra.METHODS,
+    *level.METHODS,
     MethodDescription(
         "onnx",
         None,

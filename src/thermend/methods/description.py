@@ -12,6 +12,9 @@ from typing import Any, Literal
 from thermend.errors import InputError, UsageError
 from thermend.weights.shipped import shipped
 
+RESEARCH_ONLY = "LicenseRef-research AND LicenseRef-non-commercial"
+"""Of weights that learned from RoadScene (for research) and LLVIP (non-commercial)."""
+
 Kind = Literal["filter", "destriper", "sharpener", "shading", "upsampler", "network", "chain"]
 Mode = Literal["radiometric", "display"]
 
@@ -34,7 +37,8 @@ class MethodDescription:
     parameters : of the network; 0 for a classical method
     macs : multiply-accumulates at 640 x 512; None where they are not counted
     weights : name of the shipped weights, if there are any
-    forms : in which those ship: to run on engines, and to train on
+    forms : in which those ship: ONNX, to run on engines and to train on, or what only torch reads
+    licence : SPDX expression for the use of the weights that ship
     network : ``module:function`` that reads weights from a file into a torch module, (B, 1, H, W) to the same; None where
         there is no network of ours
     tiling : of a network: ``overlap`` of its tiles, their ``side``, what that is a ``multiple`` of, the ``least``, and the
@@ -43,11 +47,12 @@ class MethodDescription:
         first, (H, W) float32 in [0, 1] to the same, or to None; None where no weights want anything
     passes : ``module:class``: made from what a file of weights says of itself, it runs a network several times, with further
         inputs, as :class:`thermend.restoration.network.NetworkFunction` calls it; None where one run is all
-    ends_with : of a chain: the network, by its full name, that comes after the classical methods where pictures are for the eye
+    networks : of a chain: what it hands to networks, ``detail`` and ``level``, and their full names
     takes_prompts : whether a file can say what is to be removed, or hold what a checkpoint was trained with
     invents : whether it generates: each result is held against what was measured (:mod:`thermend.restoration.trust`)
     quick : whether it runs in bf16 where OpenVINO's device computes that, unless a precision is asked for: its networks give
         what is added to the image, and the sum is float32
+    recipe : ``module:class``, the :class:`thermend.training.recipe.Recipe` that its training follows; loads no torch
     training : ``module:class``, the method's :class:`thermend.training.module.TrainingModule`; None where nothing is trained
     """
 
@@ -60,12 +65,14 @@ class MethodDescription:
     parameters: int = 0
     macs: int | None = None
     weights: str | None = None
-    forms: tuple[str, ...] = (".onnx", ".safetensors")
+    forms: tuple[str, ...] = (".onnx",)
+    licence: str = "Apache-2.0"
     network: str | None = None
     preparation: str | None = None
     passes: str | None = None
+    recipe: str | None = None
     training: str | None = None
-    ends_with: str | None = None
+    networks: Mapping[str, str] = field(default_factory=dict)
     invents: bool = False
     takes_prompts: bool = False
     quick: bool = False
@@ -128,6 +135,10 @@ class MethodDescription:
         if asked == self.full_name:
             raise InputError(path, f"holds weights of {self.name}/{variant}, not of {asked}")
         return replace(self, variant=variant)
+
+    def load_recipe(self) -> Any:
+        """Import what ``recipe`` names."""
+        return None if self.recipe is None else _imported(self.recipe)
 
     def load_training(self) -> Any:
         """Import what ``training`` names."""

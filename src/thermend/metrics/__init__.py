@@ -2,7 +2,7 @@
 
 | module | what |
 | --- | --- |
-| `fidelity` | against the clean image: PSNR, SSIM, MSE |
+| `fidelity` | against the clean image: PSNR, PSNR after gain and offset, SSIM, MSE |
 | `no_reference` | contrast and detail of one image: AG, IE, EME, SF, SD, CEI |
 | `naturalness` | NIQE, by the statistics of clean thermal images |
 | `nonuniformity` | noise, roughness, residual stripe energy |
@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from thermend.metrics.fidelity import mse, psnr, ssim
+from thermend.metrics.fidelity import mse, psnr, psnr_fitted, ssim
 from thermend.metrics.fusion import (
     correlation,
     edge_preservation,
@@ -51,6 +51,7 @@ __all__ = [
     "niqe_thermal",
     "noise",
     "psnr",
+    "psnr_fitted",
     "roughness",
     "spatial_frequency",
     "ssim",

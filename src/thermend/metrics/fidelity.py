@@ -42,6 +42,30 @@ def psnr(image: ArrayLike, clean: ArrayLike) -> float:
     return float("inf") if error == 0 else float(10 * np.log10(255.0**2 / error))
 
 
+def psnr_fitted(image: ArrayLike, clean: ArrayLike) -> float:
+    """PSNR of an image after the gain and the offset that bring it nearest to the clean one, dB.
+
+    An error of level or contrast alone costs nothing: what is left is structure (noise, blur, vignetting). The fitted image is
+    rounded and clipped to 8 bits, as every image is.
+
+    Parameters
+    ----------
+    image, clean : (H, W) array_like
+        grey levels of 255
+
+    Returns
+    -------
+    float
+        infinite for images that become equal; never below that of the best even field but for rounding
+    """
+    first, second = _pair(image, clean)
+    values, wanted = first.astype(np.float64), second.astype(np.float64)
+    centred = values - values.mean()
+    power = float(np.mean(centred**2))
+    gain = float(np.mean(centred * wanted)) / power if power > 0 else 0.0
+    return psnr(gain * centred + wanted.mean(), second)
+
+
 def ssim(image: ArrayLike, clean: ArrayLike) -> float | None:
     """Structural similarity, by scikit-image with its defaults; None under 7 pixels.
 

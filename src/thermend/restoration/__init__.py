@@ -78,20 +78,22 @@ def load(
         raise UsageError(f"engine {engine!r}: expected one of auto, {', '.join(ENGINES)}")
     if engine == "torch" and importlib.util.find_spec("torch") is None:
         raise MissingDependencyError("the torch engine needs torch: pip install 'thermend[train]'")
-    if description.ends_with is not None:
-        from thermend.restoration.network import Ending
+    if description.networks:
+        from thermend.restoration.network import Networks
 
         options = {"engine": engine, "device": device, "tile": tile, "precision": precision, "threads": threads}
-        ending = Ending(find(description.ends_with), **options)
+        networks = Networks({role: find(name) for role, name in description.networks.items()}, **options)
         if {engine, device, precision} != {"auto"}:
-            ending.opened()  # what is not to be had is refused here, and not at the first picture
-        return Restorer(description, ending=ending)
+            networks.detail()  # what is not to be had is refused here, and not at the first picture
+        return Restorer(description, networks=networks)
     if device not in ("auto", "cpu"):
         raise UsageError(f"{description.full_name} runs on the cpu; --device {device} is for networks")
     return Restorer(description, None if description.kind == "chain" else description.load())
 
 
-def enhance(image: ThermalImage | ArrayLike, method: str = "auto", mode: str = "auto", scale: int = 1) -> ThermalImage:
+def enhance(
+    image: ThermalImage | ArrayLike, method: str = "auto", mode: str = "auto", scale: int = 1, contrast: str = "auto"
+) -> ThermalImage:
     """Mend one thermal image.
 
     Parameters
@@ -100,6 +102,7 @@ def enhance(image: ThermalImage | ArrayLike, method: str = "auto", mode: str = "
     method : as for :func:`load`
     mode : ``radiometric``, ``display`` or ``auto``, as for :meth:`Restorer.restore`
     scale : 1, 2 or 4
+    contrast : ``auto``, ``keep`` or ``stretch``, as for :meth:`Restorer.restore`
 
     Examples
     --------
@@ -108,7 +111,7 @@ def enhance(image: ThermalImage | ArrayLike, method: str = "auto", mode: str = "
     >>> result.unit, result.shape
     ('counts', (48, 64))
     """
-    return load(method).restore(image, mode, scale)
+    return load(method).restore(image, mode, scale, contrast)
 
 
 __all__ = ["Restorer", "enhance", "load"]

@@ -1,15 +1,16 @@
 """`auto`: what the diagnosis calls for, in the reverse of the camera's order.
 
-Classical methods come first: a stripe is one number, a dead pixel one place, white noise is white noise, and a method that
-knows that is hard to beat. What is left to the network is what no formula has: contrast that was lost, and noise that is more
-than white. Without a network (`classical.chain`, and wherever temperatures count) classical methods do all.
+Classical methods come first: a stripe is one number, a dead pixel one place, and a method that knows that is hard to beat.
+What no formula has is left to two networks: one takes off noise, fixed pattern, what stripes left, and blur, as far as a piece of
+the image tells them from the scene; the other sees the whole image in small, and brings back level, contrast and what the lens
+shaded. Temperatures get the first alone. Without networks (`classical.chain`) classical methods do all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,6 @@ from numpy.typing import NDArray
 from thermend.bands import bands, filter_in_bands
 from thermend.diagnosis import SURE_SHARE, Diagnosis
 from thermend.methods.classical import column_median, dct_denoise, dead_pixels, deblur, histogram
-from thermend.methods.ppfn.passes import EVEN, WORTH_A_PASS
 
 if TYPE_CHECKING:
     from thermend.restoration.network import NetworkFunction
@@ -37,20 +37,20 @@ LEAST_CONTRAST = 0.18
 """Share of the range; undamaged images use 0.19 and more."""
 HIGHEST_BLACK = 0.41
 """Share of the range; the darkest hundredth of an undamaged image lies below 0.39."""
-MORE_THAN_NOISE = 17.0
-"""Grey levels, root mean square: where the network finds so much more damage than there is white noise, shading is in it too,
-and its own pass is better than a filter against noise. On training images 2 to 4 dB better under `hm-tir-noise`; at 12 worse by
-as much under `hidra-fpn`."""
-ALL_BUT_GONE = 0.1
-WHITED = 0.5
-"""Shares of the range: an image that uses less, or whose darkest hundredth lies higher, has lost more than the network was
-shown, and is stretched: on training images 0.3 to 7 dB better."""
-LITTLE_NOISE = 8.0
-"""Grey levels; where there is more, the network knows such images: by half a decibel it is better, shading being in them."""
+SURELY_LOST, SURELY_LOST_WHERE_SOUND = 0.5, 0.9
+"""Chances, as the level network has them, from which on level and contrast are brought back; the second where nothing else is
+wrong with a picture that fills more than a third of its range."""
+FILLED = 1 / 3
+"""Share of the range."""
+LITTLE_NOISE, LITTLE_STRIPES = 4.0, 1.5
+"""Grey levels; what a good camera has of its own, and no sign of damage."""
+EVEN = 0.01
+"""Share of the range; a picture that spans less is an even field, and holds no contrast that could be raised."""
 STILL_DULL = 2 * LEAST_CONTRAST
-"""Share of the range; where the network leaves a flat image with less, it is stretched too."""
+"""Share of the range; where the network leaves a flat image with less, it is stretched."""
 
 _STRETCH, _SURFACE = "classical.stretch", "classical.surface"
+_DESTRIPER, _SHARPENER = "classical.column-median", "classical.wiener"
 
 
 @dataclass
@@ -97,11 +97,11 @@ def plan(
         steps.append(Step(_SURFACE, {"amplitude": amplitude, "part": "side to side"}, _subtract_surface, True))
     if diagnosis.stripe_direction != "none" and diagnosis.stripe_sigma > LEAST_STRIPES:
         facts: dict[str, Any] = {"direction": diagnosis.stripe_direction, "sigma": round(diagnosis.stripe_sigma, 3)}
-        steps.append(Step("classical.column-median", facts, _destriper(diagnosis.stripe_direction, picture), True))
+        steps.append(Step(_DESTRIPER, facts, _destriper(diagnosis.stripe_direction, picture), True))
         if diagnosis.crossing_stripe_sigma > LEAST_STRIPES:
             other = "columns" if diagnosis.stripe_direction == "rows" else "rows"
             facts = {"direction": other, "sigma": round(diagnosis.crossing_stripe_sigma, 3)}
-            steps.append(Step("classical.column-median", facts, _destriper(other, picture), True))
+            steps.append(Step(_DESTRIPER, facts, _destriper(other, picture), True))
     if diagnosis.noise_sigma > LEAST_NOISE:
         steps.append(Step("classical.dct", {"sigma": round(diagnosis.noise_sigma, 3)}, _denoiser(noise)))
     if (
@@ -109,14 +109,35 @@ def plan(
         and diagnosis.noise_sigma < MOST_NOISE_FOR_DEBLURRING
     ):
         facts = {"sigma": round(diagnosis.blur_sigma, 3)}
-        steps.append(Step("classical.wiener", facts, _deblurrer(diagnosis.blur_sigma, noise, mode)))
+        steps.append(Step(_SHARPENER, facts, _deblurrer(diagnosis.blur_sigma, noise, mode)))
     if mode == "display" and _is_flat(diagnosis):
         steps.append(Step(_STRETCH, {"contrast": round(diagnosis.contrast or 0.0, 3)}, _stretch))
     return steps
 
 
+class Networks(Protocol):
+    """What `auto` hands to networks; each is opened when it is first asked for."""
+
+    def detail(self) -> NetworkFunction:
+        """Against noise, fixed pattern and blur."""
+        ...
+
+    def level(self) -> NetworkFunction:
+        """Against lost level and contrast, and vignetting."""
+        ...
+
+    def name(self, role: str) -> str:
+        """As the catalogue has it, for the provenance."""
+        ...
+
+
 def carry_out(
-    steps: Sequence[Step], pixels: Image, diagnosis: Diagnosis, network: NetworkFunction | None, name: str
+    steps: Sequence[Step],
+    pixels: Image,
+    diagnosis: Diagnosis,
+    networks: Networks | None = None,
+    mode: str = "display",
+    contrast: str = "auto",
 ) -> tuple[Image, list[dict[str, Any]]]:
     """The mended pixels, and what was done.
 
@@ -124,8 +145,8 @@ def carry_out(
     ----------
     pixels : (H, W) float32, changed
     diagnosis : that the steps were planned by
-    network : what comes after the steps, or takes the place of some; None leaves it at them
-    name : of the network, for the provenance
+    networks : what takes the place of the filters and of the stretch; None leaves it at those
+    contrast : ``auto``, ``keep`` or ``stretch``
     """
     done: list[dict[str, Any]] = []
 
@@ -134,38 +155,42 @@ def carry_out(
             step.apply(to)
             done.append({"method": step.name, **step.facts})
 
-    if network is None:
+    levels = [step for step in steps if step.name == _STRETCH] if contrast == "auto" else []
+    steps = [step for step in steps if step.name != _STRETCH]
+    if networks is None:
         apply(steps, pixels)
-        return pixels, done
-    first = [step for step in steps if step.reference and step.name != _SURFACE]
-    levels = [step for step in steps if step.name == _STRETCH]
-    apply(first, pixels)
-    left = []
-    if _is_more_than_noise(network.estimate(pixels), diagnosis):
-        left.append("blur")  # its pass against noise takes off shading too
     else:
-        apply((step for step in steps if step not in first and step not in levels), pixels)
-        left += ["noise", "blur"]
-        if levels and _is_beyond_the_network(diagnosis):
-            left.append("contrast")
-    mended, made = network.mend(pixels, "display", left)
-    done += [{"method": name, **step} for step in made]
-    mended = np.ascontiguousarray(mended, np.float32) if made else pixels
-    if levels and ("contrast" in left or np.ptp(np.percentile(mended, (1, 99))) < STILL_DULL):
-        apply(levels, mended)
-    return mended, done
+        apply((step for step in steps if step.reference and step.name != _SURFACE), pixels)
+        filters = [step for step in steps if not step.reference]
+        if filters or any(step.name == _DESTRIPER for step in steps):
+            before = pixels
+            pixels, made = networks.detail().mend(pixels, mode, stripes=diagnosis.stripe_sigma / 255)
+            if mode == "radiometric" and any(step.name == _SHARPENER for step in filters):
+                pixels = deblur.within_measured(pixels, before)
+            done += [{"method": networks.name("detail"), **step} for step in made]
+        pixels = np.ascontiguousarray(pixels, np.float32)
+        if mode == "display" and contrast == "auto" and (diagnosis.contrast or 0.0) >= EVEN:
+            pixels, made = _levelled(pixels, diagnosis, networks)
+            done += made
+            if levels and np.ptp(np.percentile(pixels, (1, 99))) >= STILL_DULL:
+                levels = []
+    apply(levels, pixels)
+    if contrast == "stretch":
+        _stretch(pixels)
+        done.append({"method": _STRETCH})
+    return pixels, done
 
 
-def _is_more_than_noise(estimate: Mapping[str, tuple[float, float]], diagnosis: Diagnosis) -> bool:
-    """Whether the network finds far more damage by the detector than there is white noise."""
-    chance, severity = estimate.get("noise", (0.0, 0.0))
-    return max(severity**2 - diagnosis.noise_sigma**2, 0.0) ** 0.5 > MORE_THAN_NOISE and chance >= WORTH_A_PASS
-
-
-def _is_beyond_the_network(diagnosis: Diagnosis) -> bool:
-    """Whether so much contrast was lost, and nothing else, that the network would not find it."""
-    gone = (diagnosis.contrast or 0.0) < ALL_BUT_GONE or (diagnosis.black_level or 0.0) > WHITED
-    return gone and diagnosis.noise_sigma < LITTLE_NOISE
+def _levelled(pixels: Image, diagnosis: Diagnosis, networks: Networks) -> tuple[Image, list[dict[str, Any]]]:
+    """At the level and contrast that the picture had, where there is evidence that it lost them."""
+    low, high = np.percentile(pixels[::2, ::2], (1, 99))
+    sound = diagnosis.noise_sigma < LITTLE_NOISE and diagnosis.stripe_sigma < LITTLE_STRIPES
+    mended, made = networks.level().mend(pixels)
+    chance = max((step["chance"] for step in made), default=0.0)
+    needed = SURELY_LOST_WHERE_SOUND if sound and high - low > FILLED else SURELY_LOST
+    if chance < needed:
+        return pixels, []
+    return np.ascontiguousarray(mended, np.float32), [{"method": networks.name("level"), **step} for step in made]
 
 
 def _is_flat(diagnosis: Diagnosis) -> bool:

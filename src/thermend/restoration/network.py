@@ -43,7 +43,7 @@ class Passes(Protocol):
         ...
 
     def __call__(
-        self, image: Image, mode: str, network: NetworkFunction, leave: Collection[str] = ()
+        self, image: Image, mode: str, network: NetworkFunction, leave: Collection[str] = (), **told: float
     ) -> tuple[Image, list[dict[str, Any]]]:
         """The restored image, and the runs that were made; none for what is to be left."""
         ...
@@ -96,18 +96,19 @@ class NetworkFunction:
         return {} if self.passes is None else self.passes.estimate(image, self)
 
     def mend(
-        self, image: Image, mode: str = "display", leave: Collection[str] = ()
+        self, image: Image, mode: str = "display", leave: Collection[str] = (), **told: float
     ) -> tuple[Image, list[dict[str, Any]]]:
         """From (H, W) float32 in [0, 1] to (s H, s W) float32, and what was done.
 
         Parameters
         ----------
         leave : degradations that a network of several passes is not to touch
+        told : what is known of the image, for networks that ask for it
         """
         prepared = image if self.preparation is None else self.preparation(image)
         if self.passes is None:
             return self.tiled(prepared), [self.facts]
-        result, steps = self.passes(prepared, mode, self, leave)
+        result, steps = self.passes(prepared, mode, self, leave, **told)
         return result, [{**step, **self.facts} for step in steps]
 
     def __call__(self, image: Image) -> Image:
@@ -151,27 +152,44 @@ class NetworkFunction:
         return np.asarray(self.outputs(batch, **others)[0][0].mean(axis=0), np.float32)
 
 
-class Ending:
-    """The network that ends a chain; opened once it is wanted, since temperatures do without.
+class Networks:
+    """The networks that a chain hands to; each is opened once it is wanted, since most images do without one or the other.
 
     Parameters
     ----------
-    method : of the network
+    methods : of the networks, by what they do in the chain
     options : further arguments of :func:`open_network`
     """
 
-    def __init__(self, method: MethodDescription, **options: Any) -> None:
-        self.method, self.options = method, options
-        self._opened: tuple[NetworkFunction, str] | None = None
+    def __init__(self, methods: Mapping[str, MethodDescription], **options: Any) -> None:
+        self.methods, self.options = dict(methods), options
+        self._opened: dict[str, tuple[NetworkFunction, str]] = {}
 
-    def opened(self) -> tuple[NetworkFunction, str]:
-        """The network, and the SHA-256 of the file of its weights; raises what :func:`open_network` does."""
-        if self._opened is None:
-            self._opened = open_network(self.method, None, **self.options)[:2]
-        return self._opened
+    def opened(self, role: str) -> tuple[NetworkFunction, str]:
+        """A network, and the SHA-256 of the file of its weights; raises what :func:`open_network` does."""
+        if role not in self._opened:
+            self._opened[role] = open_network(self.methods[role], None, **self.options)[:2]
+        return self._opened[role]
+
+    def detail(self) -> NetworkFunction:
+        """Against noise, fixed pattern and blur."""
+        return self.opened("detail")[0]
+
+    def level(self) -> NetworkFunction:
+        """Against lost level and contrast, and vignetting."""
+        return self.opened("level")[0]
+
+    def name(self, role: str) -> str:
+        """As the catalogue has it."""
+        return self.methods[role].full_name
+
+    def weights_of(self, names: Collection[str]) -> dict[str, str]:
+        """Of those that are named the SHA-256 of their weights' file, by name."""
+        roles = [role for role in self.methods if self.name(role) in names]
+        return {self.name(role): self.opened(role)[1] for role in roles}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_opened": None}  # what an engine has compiled stays in its process
+        return {**self.__dict__, "_opened": {}}  # what an engine has compiled stays in its process
 
 
 def open_network(
@@ -204,7 +222,8 @@ def open_network(
         raise UsageError(f"{method.full_name} takes no prompts")
     trained_with = prompts if prompts is not None and Path(prompts).suffix == ".npz" else None
     network = None
-    if path.suffix in CHECKPOINT_SUFFIXES and method.network is not None and engine in ("auto", *ENGINES):
+    holds_tensors = path.suffix in CHECKPOINT_SUFFIXES or (engine == "torch" and path.suffix == ".onnx")
+    if holds_tensors and method.network is not None and engine in ("auto", *ENGINES):
         try:
             network = method.load_network()(path, *([] if trained_with is None else [trained_with]))
         except ModuleNotFoundError as error:

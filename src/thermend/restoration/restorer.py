@@ -22,11 +22,12 @@ from thermend.restoration import auto, temperatures
 from thermend.version import __version__
 
 if TYPE_CHECKING:
-    from thermend.restoration.network import Ending, NetworkFunction
+    from thermend.restoration.network import NetworkFunction, Networks
 
 Image = NDArray[np.float32]
 
 MODES = ("auto", "radiometric", "display")
+CONTRASTS = ("auto", "keep", "stretch")
 SCALES = (1, 2, 4)
 _TOLERANCE_KELVIN = 0.15
 _TOLERANCE_SHARE = 0.0008  # of the range, for counts
@@ -42,15 +43,17 @@ class Restorer:
     function : from (H, W) float32 in [0, 1] to the same (a destriper assumes stripes in columns; an upsampler takes the
         scale as well); None for a chain, which plans its steps for each image
     weights_sha256 : of the file that the network came from
-    ending : of a chain: the network that ends it in display mode
+    networks : of a chain: what it hands to networks
     """
 
     method: MethodDescription
     function: Callable[..., Image] | None = None
     weights_sha256: str | None = None
-    ending: Ending | None = None
+    networks: Networks | None = None
 
-    def restore(self, image: ThermalImage | ArrayLike, mode: str = "auto", scale: int = 1) -> ThermalImage:
+    def restore(
+        self, image: ThermalImage | ArrayLike, mode: str = "auto", scale: int = 1, contrast: str = "auto"
+    ) -> ThermalImage:
         """Mend one image.
 
         Parameters
@@ -61,13 +64,17 @@ class Restorer:
             (the result is grey levels). ``auto``: display for 8-bit pictures, radiometric for everything else, or the
             only mode that the method has.
         scale : 1, 2 or 4 times as many pixels along each side
+        contrast : ``auto`` gives back level and contrast where there is evidence that they were lost (display mode of a chain;
+            other methods do what they do); ``keep`` leaves them; ``stretch`` spreads the result over the range, whatever it was
 
         Raises
         ------
-        UsageError : the method does not have the mode, the scale is another, or the result would be too large
+        UsageError : the method does not have the mode, the scale is another, the contrast is to change in radiometric mode or by
+            a method that has no choice, or the result would be too large
         """
         image = image if isinstance(image, ThermalImage) else ThermalImage.from_array(image)
         mode = self.mode_for(image, mode)
+        check_contrast(self.method, contrast, mode)
         _check_scale(image, scale)
         scale = int(scale)
         prepared = prepare(image)
@@ -82,14 +89,13 @@ class Restorer:
         if mode == "radiometric":
             assert diagnosis is not None
             evidence = _evidence(image, prepared, diagnosis, self.function if self.method.kind == "shading" else None)
-        network = None if self.ending is None or mode != "display" else self.ending.opened()[0]
-        at_first = scale if network is None else 1  # a network judges contrast and noise as a camera gives them
+        at_first = scale if self.networks is None else 1  # networks judge contrast and noise as a camera gives them
         if at_first != 1 and self.method.kind != "upsampler":
             pixels = _enlarged(pixels, at_first, lanczos, mode)
         cut = _cut_off(pixels) if prepared.stretched and self.method.kind != "upsampler" else None
         del prepared
         picture = image.is_picture and mode == "display"
-        mended, steps = self._mend(pixels, mode, at_first, diagnosis, picture, network)
+        mended, steps = self._mend(pixels, mode, at_first, diagnosis, picture, contrast)
         if defects:
             steps.insert(0, {"method": "classical.dead-pixels", "pixels": defects})
         if cut is not None:
@@ -106,8 +112,8 @@ class Restorer:
     @property
     def network(self) -> NetworkFunction | None:
         """That does it, or has a part in it in display mode."""
-        if self.ending is not None:
-            return self.ending.opened()[0]
+        if self.networks is not None:
+            return self.networks.detail()
         return self.function if self.method.kind == "network" else None  # type: ignore[return-value]
 
     def mode_for(self, image: ThermalImage, mode: str) -> str:
@@ -133,20 +139,20 @@ class Restorer:
         scale: int,
         diagnosis: Diagnosis | None,
         picture: bool,
-        network: NetworkFunction | None,
+        contrast: str,
     ) -> tuple[Image, list[dict[str, Any]]]:
         """The mended pixels (which may be the given array, overwritten) and what was done.
 
         Parameters
         ----------
-        network : that ends a chain
+        contrast : as for :meth:`restore`
         """
         if self.method.kind == "chain":
             assert diagnosis is not None
             shape = (pixels.shape[0] // scale, pixels.shape[1] // scale)
             diagnosis = diagnosis if scale == 1 else _at_scale(diagnosis, scale)
             steps = auto.plan(diagnosis, mode, shape, picture)
-            return auto.carry_out(steps, pixels, diagnosis, network, self.method.ends_with or "")
+            return auto.carry_out(steps, pixels, diagnosis, self.networks, mode, contrast)
         assert self.function is not None
         if self.method.kind == "upsampler":
             return _enlarged(pixels, scale, self.function, mode), [{"method": self.method.full_name, "scale": scale}]
@@ -220,11 +226,32 @@ class Restorer:
             provenance["before"] = dict(earlier)
         return provenance
 
-    def _weights_of(self, steps: list[dict[str, Any]]) -> str | None:
-        """Of the network that had a part in it."""
-        if self.ending is not None and any(step["method"] == self.method.ends_with for step in steps):
-            return self.ending.opened()[1]
+    def _weights_of(self, steps: list[dict[str, Any]]) -> str | dict[str, str] | None:
+        """Of the network; of a chain those of the networks that had a part in it, by name."""
+        if self.networks is not None:
+            return self.networks.weights_of({step["method"] for step in steps}) or None
         return self.weights_sha256
+
+
+def check_contrast(method: MethodDescription, contrast: str, mode: str) -> None:
+    """Refuse a choice of contrast that is none, or that the mode or the method does not leave.
+
+    Parameters
+    ----------
+    mode : ``auto`` where it is not known yet
+
+    Raises
+    ------
+    UsageError : so it is
+    """
+    if contrast not in CONTRASTS:
+        raise UsageError(f"contrast {contrast!r}: expected one of {', '.join(CONTRASTS)}")
+    if mode == "radiometric" and contrast == "stretch":
+        raise UsageError("contrast 'stretch' changes temperatures; use --mode display")
+    if contrast != "auto" and mode != "radiometric" and method.kind != "chain":
+        raise UsageError(
+            f"{method.full_name} decides about contrast itself; contrast {contrast!r} is for auto and classical.chain"
+        )
 
 
 def _check_scale(image: ThermalImage, scale: int) -> None:

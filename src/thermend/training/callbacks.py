@@ -53,10 +53,14 @@ class SamplePictures(Callback):
         if pl_module.done % self.every or not trainer.is_global_zero:
             return
         batch = {key: value.to(pl_module.device) for key, value in self.batch.items()}
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            degraded = pl_module.degrade(batch, torch.Generator().manual_seed(pl_module.recipe.seed))
-        restored = _restored(pl_module, degraded, batch)
-        rows = torch.cat((degraded.clamp(0, 1), restored, batch["clean"]), 3).cpu().numpy()[:, 0]
+        if hasattr(pl_module, "shown"):
+            with torch.no_grad():
+                degraded, restored, clean = pl_module.shown(batch)
+        else:
+            with torch.no_grad(), torch.random.fork_rng(devices=[]):
+                degraded = pl_module.degrade(batch, torch.Generator().manual_seed(pl_module.recipe.seed))
+            restored, clean = _restored(pl_module, degraded, batch), batch["clean"]
+        rows = torch.cat([images.clamp(0, 1) for images in (degraded, restored, clean)], 3).cpu().numpy()[:, 0]
         picture = np.rint(255 * np.concatenate(list(rows))).astype(np.uint8)
         self.folder.mkdir(parents=True, exist_ok=True)
         data = cv2.imencode(".png", picture)[1]
@@ -91,7 +95,7 @@ class Measures(Callback):
                 self.pairs.setdefault(preset, []).append((damaged, clean))
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, *_: Any) -> None:
-        if pl_module.done % self.every and pl_module.done != pl_module.recipe.steps:
+        if pl_module.done % self.every and pl_module.share < 1:
             return
         if not trainer.is_global_zero:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ from thermend.errors import InputError, ThermendError
 from thermend.training.data import CleanCrops
 from thermend.training.recipe import Recipe
 from thermend.weights.checkpoints import read_tensors
+
+_LOOKED_AT_EVERY = 50
 
 
 class TrainingError(ThermendError):
@@ -51,12 +54,12 @@ class TrainingModule(lightning.LightningModule):
         self.automatic_optimization = False
         self.recipe = recipe
         self.network = network
-        if recipe.start is not None:
+        if recipe.init_from is not None:
             try:
-                self.begin(network, read_tensors(recipe.start))
+                self.begin(network, read_tensors(recipe.init_from))
             except ValueError as error:
                 raise InputError(
-                    recipe.start, "holds weights of another network than the one that is to be trained"
+                    recipe.init_from, "holds weights of another network than the one that is to be trained"
                 ) from error
         self.averaged = (
             AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True)
@@ -64,7 +67,10 @@ class TrainingModule(lightning.LightningModule):
             else None
         )
         self.register_buffer("steps_done", torch.zeros((), dtype=torch.long))
-        self.done = 0
+        self.register_buffer(
+            "seconds_done", torch.zeros((), dtype=torch.float64), persistent=recipe.minutes is not None
+        )
+        self.done, self.seconds, self._clock = 0, 0.0, 0.0
         if recipe.compile:
             for block in [m for m in network.modules() if getattr(m, "compiles", False)] or [network]:
                 block.compile(dynamic=False)
@@ -90,6 +96,10 @@ class TrainingModule(lightning.LightningModule):
         if {name: t.shape for name, t in tensors.items()} != {name: t.shape for name, t in own.items()}:
             raise ValueError("not the tensors of this network")
         network.load_state_dict(dict(tensors))
+
+    def take(self, samples: Any) -> None:
+        """Be handed what :meth:`samples` made; a method that draws its batches on the device keeps it."""
+        return
 
     @abstractmethod
     def degrade(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
@@ -130,24 +140,31 @@ class TrainingModule(lightning.LightningModule):
         """Called by Lightning."""
         for group in self.enhancer.param_groups:
             group["lr"] = self.rate_at(self.done)
+        self._clock = self._clock or time.monotonic()
         seed = _seed(self.recipe.seed, self.done, self.global_rank)
         torch.manual_seed(seed)
         logged = self.step(batch, torch.Generator().manual_seed(seed))
-        loss = float(logged["loss"].detach())
+        # A loss is looked at when the device has it; a GPU is not made to wait for that in every step.
+        every = 1 if self.device.type == "cpu" else _LOOKED_AT_EVERY
+        loss = float(logged["loss"].detach()) if (self.done + 1) % every == 0 else 0.0
         if not math.isfinite(loss):
             raise TrainingError(
                 f"step {self.done + 1}: the loss is {loss}; the run ends here. A lower rate"
                 " (rate=...), a longer warmup or precision=float32 may help, in another folder (out=DIR)"
             )
         self.done += 1
+        now = time.monotonic()
+        self.seconds += now - self._clock
+        self._clock = now
         self.steps_done.fill_(self.done)
+        self.seconds_done.fill_(self.seconds)
         self._share_statistics()
         if self.averaged is not None:
             self.averaged.update_parameters(self.network)
             for mean, own in zip(self.averaged.module.buffers(), self.network.buffers()):
                 if not own.is_floating_point():
                     mean.copy_(own)  # indices and counts have no mean
-        if self.done >= self.recipe.steps:
+        if self.share >= 1:
             self.trainer.should_stop = True
         self.log_dict({name: value.detach().float() for name, value in logged.items()}, sync_dist=False)
 
@@ -168,7 +185,16 @@ class TrainingModule(lightning.LightningModule):
 
     def rate_at(self, step: int) -> float:
         """The rate of the optimiser at a step: a linear warm-up, then constant or a cosine down to a hundredth."""
-        return rate_of(self.recipe, step, self.recipe.steps)
+        if self.recipe.minutes is not None:
+            return rate_of(self.recipe, step, share=self.share)
+        return rate_of(self.recipe, step, self.recipe.most_steps)
+
+    @property
+    def share(self) -> float:
+        """Of the run that is done, 0 to 1: of its steps, or of its minutes."""
+        if self.recipe.minutes is not None:
+            return min(1.0, self.seconds / (60 * self.recipe.minutes))
+        return min(1.0, self.done / self.recipe.most_steps)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Called by Lightning."""
@@ -187,15 +213,17 @@ class TrainingModule(lightning.LightningModule):
                 f"the run began with features of {before}, and only {now} are to be had now; it cannot go on"
             )
         self.done = int(checkpoint["state_dict"]["steps_done"])
+        self.seconds = float(checkpoint["state_dict"].get("seconds_done", 0.0))
 
 
-def rate_of(recipe: Recipe, step: int, steps: int) -> float:
-    """The rate at a step of so many, as a recipe's ``rate``, ``warmup`` and ``schedule`` have it."""
+def rate_of(recipe: Recipe, step: int, steps: int = 0, share: float | None = None) -> float:
+    """The rate at a step of so many, or after a share of the run, as a recipe's ``rate``, ``warmup`` and ``schedule`` have it."""
     if step < recipe.warmup:
         return recipe.rate * (step + 1) / recipe.warmup
     if recipe.schedule == "constant":
         return recipe.rate
-    share = (step - recipe.warmup) / max(1, steps - recipe.warmup)
+    if share is None:
+        share = (step - recipe.warmup) / max(1, steps - recipe.warmup)
     return recipe.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
 
 

@@ -8,20 +8,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from thermend.errors import InputError, MissingDependencyError, UsageError
 from thermend.io.sober_drunk import VIEWS, Part, View
+from thermend.training.names import PRESETS
 
 
-def _as_list(value: Any) -> Any:
+def as_list(value: Any) -> Any:
+    """One value as a list of it."""
     return [value] if isinstance(value, str) else value
 
 
 class Section(BaseModel):
     """A part of a recipe; unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
 
     def paths(self) -> Iterator[tuple[str, Path]]:
         """Every key whose value is a path, as ``section.key``, and the path."""
@@ -62,7 +73,7 @@ class Validation(Section):
     every : steps
     """
 
-    data: Annotated[tuple[Path, ...], BeforeValidator(_as_list)] = Field(min_length=1)
+    data: Annotated[tuple[Path, ...], BeforeValidator(as_list)] = Field(min_length=1)
     presets: tuple[str, ...] = Field(min_length=1)
     images: int = Field(4, ge=1)
     every: int = Field(1000, ge=1)
@@ -70,14 +81,9 @@ class Validation(Section):
     @field_validator("presets")
     @classmethod
     def _known(cls, presets: tuple[str, ...]) -> tuple[str, ...]:
-        from thermend.degradations import preset
-
         for name in presets:
-            if name != "none":
-                try:
-                    preset(name)
-                except UsageError as error:
-                    raise ValueError(str(error)) from error
+            if name not in ("none", *PRESETS):
+                raise ValueError(f"preset {name!r} is not known; known are {', '.join(PRESETS)}")
         return presets
 
 
@@ -93,9 +99,11 @@ class Recipe(Section):
     source : what the folders hold
     convention : bring each image's 1st and 99th percentile to grey levels 14 and 223, so that lost contrast can be known
     out : folder of the run; a run that is there already goes on
-    start : weights to begin with, of the same network; None draws them
+    init_from : weights to begin with, of the same network, a checkpoint or an ONNX file of ours (before 0.3 the key was called
+        ``start``, which is still read); None draws them
     seed : of everything that is drawn
-    steps, batch, crop : optimiser steps; crops a step (on each device); side of a crop, pixels
+    steps, minutes : how long a run is, in optimiser steps or in minutes of training; one of the two
+    batch, crop : crops a step (on each device); side of a crop, pixels
     rate : of the optimiser, after ``warmup`` steps
     schedule : ``constant``, or ``cosine`` down to a hundredth
     average : weights are averaged over the last 1 / (1 − average) steps or so; 0 takes them as they are
@@ -109,15 +117,16 @@ class Recipe(Section):
     """
 
     method: str
-    data: Annotated[tuple[Path, ...], BeforeValidator(_as_list)] = Field(min_length=1)
+    data: Annotated[tuple[Path, ...], BeforeValidator(as_list)] = Field(min_length=1)
     images: int | None = Field(None, ge=1)
     split: Path | None = None
     source: Source = Source()
     convention: bool = True
     out: Path
-    start: Path | None = None
+    init_from: Path | None = Field(None, validation_alias=AliasChoices("init_from", "start"))
     seed: int = Field(0, ge=0)
-    steps: int = Field(ge=1)
+    steps: int | None = Field(None, ge=1)
+    minutes: float | None = Field(None, gt=0)
     batch: int = Field(ge=1)
     crop: int = Field(ge=32)
     rate: float = Field(gt=0)
@@ -134,13 +143,21 @@ class Recipe(Section):
     log: Literal["csv", "tensorboard"] = "csv"
     validation: Validation | None = None
 
+    @property
+    def most_steps(self) -> int:
+        """The optimiser steps of a run; of one that is told in minutes more than it can make."""
+        return _ENDLESS if self.steps is None else self.steps
+
     @model_validator(mode="after")
     def _one_choice(self) -> Recipe:
+        if (self.steps is None) == (self.minutes is None):
+            raise ValueError("steps or minutes: set one of them, and the other to null")
         if self.images is not None and self.split is not None:
             raise ValueError("images and split exclude each other: set one of them to null")
         return self
 
 
+_ENDLESS = 10**9
 R = TypeVar("R", bound=Recipe)
 
 
@@ -210,10 +227,14 @@ def _with_base(path: Path, yaml: Any, seen: tuple[Path, ...]) -> dict[str, Any]:
     return _merged(_with_base(path.parent / base, yaml, (*seen, path.resolve())), recipe)
 
 
+_EXCLUSIVE = {"split": "images", "minutes": "steps", "steps": "minutes", "start": "init_from", "init_from": "start"}
+
+
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(below)
-    if "split" in above:
-        result.pop("images", None)  # they exclude each other, and what is above counts
+    for key, other in _EXCLUSIVE.items():
+        if above.get(key) is not None:
+            result.pop(other, None)  # they exclude each other, and what is above counts
     for key, value in above.items():
         lower = result.get(key)
         if isinstance(lower, Mapping) and isinstance(value, Mapping):

@@ -81,11 +81,12 @@ def train(recipe: Recipe, kind: Any, say: Callable[[str], None] = print) -> Path
     done = _steps_done(last)
     torch.manual_seed(recipe.seed)
     module = kind(recipe)
+    module.take(samples)
     trainer, loader = _trainer(recipe, samples, done)
     _write(out / _RUN, json.dumps(facts, indent=1))
     _write(out / _NAMES, "".join(f"{name}\n" for _, name in files))
     if done:
-        say(f"{out}: goes on after step {done} of {recipe.steps}")
+        say(f"{out}: goes on after step {done}" + (f" of {recipe.steps}" if recipe.steps else ""))
     _fit(trainer, module, loader, last if done else None)
     if trainer.is_global_zero:
         write_tensors(weights, module.weights(), module.metadata())
@@ -110,7 +111,7 @@ def _trainer(recipe: Recipe, samples: CleanCrops, done: int) -> tuple[lightning.
     if recipe.validation is not None:
         callbacks.insert(0, Measures(recipe.validation, recipe.source))
     logger = _logger(recipe, done)
-    stretch = min(recipe.checkpoint_every, recipe.steps)
+    stretch = min(recipe.checkpoint_every, recipe.most_steps)
     _quieten()
     try:
         trainer = lightning.Trainer(
@@ -118,7 +119,7 @@ def _trainer(recipe: Recipe, samples: CleanCrops, done: int) -> tuple[lightning.
             devices=recipe.devices,
             strategy="ddp_find_unused_parameters_true" if recipe.devices > 1 else "auto",
             precision="bf16-mixed" if recipe.precision == "bf16" else "32-true",
-            max_epochs=-(-recipe.steps // stretch),
+            max_epochs=-(-recipe.most_steps // stretch),
             logger=logger,
             log_every_n_steps=min(50, stretch),
             callbacks=callbacks,

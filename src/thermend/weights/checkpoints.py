@@ -22,7 +22,7 @@ def read_tensors(path: str | os.PathLike[str], *, under: tuple[str, ...] = ("sta
 
     Parameters
     ----------
-    path : `.safetensors`, or what torch saves, which is read with ``weights_only=True`` and never otherwise
+    path : `.safetensors`, an ONNX file of ours, or what torch saves, which is read with ``weights_only=True`` and never otherwise
     under : keys beneath which a checkpoint may keep its tensors; the first that is there is entered
 
     Returns
@@ -37,6 +37,10 @@ def read_tensors(path: str | os.PathLike[str], *, under: tuple[str, ...] = ("sta
     path = Path(path)
     if not path.is_file():
         raise InputError(path, "no such file")
+    if path.suffix == ".onnx":
+        from thermend.weights.onnx_export import read_onnx_tensors
+
+        return read_onnx_tensors(path)
     try:
         import torch
     except ImportError as error:
@@ -73,6 +77,10 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     ------
     InputError : a `.safetensors` file that is none
     """
+    if Path(path).suffix == ".onnx":
+        from thermend.weights.onnx_export import read_onnx_metadata
+
+        return read_onnx_metadata(Path(path))
     if Path(path).suffix != ".safetensors":
         return {}
     from safetensors import safe_open

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from thermend.errors import MissingDependencyError
+import numpy as np
+
+from thermend.errors import InputError, MissingDependencyError, first_line
 from thermend.io.atomic import whole_file
 
 OPSET = 17
 _KEY = "thermend"
 
 
-def write_onnx(network: Any, path: Path, metadata: Mapping[str, Any], *, overwrite: bool = False) -> None:
+def write_onnx(
+    network: Any,
+    path: Path,
+    metadata: Mapping[str, Any],
+    *,
+    overwrite: bool = False,
+    half: bool = False,
+    tensors: Mapping[str, Any] | None = None,
+) -> None:
     """Write a network as ONNX, whole or not at all.
+
+    Its weights keep their names, so that :func:`thermend.weights.checkpoints.read_tensors` reads them back and training can
+    begin with them: one file does for running and for training.
 
     Parameters
     ----------
@@ -24,6 +37,8 @@ def write_onnx(network: Any, path: Path, metadata: Mapping[str, Any], *, overwri
         inputs has ``example_inputs()``: tensors by name, and the names of the sides that stay free; ``image`` is the first; and
         ``output_names``, of which the first has the image's size
     metadata : what JSON holds; kept in the file
+    half : weights are stored in half precision, and computed with in single: engines undo it once, as they open the file
+    tensors : the weights by their names; None takes the network's own, which may lack what it has made constants of
 
     Raises
     ------
@@ -46,15 +61,94 @@ def write_onnx(network: Any, path: Path, metadata: Mapping[str, Any], *, overwri
                 network, tuple(tensor for tensor, _ in inputs.values()), str(file),
                 input_names=list(inputs), output_names=outputs,
                 dynamic_axes={name: sides for name, (_, sides) in inputs.items()} | {outputs[0]: free},
-                opset_version=OPSET, dynamo=False,
+                opset_version=OPSET, dynamo=False, do_constant_folding=False,
+                training=torch.onnx.TrainingMode.PRESERVE,  # batch norms stay what they are
             )  # fmt: skip
         model = onnx.load(str(file))
         _shorten_names(model.graph)
+        own = network.state_dict() if tensors is None else tensors
+        state = {name: tensor.detach().cpu().numpy() for name, tensor in own.items()}
+        if half:
+            _halve(model.graph, state)
+        _keep_for_training(model, state, half)
         model.producer_name, model.producer_version = "thermend", ""
         entry = model.metadata_props.add()
-        entry.key, entry.value = _KEY, json.dumps(dict(metadata), sort_keys=True)
+        entry.key, entry.value = _KEY, json.dumps({**metadata, "tensors": list(state)}, sort_keys=True)
         onnx.checker.check_model(model)
         onnx.save(model, str(file))
+
+
+_LEAST_HALVED = 64
+
+
+def _halve(graph: Any, names: Collection[str]) -> None:
+    """Store weights in half precision, each with a cast back to single precision behind it."""
+    import onnx
+    from onnx import numpy_helper
+
+    casts = []
+    for tensor in graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if tensor.name not in names or values.dtype != np.float32 or values.size < _LEAST_HALVED:
+            continue
+        name = tensor.name
+        with np.errstate(over="ignore"):
+            halved = values.astype(np.float16)
+        if not np.isfinite(halved).all():
+            continue
+        tensor.CopyFrom(numpy_helper.from_array(halved, name))
+        for node in graph.node:
+            node.input[:] = [f"{name}:single" if used == name else used for used in node.input]
+        casts.append(onnx.helper.make_node("Cast", [name], [f"{name}:single"], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _keep_for_training(model: Any, state: Mapping[str, Any], half: bool) -> None:
+    """Add the weights of which the graph holds only what came of them (prompts that became constants, say) where ONNX has a place
+    for what training needs and engines pass over."""
+    from onnx import numpy_helper
+
+    drawn = {tensor.name for tensor in model.graph.initializer}
+    missing = {name: values for name, values in state.items() if name not in drawn}
+    if not missing:
+        return
+    graph = model.training_info.add().initialization
+    graph.name = "weights"
+    for name, values in missing.items():
+        halved = half and values.dtype == np.float32 and values.size >= _LEAST_HALVED
+        graph.initializer.append(numpy_helper.from_array(values.astype(np.float16) if halved else values, name))
+
+
+def read_onnx_tensors(path: Path) -> dict[str, Any]:
+    """The weights of a network that :func:`write_onnx` wrote, by their names, as float32 torch tensors.
+
+    Raises
+    ------
+    InputError : the file is no ONNX network
+    MissingDependencyError : the extra `train` is not installed
+    """
+    try:
+        import onnx
+        import torch
+        from onnx import numpy_helper
+    except ImportError as error:
+        raise MissingDependencyError("ONNX weights need torch and onnx: pip install 'thermend[train]'") from error
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+        graphs = [model.graph, *(info.initialization for info in model.training_info)]
+        arrays = {tensor.name: numpy_helper.to_array(tensor) for graph in graphs for tensor in graph.initializer}
+    except Exception as error:
+        raise InputError(path, f"is no ONNX network that can be read ({first_line(error)})") from error
+    names = read_onnx_metadata(path).get("tensors")
+    if not isinstance(names, list):
+        raise InputError(path, "does not say which of its numbers are weights; `thermend export` writes files that do")
+    chosen = {name: arrays[name] for name in names if name in arrays}
+    return {
+        name: torch.from_numpy(values.astype(np.float32) if values.dtype.kind == "f" else values.copy())
+        for name, values in chosen.items()
+    }
 
 
 def _shorten_names(graph: Any) -> None:

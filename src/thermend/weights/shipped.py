@@ -1,4 +1,5 @@
-"""The weights that come with thermend, each as ONNX (to run), safetensors (to train on) and with its model card."""
+"""The weights that come with thermend, each in one file (ONNX to run and to train on; safetensors where
+only torch runs them) and with its model card."""
 
 from __future__ import annotations
 

@@ -46,26 +46,31 @@ def _authors(cases, name, given, expected):
     numbers = np.load(cases / f"parity/deal/{name}_io.npz")
     image = torch.from_numpy(numbers[given])
     image = image[:, None].repeat(1, 3, 1, 1) if image.ndim == 3 else image
-    return network, image, torch.from_numpy(numbers[expected])
+    # In float64, which is the same on every CPU: spikes are rounded, and a CPU that adds in another order flips single ones
+    # in float32.
+    return network.double(), image.double(), torch.from_numpy(numbers[expected]).double()
 
 
-AUTHORS = [("published", "gray", "restored_rgb"), ("random_cascade2", "x", "y")]
+PUBLISHED, RANDOM = ("published", "gray", "restored_rgb"), ("random_cascade2", "x", "y")
 
 
-@pytest.mark.parametrize("files", AUTHORS, ids=lambda f: f[0])
-def test_the_authors_checkpoints_give_the_authors_outputs(cases, files):
-    network, image, expected = _authors(cases, *files)
+@pytest.mark.parametrize("mean_spike", [False, True])
+def test_the_authors_network_with_random_weights_gives_the_authors_outputs(cases, mean_spike):
+    network, image, expected = _authors(cases, *RANDOM)
     with torch.no_grad():
-        torch.testing.assert_close(network.three_channels(image), expected, atol=1e-5, rtol=0)
+        result = network.use_mean_spike(mean_spike).three_channels(image)
+    torch.testing.assert_close(result, expected, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("files", AUTHORS, ids=lambda f: f[0])
-def test_the_mean_spike_gives_the_same_but_for_rounding(cases, files):
-    network, image, expected = _authors(cases, *files)
+@pytest.mark.parametrize("mean_spike", [False, True])
+def test_the_authors_checkpoint_gives_the_authors_outputs_but_for_single_spikes(cases, mean_spike):
+    """The stored outputs are float32: some membranes lie so near a half (4e-8) that its rounding decides the spike."""
+    network, image, expected = _authors(cases, *PUBLISHED)
     with torch.no_grad():
-        error = (network.use_mean_spike().three_channels(image) - expected).abs()
+        error = (network.use_mean_spike(mean_spike).three_channels(image) - expected).abs()
+    assert error.median() < 1e-6
     assert (error < 5e-4).double().mean() >= 0.999
-    assert error.max() < 1e-2
+    assert error.max() < 2e-3
 
 
 def test_blocks_are_read_off_the_keys(cases):

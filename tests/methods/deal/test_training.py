@@ -11,7 +11,8 @@ pytest.importorskip("lightning", reason="needs the train extra")
 
 from pydantic import ValidationError  # noqa: E402
 
-from thermend.methods.deal.training import DealRecipe, DealTraining, enhancement_loss  # noqa: E402
+from thermend.methods.deal.recipe import DealRecipe
+from thermend.methods.deal.training import DealTraining, enhancement_loss  # noqa: E402
 from thermend.training.losses import ssim  # noqa: E402
 
 

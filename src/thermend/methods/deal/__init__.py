@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from thermend.methods.description import MethodDescription
+from thermend.methods.description import RESEARCH_ONLY, MethodDescription
 
 _TILING = {"overlap": 128, "multiple": 1, "least": 32, "whole": 450_000, "side": 640}
 """A pixel costs about a kilobyte and a half on its way through, and sees some fifty pixels to each side."""
@@ -27,6 +27,7 @@ _variant = partial(
     kind="network",
     network="thermend.methods.deal.checkpoints:load_for_running",
     preparation="thermend.methods.deal.levels:preparation",
+    recipe="thermend.methods.deal.recipe:DealRecipe",
     training="thermend.methods.deal.training:DealTraining",
     tiling=_TILING,
 )
@@ -39,6 +40,7 @@ METHODS = (
         macs=189_142_138_880,
         title="adversarially trained spiking network, four blocks (DEAL)",
         weights="deal-cascade-2",
+        licence=RESEARCH_ONLY,
     ),
     _variant(
         "cascade-1",

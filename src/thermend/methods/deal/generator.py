@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import nn
@@ -11,11 +10,9 @@ from torch.nn import functional
 
 from thermend.degradations import Step
 from thermend.degradations.severity import rounded, uniform
+from thermend.methods.deal.recipe import STAGES, Strategy
 
-STAGES = 5
 _CHANNELS = (16, 32, 64, 128, 128)
-
-Strategy = Literal["adversarial", "random", "average", "all"]
 
 
 class MixtureClassifier(nn.Module):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from thermend.methods.description import MethodDescription
+from thermend.methods.description import RESEARCH_ONLY, MethodDescription
 
 _variant = partial(
     MethodDescription,
@@ -20,6 +20,7 @@ _variant = partial(
     loader=None,
     kind="network",
     network="thermend.methods.dual_decoder.checkpoints:load_network",
+    recipe="thermend.methods.dual_decoder.recipe:DualDecoderRecipe",
     training="thermend.methods.dual_decoder.training:DualDecoderTraining",
     tiling={"overlap": 96, "multiple": 16},
 )
@@ -32,6 +33,7 @@ METHODS = (
         parameters=3_049_606,
         macs=19_283_312_640,
         weights="dual-decoder-compact",
+        licence=RESEARCH_ONLY,
     ),
     _variant(
         "full",

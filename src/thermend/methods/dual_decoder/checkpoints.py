@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from thermend.errors import InputError
-from thermend.methods.dual_decoder.network import WIDTHS, DualDecodingGenerator
+from thermend.methods.dual_decoder.network import DualDecodingGenerator
+from thermend.methods.dual_decoder.recipe import WIDTHS
 from thermend.weights.checkpoints import check_fits, read_metadata, read_tensors
 
 

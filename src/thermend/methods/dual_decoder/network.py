@@ -7,14 +7,14 @@ parameters and multiply-accumulates at 512 × 512 are the paper's (Table 2), is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-WIDTHS = {"full": (64, 128, 192, 512), "compact": (32, 64, 96, 256)}
-"""Channels of the levels, 1/2 to 1/16 of the resolution: the paper's (assumed), and half as many for CPUs."""
+from thermend.methods.dual_decoder.recipe import WIDTHS, AttentionKind, CriticNorm
+
 CRITIC_WIDTHS = (46, 92, 184, 368)
 """Of the discriminator (assumed)."""
 MOMENTUM = 0.8
@@ -23,7 +23,6 @@ SLOPE = 0.2
 CHANNELS = 3
 """Images are grey; the paper counts three channels, as its code's data have them (assumed)."""
 
-AttentionKind = Literal["cross-level", "pixel", "multi-head", "none"]
 ATTENTIONS: tuple[AttentionKind, ...] = get_args(AttentionKind)
 
 
@@ -234,7 +233,6 @@ class DualDecodingGenerator(nn.Module):
         return [*images, self.second_decoder.image(features)]
 
 
-CriticNorm = Literal["batch", "instance", "none"]
 _NORM: dict[str, type[nn.Module]] = {"batch": nn.BatchNorm2d, "instance": nn.InstanceNorm2d, "none": nn.Identity}
 
 

@@ -3,128 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
-from pydantic import Field, field_validator, model_validator
 from torch import nn
 from torch.nn import functional
 
 from thermend.degradations import preset
 from thermend.degradations.severity import rounded
-from thermend.errors import UsageError
 from thermend.methods.dual_decoder.checkpoints import built
-from thermend.methods.dual_decoder.network import (
-    CHANNELS,
-    WIDTHS,
-    AttentionKind,
-    CriticNorm,
-    MarkovianDiscriminator,
-)
+from thermend.methods.dual_decoder.network import CHANNELS, MarkovianDiscriminator
+from thermend.methods.dual_decoder.recipe import DualDecoderRecipe
 from thermend.training.features import Features, features
 from thermend.training.module import TrainingError, TrainingModule
-from thermend.training.recipe import Recipe, Section
+from thermend.training.recipe import Recipe
 
 FLAT_STEPS = 500
 """So long without telling real from generated, and the discriminator counts as collapsed."""
 _FLAT = 1e-3
-
-
-class Losses(Section):
-    """Weights of the joint loss (Eq. 8); 0 leaves a term out, as the rows of Table 6 do. The paper gives none (assumed).
-
-    Attributes
-    ----------
-    adversarial : of L_G (Eq. 4)
-    mse : λ1 (Eq. 5), on images in [−1, 1]
-    vgg : λ2 (Eq. 6); ``vgg_file`` holds VGG-19's weights, None gets them as :func:`thermend.training.features.features` does
-    efficientnet : λ3 (Eq. 7), likewise
-    """
-
-    adversarial: float = Field(1.0, ge=0)
-    mse: float = Field(100.0, ge=0)
-    vgg: float = Field(5.0, ge=0)
-    efficientnet: float = Field(5.0, ge=0)
-    vgg_file: Path | None = None
-    efficientnet_file: Path | None = None
-
-    @model_validator(mode="after")
-    def _something_is_left(self) -> Losses:
-        if not any((self.adversarial, self.mse, self.vgg, self.efficientnet)):
-            raise ValueError("every term is left out")
-        return self
-
-
-class Critic(Section):
-    """The discriminator.
-
-    Attributes
-    ----------
-    loss : ``wgan-gp`` (Eq. 4), or ``logistic`` (Eq. 1; the generator's part as −log D(G(x)), which does not saturate)
-    norm : ``batch`` is the paper's; it couples samples, of which a gradient penalty wants each judged alone
-    penalty : λ of WGAN-GP's gradient penalty; 10 in its paper
-    steps : of it to one of the generator
-    """
-
-    loss: Literal["wgan-gp", "logistic"] = "wgan-gp"
-    norm: CriticNorm = "instance"
-    penalty: float = Field(10.0, ge=0)
-    steps: int = Field(1, ge=1)
-
-
-class DualDecoderRecipe(Recipe):
-    """A training of 2D-GAN.
-
-    Attributes
-    ----------
-    dual, inner, outer, attention : as in :class:`thermend.methods.dual_decoder.network.DualDecodingGenerator`
-    widths : channels of the levels; None takes the variant's
-    preset : what spoils the images
-    losses, critic : weights of the joint loss; the discriminator
-    """
-
-    batch: int = Field(8, ge=2)
-    crop: int = Field(128, ge=32)
-    rate: float = Field(3e-4, gt=0)
-    dual: bool = True
-    inner: bool = True
-    outer: bool = True
-    attention: AttentionKind = "cross-level"
-    widths: tuple[int, ...] | None = None
-    preset: str = "dual-decoder"
-    losses: Losses = Losses()
-    critic: Critic = Critic()
-
-    @field_validator("method")
-    @classmethod
-    def _known(cls, method: str) -> str:
-        name, _, variant = method.partition("/")
-        if name != "dual-decoder" or variant not in WIDTHS:
-            raise ValueError(f"{method!r}: expected {' or '.join(f'dual-decoder/{known}' for known in WIDTHS)}")
-        return method
-
-    @field_validator("preset")
-    @classmethod
-    def _is_there(cls, name: str) -> str:
-        try:
-            preset(name)
-        except UsageError as error:
-            raise ValueError(str(error)) from error
-        return name
-
-    @model_validator(mode="after")
-    def _can_be(self) -> DualDecoderRecipe:
-        with torch.device("meta"):
-            built(self.described)
-        return self
-
-    @property
-    def described(self) -> dict[str, Any]:
-        """What is kept beside the weights, of which the generator is built again."""
-        facts = self.model_dump(mode="json", include={"dual", "inner", "outer", "attention"})
-        return facts | {"widths": list(self.widths or WIDTHS[self.method.partition("/")[2]])}
 
 
 class DualDecoderTraining(TrainingModule):

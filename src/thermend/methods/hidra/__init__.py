@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from thermend.methods.description import MethodDescription
+from thermend.methods.description import RESEARCH_ONLY, MethodDescription
 
 _TILING = {"overlap": 96, "whole": 700_000, "side": 640}
 _variant = partial(
@@ -39,6 +39,7 @@ _guided = partial(
     _variant,
     network="thermend.methods.hidra.checkpoints:load_for_running",
     passes="thermend.methods.hidra.passes:GuidedStep",
+    recipe="thermend.methods.hidra.recipe:HidraRecipe",
     training="thermend.methods.hidra.training:HidraTraining",
     invents=True,
 )
@@ -49,6 +50,7 @@ METHODS = (
         "embedded",
         title="one diffusion step, steered by the degradation (HiDRA), on a small prior of our own",
         weights="hidra-embedded",
+        licence=RESEARCH_ONLY,
         parameters=11_547_248,
         macs=76_699_926_528,
     ),
@@ -62,7 +64,9 @@ METHODS = (
         "autoencoder",
         title="the autoencoder of HiDRA's prior, there and back",
         weights="hidra-autoencoder",
+        licence=RESEARCH_ONLY,
         network="thermend.methods.hidra.checkpoints:load_reconstruction",
+        recipe="thermend.methods.hidra.recipe:AutoencoderRecipe",
         training="thermend.methods.hidra.prior_training:AutoencoderTraining",
         parameters=1_236_320,
         macs=25_223_495_680,
@@ -71,9 +75,11 @@ METHODS = (
         "unet",
         title="HiDRA's prior without LoRA",
         weights="hidra-unet",
+        licence=RESEARCH_ONLY,
         invents=True,
         tiling={**_TILING, "multiple": 16},
         network="thermend.methods.hidra.checkpoints:load_prior",
+        recipe="thermend.methods.hidra.recipe:UnetRecipe",
         training="thermend.methods.hidra.prior_training:UnetTraining",
         parameters=8_578_224,
         macs=65_297_321_984,

@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 from thermend.errors import InputError, MissingDependencyError, first_line
+from thermend.methods.hidra.recipe import SMALL
 
 try:
     from transformers import AutoConfig, Dinov2Config, Dinov2Model
@@ -21,12 +22,6 @@ try:
 except ImportError as error:
     raise MissingDependencyError("hidra needs more packages: pip install 'thermend[hidra]'") from error
 
-SMALL: dict[str, Any] = {
-    "num_channels": 2, "hidden_size": 96, "num_hidden_layers": 4, "num_attention_heads": 3, "mlp_ratio": 2, "patch_size": 8,
-    "image_size": 128,
-}  # fmt: skip
-"""Configuration of the DINOv2 that is trained along where no pretrained one is to be had. It sees two colours
-(:func:`colours`)."""
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet, as DINOv2 wants its input."""
 

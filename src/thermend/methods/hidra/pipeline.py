@@ -6,12 +6,10 @@ import math
 from typing import NamedTuple
 
 import torch
-from pydantic import Field
 from torch.nn import functional
 
 from thermend.degradations import Cascade, OneOf, Step, Uniform
 from thermend.degradations.severity import rounded
-from thermend.training.recipe import Section
 
 _LINES = Step(
     "stripes",
@@ -36,25 +34,20 @@ CASCADE = Cascade(
 """In a camera's order; up to what `hidra-extreme` does, and a little beyond."""
 
 
-class Pipeline(Section):
-    """What spoils the images.
+def spoiled(
+    image: torch.Tensor, generator: torch.Generator, mean: torch.Tensor, gate: float, undamaged: float
+) -> torch.Tensor:
+    """(B, 1, H, W) in [0, 1], pieces of images of that mean, (B,), each through its own pipeline.
 
-    Attributes
+    Parameters
     ----------
-    gate : chance of each degradation to be there
-    undamaged : chance of an image to be left as it is
+    gate, undamaged : as :class:`thermend.methods.hidra.recipe.Pipeline` has them
     """
-
-    gate: float = Field(0.6, gt=0, le=1)
-    undamaged: float = Field(0.05, ge=0, lt=1)
-
-    def __call__(self, image: torch.Tensor, generator: torch.Generator, mean: torch.Tensor) -> torch.Tensor:
-        """(B, 1, H, W) in [0, 1], pieces of images of that mean, (B,), each through its own pipeline."""
-        clean, chance = image, _drawn(len(image), generator)
-        for step in CASCADE.steps:
-            image = _where(_drawn(len(image), generator) < self.gate, step, image, generator, mean)
-        spared = (chance < self.undamaged).to(image.device)[:, None, None, None]
-        return torch.where(spared, clean, rounded(image))
+    clean, chance = image, _drawn(len(image), generator)
+    for step in CASCADE.steps:
+        image = _where(_drawn(len(image), generator) < gate, step, image, generator, mean)
+    spared = (chance < undamaged).to(image.device)[:, None, None, None]
+    return torch.where(spared, clean, rounded(image))
 
 
 class Known(NamedTuple):
@@ -73,7 +66,7 @@ class Known(NamedTuple):
 
 
 def known(image: torch.Tensor, generator: torch.Generator, mean: torch.Tensor) -> Known:
-    """As :class:`Pipeline`, otherwise drawn: half of the images take one step alone, which is where steps are told apart; the
+    """As :func:`spoiled`, otherwise drawn: half of the images take one step alone, which is where steps are told apart; the
     others any number, each as likely."""
     count, steps = len(image), len(CASCADE.steps)
     alone, gates = _drawn(count, generator) < 0.5, _drawn(count, generator)

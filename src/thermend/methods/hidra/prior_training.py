@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from pydantic import Field, field_validator, model_validator
 from torch.nn import functional
 
 from thermend.errors import UsageError
@@ -31,6 +30,7 @@ from thermend.methods.hidra.identity import (
     carrier_of_unet,
     unet_as_identity,
 )
+from thermend.methods.hidra.recipe import AutoencoderRecipe, PriorRecipe, UnetRecipe
 from thermend.training.features import Features, features
 from thermend.training.module import TrainingModule
 from thermend.training.recipe import Recipe
@@ -38,84 +38,23 @@ from thermend.weights.checkpoints import sha256_of
 from thermend.weights.shipped import shipped
 
 
-class PriorRecipe(Recipe):
-    """What the recipes of autoencoder and UNet have in common.
-
-    Attributes
-    ----------
-    configuration : keys of diffusers' model that differ from those of the prior that ships
-    identity : begin as the identity (:mod:`thermend.methods.hidra.identity`), not at random; ``start`` goes before
-    half : weights are written in float16
-    """
-
-    batch: int = Field(4, ge=1)
-    crop: int = Field(128, ge=32)
-    rate: float = Field(5e-4, gt=0)
-    configuration: dict[str, Any] = Field(default_factory=dict)
-    identity: bool = True
-    half: bool = False
-    part: ClassVar[str]
-    """That is trained, by its name in the network."""
-
-    @field_validator("method")
-    @classmethod
-    def _known(cls, method: str) -> str:
-        if method != f"hidra/{cls.part}":
-            raise ValueError(f"{method!r}: expected hidra/{cls.part}")
-        return method
-
-    @property
-    def begins_as_identity(self) -> bool:
-        return self.identity and self.start is None
+def check_autoencoder(changes: Mapping[str, Any], identity: bool, crop: int) -> None:
+    """Raise ValueError where there can be no such autoencoder, or the crop does not fit it."""
+    with torch.device("meta"):
+        model = _built(AutoencoderKL, "autoencoder", changes)
+    multiple = multiple_of(model)
+    if identity:
+        carrier_of_autoencoder(model.config)
+    if crop % multiple:
+        raise ValueError(f"crop {crop}: expected a multiple of {multiple}")
 
 
-class AutoencoderRecipe(PriorRecipe):
-    """A training of the autoencoder (D. P. Kingma, M. Welling; R. Rombach et al., section 3.1).
-
-    Attributes
-    ----------
-    kl : weight of the divergence of the latents from the standard normal
-    perceptual : weight of the difference of pretrained features; ``features_file`` holds VGG-19's weights, None gets them as
-        :func:`thermend.training.features.features` does
-    flatter : chance of a sample to have lost contrast, so that dull images come through as well
-    """
-
-    part: ClassVar[str] = "autoencoder"
-    kl: float = Field(1e-6, ge=0)
-    perceptual: float = Field(0.002, ge=0)
-    features_file: Path | None = None
-    flatter: float = Field(0.3, ge=0, le=1)
-
-    @model_validator(mode="after")
-    def _can_be(self) -> AutoencoderRecipe:
-        with torch.device("meta"):
-            model = _built(AutoencoderKL, "autoencoder", self.configuration)
-        multiple = multiple_of(model)
-        if self.begins_as_identity:
-            carrier_of_autoencoder(model.config)
-        if self.crop % multiple:
-            raise ValueError(f"crop {self.crop}: expected a multiple of {multiple}")
-        return self
-
-
-class UnetRecipe(PriorRecipe):
-    """A training of the UNet (J. Ho et al., 2020).
-
-    Attributes
-    ----------
-    autoencoder : file of its weights; None takes those that ship
-    """
-
-    part: ClassVar[str] = "unet"
-    autoencoder: Path | None = None
-
-    @model_validator(mode="after")
-    def _can_be(self) -> UnetRecipe:
-        with torch.device("meta"):
-            model = _built(UNet2DConditionModel, "unet", self.configuration)
-        if self.begins_as_identity:
-            carrier_of_unet(model.config)
-        return self
+def check_unet(changes: Mapping[str, Any], identity: bool) -> None:
+    """Raise ValueError where there can be no such UNet."""
+    with torch.device("meta"):
+        model = _built(UNet2DConditionModel, "unet", changes)
+    if identity:
+        carrier_of_unet(model.config)
 
 
 def _built(kind: Any, which: str, changes: Mapping[str, Any]) -> Any:

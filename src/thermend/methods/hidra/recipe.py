@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from thermend.methods.hidra.estimator import SMALL
-from thermend.methods.hidra.pipeline import Pipeline
 from thermend.training.recipe import Recipe, Section
+
+if TYPE_CHECKING:
+    import torch
+
+
+SMALL: dict[str, Any] = {
+    "num_channels": 2, "hidden_size": 96, "num_hidden_layers": 4, "num_attention_heads": 3, "mlp_ratio": 2, "patch_size": 8,
+    "image_size": 128,
+}  # fmt: skip
+"""Configuration of the DINOv2 that is trained along where no pretrained one is to be had. It sees two colours
+(:func:`colours`)."""
 
 
 class Prior(Section):
@@ -110,6 +119,25 @@ class Losses(Section):
     features_file: Path | None = None
 
 
+class Pipeline(Section):
+    """What spoils the images.
+
+    Attributes
+    ----------
+    gate : chance of each degradation to be there
+    undamaged : chance of an image to be left as it is
+    """
+
+    gate: float = Field(0.6, gt=0, le=1)
+    undamaged: float = Field(0.05, ge=0, lt=1)
+
+    def __call__(self, image: torch.Tensor, generator: torch.Generator, mean: torch.Tensor) -> torch.Tensor:
+        """(B, 1, H, W) in [0, 1], pieces of images of that mean, (B,), each through its own pipeline."""
+        from thermend.methods.hidra.pipeline import spoiled
+
+        return spoiled(image, generator, mean, self.gate, self.undamaged)
+
+
 class HidraRecipe(Recipe):
     """A training of HiDRA.
 
@@ -149,7 +177,7 @@ class HidraRecipe(Recipe):
             raise ValueError(
                 f"prior.source: hidra/sd-turbo needs one, hidra/embedded has none, not {self.prior.source}"
             )
-        if self.lessons > self.steps:
+        if self.lessons > self.most_steps:
             raise ValueError(f"lessons {self.lessons}: expected no more than the {self.steps} steps")
         if self.lessons and not self.estimator.guides:
             raise ValueError("lessons: there is no DEM to teach where estimator.guides is false")
@@ -178,3 +206,78 @@ class HidraRecipe(Recipe):
             "estimator": estimator,
             "view": self.crop,
         }
+
+
+class PriorRecipe(Recipe):
+    """What the recipes of autoencoder and UNet have in common.
+
+    Attributes
+    ----------
+    configuration : keys of diffusers' model that differ from those of the prior that ships
+    identity : begin as the identity (:mod:`thermend.methods.hidra.identity`), not at random; ``start`` goes before
+    half : weights are written in float16
+    """
+
+    batch: int = Field(4, ge=1)
+    crop: int = Field(128, ge=32)
+    rate: float = Field(5e-4, gt=0)
+    configuration: dict[str, Any] = Field(default_factory=dict)
+    identity: bool = True
+    half: bool = False
+    part: ClassVar[str]
+    """That is trained, by its name in the network."""
+
+    @field_validator("method")
+    @classmethod
+    def _known(cls, method: str) -> str:
+        if method != f"hidra/{cls.part}":
+            raise ValueError(f"{method!r}: expected hidra/{cls.part}")
+        return method
+
+    @property
+    def begins_as_identity(self) -> bool:
+        return self.identity and self.init_from is None
+
+
+class AutoencoderRecipe(PriorRecipe):
+    """A training of the autoencoder (D. P. Kingma, M. Welling; R. Rombach et al., section 3.1).
+
+    Attributes
+    ----------
+    kl : weight of the divergence of the latents from the standard normal
+    perceptual : weight of the difference of pretrained features; ``features_file`` holds VGG-19's weights, None gets them as
+        :func:`thermend.training.features.features` does
+    flatter : chance of a sample to have lost contrast, so that dull images come through as well
+    """
+
+    part: ClassVar[str] = "autoencoder"
+    kl: float = Field(1e-6, ge=0)
+    perceptual: float = Field(0.002, ge=0)
+    features_file: Path | None = None
+    flatter: float = Field(0.3, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _can_be(self) -> AutoencoderRecipe:
+        from thermend.methods.hidra.prior_training import check_autoencoder
+
+        check_autoencoder(self.configuration, self.begins_as_identity, self.crop)
+        return self
+
+
+class UnetRecipe(PriorRecipe):
+    """A training of the UNet (J. Ho et al., 2020).
+
+    Attributes
+    ----------
+    autoencoder : file of its weights; None takes those that ship
+    """
+
+    part: ClassVar[str] = "unet"
+    autoencoder: Path | None = None
+
+    @model_validator(mode="after")
+    def _can_be(self) -> UnetRecipe:
+        from thermend.methods.hidra.prior_training import check_unet
+
+        check_unet(self.configuration, self.begins_as_identity)
+        return self

@@ -39,8 +39,8 @@ class HidraTraining(TrainingModule):
 
     def __init__(self, recipe: HidraRecipe) -> None:
         chosen = recipe.prior
-        if recipe.start is not None and recipe.described["prior"] == "embedded":
-            check_prior(recipe.start)
+        if recipe.init_from is not None and recipe.described["prior"] == "embedded":
+            check_prior(recipe.init_from)
         backbone = open_prior(chosen.source, chosen.prompt, chosen.autoencoder, chosen.unet, chosen.precision)
         try:
             network = built(recipe.described, backbone, pretrained=True)
@@ -81,7 +81,7 @@ class HidraTraining(TrainingModule):
     def rate_at(self, step: int) -> float:
         """Warm-up and schedule of the lessons, then again of the loops."""
         recipe, lessons = self.recipe, self.recipe.lessons
-        first, steps = (0, lessons) if step < lessons else (lessons, recipe.steps - lessons)
+        first, steps = (0, lessons) if step < lessons else (lessons, recipe.most_steps - lessons)
         return rate_of(recipe, step - first, steps)
 
     def begin(self, network: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
@@ -96,7 +96,7 @@ class HidraTraining(TrainingModule):
         if any(
             not torch.allclose(t.float(), prior[n].float(), 1e-3, 1e-5) for n, t in given.items() if n not in learned
         ):
-            raise InputError(str(self.recipe.start), "was trained on another prior than the one of this recipe")
+            raise InputError(str(self.recipe.init_from), "was trained on another prior than the one of this recipe")
         network.load_state_dict({n: t for n, t in given.items() if n in learned}, strict=False)
 
     def restore(self, degraded: torch.Tensor, batch: Mapping[str, torch.Tensor] | None = None) -> torch.Tensor:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from thermend.methods.description import MethodDescription
+from thermend.methods.description import RESEARCH_ONLY, MethodDescription
 
 _variant = partial(
     MethodDescription,
@@ -28,6 +28,7 @@ _variant = partial(
     network="thermend.methods.ppfn.checkpoints:load_for_running",
     passes="thermend.methods.ppfn.passes:ProgressivePasses",
     takes_prompts=True,
+    recipe="thermend.methods.ppfn.recipe:PpfnRecipe",
     training="thermend.methods.ppfn.training:PpfnTraining",
     tiling={"overlap": 128, "whole": 1_500_000, "side": 768},
 )
@@ -41,6 +42,7 @@ METHODS = (
         parameters=3_222_415,
         macs=19_040_095_872,
         weights="ppfn-compact",
+        licence=RESEARCH_ONLY,
         quick=True,
     ),
     _variant(

@@ -20,7 +20,8 @@ from thermend.methods.ppfn.passes import (
     Told,
     may_lack_contrast,
 )
-from thermend.methods.ppfn.prompts import Encoded, Film, FusionKind, PromptFusion, drawn_prompts
+from thermend.methods.ppfn.prompts import Encoded, Film, PromptFusion, drawn_prompts
+from thermend.methods.ppfn.recipe import FusionKind
 from thermend.methods.ppfn.whole import Whole, whole_of
 
 

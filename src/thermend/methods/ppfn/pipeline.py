@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from pydantic import Field, field_validator
 
 from thermend.degradations import Cascade, OneOf, Step, Uniform, hm_tir
 from thermend.methods.ppfn.passes import DEGRADATIONS
-from thermend.training.recipe import Section
 
 _DIRECTION = OneOf(("columns", "columns", "rows"))
 _LINES = Step("stripes", {"offset": Uniform(0, 30), "gain": Uniform(0, 0.1), "direction": _DIRECTION})
@@ -44,41 +42,18 @@ OTHERS: dict[str, tuple[Cascade, ...]] = {
 """Beyond the paper: what the field's other test conditions ask of each of its three kinds."""
 
 
-class Pipeline(Section):
-    """The gated degradation pipeline.
+def drawn(strength: tuple[float, float], others: float, rng: np.random.Generator) -> dict[str, Cascade]:
+    """Of one sample: what contrast, blur and noise are.
 
-    Attributes
+    Parameters
     ----------
-    gate : chance of each degradation of a composite sample to be applied; 0.8 in the paper
-    undamaged : chance of a composite sample to be left as it is
-    strength : lowest and highest of the detector's part; 1 is the paper's
-    others : chance of each degradation to be one of :data:`OTHERS`; 0 in the paper
-    natural : chance of a sample to keep the levels that its camera gave it, where the recipe's convention holds
-    window : least share of each side of an image that stands for the whole; 1 always takes all of it, as the paper does.
-        From few images the levels of each would be learned by heart
+    strength, others : as :class:`thermend.methods.ppfn.recipe.Pipeline` has them
     """
-
-    gate: float = Field(0.8, ge=0, le=1)
-    undamaged: float = Field(0.0, ge=0, le=1)
-    strength: tuple[float, float] = (1.0, 1.0)
-    others: float = Field(0.0, ge=0, le=1)
-    window: float = Field(1.0, gt=0, le=1)
-    natural: float = Field(0.0, ge=0, le=1)
-
-    @field_validator("strength")
-    @classmethod
-    def _ordered(cls, strength: tuple[float, float]) -> tuple[float, float]:
-        if not 0 < strength[0] <= strength[1]:
-            raise ValueError(f"{list(strength)}: expected the lowest, above 0, and the highest")
-        return strength
-
-    def drawn(self, rng: np.random.Generator) -> dict[str, Cascade]:
-        """Of one sample: what contrast, blur and noise are."""
-        kinds = dict(zip(DEGRADATIONS, _groups(hm_tir(float(rng.uniform(*self.strength))))))
-        for name, others in OTHERS.items():
-            if rng.random() < self.others:
-                kinds[name] = others[int(rng.integers(len(others)))]
-        return kinds
+    kinds = dict(zip(DEGRADATIONS, _groups(hm_tir(float(rng.uniform(*strength))))))
+    for name, further in OTHERS.items():
+        if rng.random() < others:
+            kinds[name] = further[int(rng.integers(len(further)))]
+    return kinds
 
 
 def _groups(cascade: Cascade) -> list[Cascade]:

@@ -6,20 +6,18 @@ encoder of its own turns it into 64 features, and a small layer fuses the two.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
 from thermend.methods.ppfn.passes import DEGRADATIONS, SCENARIOS
+from thermend.methods.ppfn.recipe import FusionKind
 
 FEATURES = 64
 _SEED = 1234
 """Of the authors' scenario prompts; ours have the same."""
 
-FusionKind = Literal["concatenate", "multiply"]
 Encoded = tuple[torch.Tensor, torch.Tensor]
 """Features of the degradation prompts, (3, 64), and of the scenario prompts, (2, 64)."""
 

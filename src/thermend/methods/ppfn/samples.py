@@ -12,7 +12,7 @@ import torch
 
 from thermend.degradations import Cascade
 from thermend.methods.ppfn.passes import DEGRADATIONS
-from thermend.methods.ppfn.pipeline import Pipeline
+from thermend.methods.ppfn.recipe import Pipeline
 from thermend.methods.ppfn.whole import Whole, places_of, whole_of
 from thermend.training.data import PLAIN, CleanCrops, Drawn, convention_of
 from thermend.training.recipe import Source

@@ -9,144 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 import torch
-from pydantic import Field, ValidationInfo, field_validator, model_validator
 from torch.nn import functional
 
-from thermend.methods.ppfn.backbones import BACKBONES
-from thermend.methods.ppfn.backbones.backbone import Backbone
 from thermend.methods.ppfn.checkpoints import built
 from thermend.methods.ppfn.estimator import Estimate
 from thermend.methods.ppfn.network import SelfPrompted, named
-from thermend.methods.ppfn.passes import DEGRADATIONS, PERCENTILES, SCENARIOS, THUMBNAIL, Told, passes_of
-from thermend.methods.ppfn.pipeline import Pipeline
-from thermend.methods.ppfn.prompts import Encoded, FusionKind
+from thermend.methods.ppfn.passes import DEGRADATIONS, SCENARIOS
+from thermend.methods.ppfn.prompts import Encoded
+from thermend.methods.ppfn.recipe import PpfnRecipe
 from thermend.methods.ppfn.samples import ProgressiveCrops, picked
 from thermend.methods.ppfn.whole import Whole
 from thermend.training.data import CleanCrops
 from thermend.training.module import TrainingModule
-from thermend.training.recipe import Recipe, Section
+from thermend.training.recipe import Recipe
 
 PRESENT = 0.5
 """Grey levels of 255, root mean square, from which on a degradation counts as present."""
 _CHARBONNIER = 1e-3
-
-
-class Choosing(Section):
-    """The estimator that chooses the prompts.
-
-    Attributes
-    ----------
-    share : of the passes in training that run with prompts that it chose; the others have them by hand
-    weight : of its own loss
-    """
-
-    share: float = Field(0.5, ge=0, le=1)
-    weight: float = Field(0.02, ge=0)
-
-
-class PpfnRecipe(Recipe):
-    """A training of PPFN.
-
-    Attributes
-    ----------
-    method : ``ppfn/BACKBONE``
-    options : what the backbone's class takes
-    prompts : ``dual``, ``degradation`` alone, or ``none``
-    fusion, nonlinear : how the two are fused
-    stages : of the backbone, that are modulated; None takes all
-    order : in which degradations are removed
-    iterations : passes; with fewer than three the first removes several
-    loss : ``l1``, the paper's, or ``charbonnier``
-    weight_decay : of AdamW
-    pipeline : what spoils the images
-    choosing : prompts that choose themselves; None leaves them to the user
-    told : of which whole image a pass is told: of the one as it is then (``each``; in training as it should be then, since only
-        pieces are restored), or of the one as it came (``first``; then training and use are told the same)
-    """
-
-    batch: int = Field(4, ge=1)
-    crop: int = Field(256, ge=64)
-    rate: float = Field(8e-5, gt=0)
-    options: dict[str, Any] = Field(default_factory=dict)
-    prompts: Literal["dual", "degradation", "none"] = "dual"
-    fusion: FusionKind = "concatenate"
-    nonlinear: bool = True
-    stages: tuple[str, ...] | None = None
-    order: tuple[str, ...] = tuple(reversed(DEGRADATIONS))
-    iterations: int = Field(3, ge=1, le=3)
-    loss: Literal["l1", "charbonnier"] = "l1"
-    weight_decay: float = Field(0.0, ge=0)
-    pipeline: Pipeline = Pipeline()
-    choosing: Choosing | None = None
-    told: Told = "each"
-
-    @field_validator("method")
-    @classmethod
-    def _known(cls, method: str) -> str:
-        backbone = method.partition("/")[2] or "compact"
-        if backbone not in BACKBONES:
-            raise ValueError(f"backbone {backbone!r} is not known; known are {', '.join(BACKBONES)}")
-        return f"ppfn/{backbone}"
-
-    @field_validator("options")
-    @classmethod
-    def _work(cls, options: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        if "method" in info.data:
-            try:
-                _meta(info.data["method"], options)
-            except Exception as error:
-                raise ValueError(f"{options} cannot be: {' '.join(str(error).split())[:120]}") from error
-        return options
-
-    @field_validator("order")
-    @classmethod
-    def _all_three(cls, order: tuple[str, ...]) -> tuple[str, ...]:
-        if sorted(order) != sorted(DEGRADATIONS):
-            raise ValueError(f"{list(order)}: expected {', '.join(DEGRADATIONS)} in some order")
-        return order
-
-    @model_validator(mode="after")
-    def _fits(self) -> PpfnRecipe:
-        if self.prompts == "none" and (self.choosing or self.stages):
-            raise ValueError("prompts: none leaves nothing to choose and no stages to modulate")
-        stages = _meta(self.method, self.options).stages
-        for stage in self.stages or ():
-            if stage not in stages:
-                raise ValueError(f"stages: {stage!r} is not known; known are {', '.join(stages)}")
-        return self
-
-    @property
-    def described(self) -> dict[str, Any]:
-        """What is kept beside the weights; :func:`thermend.methods.ppfn.checkpoints.built` makes the network of it."""
-        backbone = _meta(self.method, self.options)
-        kept = {"options", "prompts", "fusion", "nonlinear", "stages", "order", "iterations", "told"}
-        return self.model_dump(mode="json", include=kept) | {
-            "backbone": self.method.partition("/")[2],
-            "chooses": self.choosing is not None,
-            "multiple": backbone.multiple,
-            "surface": backbone.has_surface,
-        }
-
-    @property
-    def passes(self) -> tuple[tuple[str, ...], ...]:
-        """What each iteration removes."""
-        return passes_of(self.order, self.iterations)
-
-
-def _meta(method: str, options: Mapping[str, Any]) -> Backbone:
-    """The backbone without its weights."""
-    with torch.device("meta"), torch.no_grad():
-        backbone = BACKBONES[method.partition("/")[2]](**options)
-        if not all(p.numel() for p in backbone.parameters()):
-            raise ValueError("some of its layers have no channels")
-        side = 2 * backbone.multiple
-        backbone(
-            torch.empty(1, 1, side, side), whole=Whole(torch.empty(1, 1, *THUMBNAIL), torch.empty(1, len(PERCENTILES)))
-        )
-    return backbone
 
 
 class Part(NamedTuple):

@@ -1,0 +1,213 @@
+"""The damage that the detail network learns from, drawn and applied on whatever device the batch is on.
+
+A scene's contrast is lowered and lifted and shaded (which the network is to leave as it is), then it goes through optics,
+detector and storage. Every sample has its own draw of each severity; nothing waits for the device, so that a GPU keeps busy.
+The numbers are grey levels of 255.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+
+GREY_LEVELS = 255.0
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A batch as a camera would give it.
+
+    Attributes
+    ----------
+    images : torch.Tensor
+        (B, 1, N, N), what the camera gives
+    targets : torch.Tensor
+        the same without what optics, detector and storage did: what the network is to give
+    contrast : torch.Tensor
+        (B,) of the scene's, the share that the targets have
+    """
+
+    images: torch.Tensor
+    targets: torch.Tensor
+    contrast: torch.Tensor
+
+
+class Draw:
+    """Numbers for a batch, one a sample, on a device."""
+
+    def __init__(self, generator: torch.Generator, count: int) -> None:
+        self.generator, self.count, self.device = generator, count, generator.device
+
+    def uniform(self, low: float = 0.0, high: float = 1.0) -> torch.Tensor:
+        """(B, 1, 1, 1) from [low, high)."""
+        return low + (high - low) * torch.rand((self.count, 1, 1, 1), generator=self.generator, device=self.device)
+
+    def gate(self, chance: float) -> torch.Tensor:
+        """(B, 1, 1, 1), 1 with a chance and else 0."""
+        return (self.uniform() < chance).float()
+
+    def normal(self, *shape: int) -> torch.Tensor:
+        """(B, 1, ...) standard normal."""
+        return torch.randn((self.count, 1, *shape), generator=self.generator, device=self.device)
+
+
+def _places(side: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    line = torch.linspace(-1, 1, side, device=device)
+    return line.view(1, 1, -1, 1), line.view(1, 1, 1, -1)
+
+
+def _frequencies(side: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    return (
+        torch.fft.fftfreq(side, device=device).view(1, 1, -1, 1),
+        torch.fft.rfftfreq(side, device=device).view(1, 1, 1, -1),
+    )
+
+
+def _filtered(images: torch.Tensor, response: torch.Tensor) -> torch.Tensor:
+    """By a filter's response over the frequencies; the image is taken to repeat."""
+    return torch.fft.irfft2(torch.fft.rfft2(images) * response, s=images.shape[2:])
+
+
+def gaussian_response(side: int, across: torch.Tensor, down: torch.Tensor, angle: torch.Tensor) -> torch.Tensor:
+    """Of a Gaussian whose standard deviations are given in pixels, turned by an angle; (B, 1, N, N / 2 + 1)."""
+    v, u = _frequencies(side, across.device)
+    along = torch.cos(angle) * u + torch.sin(angle) * v
+    beside = torch.cos(angle) * v - torch.sin(angle) * u
+    return torch.exp(-2 * torch.pi**2 * ((across * along) ** 2 + (down * beside) ** 2))
+
+
+def level(clean: torch.Tensor, draw: Draw) -> tuple[torch.Tensor, torch.Tensor]:
+    """Contrast lost, haze over it and a lens's shading: what the detail network is to leave. Also the share of contrast left."""
+    side = clean.shape[-1]
+    down, right = _places(side, clean.device)
+    factor = 1 - draw.gate(0.55) * draw.uniform(0, 0.8)
+    lift = draw.uniform() * (1 - factor) + draw.gate(0.3) * draw.uniform(-0.08, 0.12)
+    radius = torch.hypot(down - draw.uniform(-1.2, 1.2), right - draw.uniform(-1.2, 1.2)) / draw.uniform(1.5, 3)
+    surface = torch.cos(torch.pi / 2 * radius.clamp(0, 1)) ** 4 - 0.5
+    amplitude = draw.gate(0.4) * draw.uniform(-140, 140) / GREY_LEVELS
+    return clean * factor + lift + amplitude * surface, factor.flatten()
+
+
+def optics(images: torch.Tensor, draw: Draw) -> torch.Tensor:
+    """Blur, and pixels that were fewer once."""
+    side = images.shape[-1]
+    sigma = draw.gate(0.55) * draw.uniform(0.3, 3.0)
+    ratio = 1 - draw.gate(0.3) * draw.uniform(0, 0.7)
+    blurred = _filtered(images, gaussian_response(side, sigma, sigma * ratio, draw.uniform(0, torch.pi)))
+    coarse = draw.uniform()
+    for factor, low, high in ((2, 0.0, 0.14), (4, 0.14, 0.22)):
+        small = functional.interpolate(blurred, scale_factor=1 / factor, mode="bicubic", antialias=True)
+        large = functional.interpolate(small, (side, side), mode="bicubic")
+        blurred = torch.where((coarse >= low) & (coarse < high), large, blurred)
+    return blurred
+
+
+def stripes(images: torch.Tensor, draw: Draw) -> torch.Tensor:
+    """Columns, rows or both with gains and offsets of their own, some of which hang together."""
+    side = images.shape[-1]
+    some, way = draw.gate(0.6), draw.uniform()
+    result = images
+    for axis, chosen in ((2, way < 0.6), (3, way > 0.4)):
+        shape = (1, side) if axis == 2 else (side, 1)
+        offsets, gains = draw.normal(*shape), draw.normal(*shape)
+        smooth = functional.avg_pool1d(offsets.flatten(2).squeeze(1)[:, None], 5, 1, 2).view_as(offsets) * 5**0.5
+        offsets = torch.where(draw.uniform() < 0.2, 0.7 * offsets + 0.7 * smooth, offsets)
+        strength = 25 * draw.uniform() ** 1.7 / GREY_LEVELS
+        gain = draw.gate(0.6) * draw.uniform(0, 0.16) ** 1.0
+        on = some * chosen
+        result = result * (1 + on * gain * gains) + on * strength * offsets
+    return result
+
+
+def noise(images: torch.Tensor, draw: Draw, real: torch.Tensor | None) -> torch.Tensor:
+    """A fixed pattern, and noise that is white, correlated or a real camera's.
+
+    Parameters
+    ----------
+    real : torch.Tensor or None
+        (B, 1, N, N) of standard deviation 1
+    """
+    side = images.shape[-1]
+    pattern = draw.gate(0.3) * 12 * draw.uniform() ** 1.5 / GREY_LEVELS
+    pattern_gain = draw.gate(0.2) * draw.uniform(0, 0.03)
+    result = images * (1 + pattern_gain * draw.normal(side, side)) + pattern * draw.normal(side, side)
+    white = draw.normal(side, side)
+    width, ratio = draw.uniform(0.35, 1.3), draw.uniform(0.6, 1)
+    response = gaussian_response(side, width, width * ratio, draw.gate(0.5) * torch.pi / 2)
+    response = response + draw.gate(0.3) * draw.uniform(0, 0.4)
+    correlated = _filtered(white, response)
+    correlated = correlated / correlated.std((2, 3), keepdim=True).clamp_min(1e-6)
+    kind = draw.uniform()
+    field = torch.where(kind < 0.25, correlated, white)
+    if real is not None:
+        field = torch.where(kind > 0.78, real, field)
+    sigma = draw.gate(0.85) * 42 * draw.uniform() ** 2 / GREY_LEVELS
+    light = torch.where(draw.uniform() < 0.15, (result.clamp(0, 1) + 0.05).sqrt(), 1.0)
+    return result + sigma * light * field
+
+
+def sharpened(images: torch.Tensor, draw: Draw) -> torch.Tensor:
+    """Some cameras sharpen what they give."""
+    sigma = draw.uniform(0.8, 2.0)
+    smooth = _filtered(images, gaussian_response(images.shape[-1], sigma, sigma, torch.zeros_like(sigma)))
+    return images + draw.gate(0.06) * draw.uniform(0.2, 0.8) * (images - smooth)
+
+
+_LUMINANCE = torch.tensor(
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ],
+    dtype=torch.float32,
+)
+"""JPEG's quantisation of luminance (ITU-T T.81, Table K.1)."""
+
+
+def compressed(images: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
+    """What JPEG leaves of a batch: blocks of 8 × 8 cosine coefficients, quantised; the same arithmetic on every device.
+
+    Parameters
+    ----------
+    quality : torch.Tensor
+        (B, 1, 1, 1), 1 to 100
+    """
+    count, _, height, width = images.shape
+    places = torch.arange(8, device=images.device, dtype=images.dtype)
+    cosines = torch.cos(torch.pi / 8 * (places + 0.5) * places[:, None]) / 2
+    cosines[0] /= 2**0.5
+    percent = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality).view(-1, 1, 1, 1, 1)
+    table = ((_LUMINANCE.to(images.device) * percent + 50) / 100).floor().clamp(1, 255)
+    blocks = (images * GREY_LEVELS - 128).reshape(count, height // 8, 8, width // 8, 8).transpose(2, 3)
+    coefficients = cosines @ blocks @ cosines.T
+    stored = (coefficients / table).round() * table
+    decoded = (cosines.T @ stored @ cosines).transpose(2, 3).reshape(images.shape)
+    return (decoded + 128) / GREY_LEVELS
+
+
+def stored(images: torch.Tensor, draw: Draw) -> torch.Tensor:
+    """Eight bits and, for some, JPEG; others stay as they are."""
+    eight = draw.uniform() < 0.75
+    clipped = (images.clamp(0, 1) * GREY_LEVELS).round() / GREY_LEVELS
+    jpeg = (compressed(clipped, draw.uniform(35, 97)).clamp(0, 1) * GREY_LEVELS).round() / GREY_LEVELS
+    return torch.where(eight & (draw.uniform() < 0.15), jpeg, torch.where(eight, clipped, images))
+
+
+def damaged(clean: torch.Tensor, generator: torch.Generator, real: torch.Tensor | None = None) -> Damaged:
+    """A batch of clean images, (B, 1, N, N) in [0, 1], as cameras would give them; a tenth are left as they are."""
+    draw = Draw(generator, len(clean))
+    targets, contrast = level(clean, draw)
+    images = optics(targets, draw)
+    images = stripes(images, draw)
+    images = noise(images, draw, real)
+    images = sharpened(images, draw)
+    spared = draw.uniform() < 0.06
+    images = stored(torch.where(spared, targets, images), draw)
+    return Damaged(images, targets, contrast)

@@ -1,0 +1,235 @@
+"""How the detail network learns: damage on the device, the classical chain before it as in use, and a loss in decibels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from thermend.errors import InputError, UsageError
+from thermend.io import read
+from thermend.methods.detail.chain import destriped, noise_sigma
+from thermend.methods.detail.network import built
+from thermend.methods.detail.pipeline import Damaged, damaged
+from thermend.methods.detail.recipe import DetailRecipe
+from thermend.training.losses import ssim
+from thermend.training.module import TrainingModule
+from thermend.training.pool import ImagePool
+from thermend.training.recipe import Recipe
+
+_FLOOR = 1e-5
+"""Mean square error that counts as none: 50 dB. Below that a sample is good enough, and others matter more."""
+
+
+class RealNoise:
+    """What a still camera saw of a plain scene: noise over time, and the camera's fixed pattern.
+
+    A folder of a recording holds ``mean.png`` (16 bit, 257 is one grey level) and ``frame-*.png`` (8 bit).
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        of recordings, or of such folders
+    """
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self.fields: list[torch.Tensor] = []
+        self.patterns: list[torch.Tensor] = []
+        for folder in _recordings(folders):
+            mean = _grey(folder / "mean.png", 65535)
+            pattern = mean - cv2.GaussianBlur(mean, (0, 0), 8)
+            for path in sorted(folder.glob("frame-*.png")):
+                own = _grey(path, 255) - mean
+                self.fields.append(torch.from_numpy(own - own.mean()))
+                self.patterns.append(torch.from_numpy(pattern))
+
+    def draw(self, rng: np.random.Generator, count: int, side: int, device: torch.device) -> torch.Tensor | None:
+        """(count, 1, side, side) of standard deviation 1; None where there is none, or the pictures are smaller."""
+        if not self.fields or min(self.fields[0].shape) < side:
+            return None
+        fields = []
+        for _ in range(count):
+            index = int(rng.integers(len(self.fields)))
+            noise, pattern = (source[index].to(device) for source in (self.fields, self.patterns))
+            top, left = (int(rng.integers(n - side + 1)) for n in noise.shape)
+            piece = np.s_[top : top + side, left : left + side]
+            field = noise[piece] + float(rng.choice((0.0, 1.0, 1.0, 2.0))) * pattern[piece]
+            flips = [axis for axis in (0, 1) if rng.random() < 0.5]
+            field = field.flip(flips) if flips else field
+            fields.append(field.T if rng.random() < 0.2 else field)
+        fields_ = torch.stack(fields)[:, None]
+        spread = fields_.abs().flatten(1).median(1).values.view(-1, 1, 1, 1) * 1.4826
+        return (fields_ / spread.clamp_min(1e-4)).clamp(-8, 8)
+
+
+def _grey(path: Path, white: float) -> NDArray[np.float32]:
+    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise InputError(path, "is no image that can be read")
+    return np.asarray(pixels, np.float32) / np.float32(white)
+
+
+def _recordings(folders: Sequence[Path]) -> Iterator[Path]:
+    for folder in folders:
+        found = [p.parent for p in sorted(folder.glob("mean.png")) + sorted(folder.glob("*/mean.png"))]
+        if not found:
+            raise UsageError(f"{folder}: no recording here (a folder with mean.png and frame-*.png)")
+        yield from found
+
+
+class Numbers(Dataset[dict[str, torch.Tensor]]):
+    """Samples that are numbers alone: what they stand for is drawn on the device.
+
+    Parameters
+    ----------
+    pool : ImagePool
+        what it is drawn from
+    """
+
+    def __init__(self, pool: ImagePool) -> None:
+        self.pool = pool
+
+    def __len__(self) -> int:
+        return len(self.pool.images)
+
+    def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
+        return {"number": torch.tensor(number)}
+
+
+class DetailTraining(TrainingModule):
+    """The detail network in training.
+
+    The network is given what the chain leaves of a damaged image (no stripes, but for what the chain did not see) and what it
+    knows, and is to give the image before optics and detector had it. The error is counted where it will be seen: divided by
+    the contrast that is left, in decibels, so that dull images count as much as others.
+    """
+
+    recipe_kind: ClassVar[type[Recipe]] = DetailRecipe
+    recipe: DetailRecipe
+
+    def __init__(self, recipe: DetailRecipe) -> None:
+        super().__init__(recipe, built(recipe.options).to(memory_format=torch.channels_last))
+        self.real = RealNoise(recipe.noise)
+        self.pool: ImagePool | None = None
+
+    @classmethod
+    def samples(cls, recipe: Recipe, paths: Sequence[Path]) -> Numbers:
+        """The images, and the scenes that are rendered."""
+        assert isinstance(recipe, DetailRecipe)
+        return Numbers(pool_of(recipe, paths))
+
+    def take(self, samples: Any) -> None:
+        """Keep the images, from which a step draws."""
+        self.pool = samples.pool
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Called by Lightning."""
+        return torch.optim.AdamW(self.network.parameters(), self.recipe.rate, weight_decay=self.recipe.weight_decay)
+
+    def drawn(self, number: int, count: int) -> tuple[torch.Tensor, Damaged]:
+        """The clean squares of a step, (B, 1, N, N), and what became of them."""
+        assert self.pool is not None
+        rng = np.random.default_rng([self.recipe.seed, 2, number])
+        pool = self.pool.to(self.device)
+        clean = varied(pool.draw(rng, count, self.recipe.frame, self.recipe.reduced), rng)
+        generator = torch.Generator(self.device).manual_seed(int(rng.integers(2**62)))
+        real = self.real.draw(rng, count, self.recipe.frame, self.device)
+        return clean, damaged(clean, generator, real)
+
+    def degrade(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
+        """The damaged images of a batch of numbers."""
+        return self.drawn(int(batch["number"][0]), len(batch["number"]))[1].images
+
+    def step(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """One step."""
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+            _, made = self.drawn(self.done, len(batch["number"]))
+            sigma = noise_sigma(made.images)
+            images, found = destriped(made.images, sigma)
+            top, left = (
+                int(n) for n in torch.randint(self.recipe.frame - self.recipe.crop + 1, (2,), generator=generator)
+            )
+            place = np.s_[..., top : top + self.recipe.crop, left : left + self.recipe.crop]
+            given = images[place].contiguous(memory_format=torch.channels_last)
+            target = made.targets[place]
+            known = torch.stack((sigma, found), 1)
+            contrast = made.contrast.view(-1, 1, 1, 1)
+        change = self.network(given, known).float()
+        error = (given + change - target) / contrast
+        log_error = (error**2).mean((1, 2, 3)).add(_FLOOR).log().mean()
+        similarity = ssim((given + change) / contrast, target / contrast)
+        loss = log_error + self.recipe.ssim_weight * (1 - similarity)
+        optimizer: Any = self.optimizers()
+        optimizer.zero_grad(set_to_none=True)
+        self.manual_backward(loss)
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        optimizer.step()
+        return {"loss": loss, "decibels": -10 / np.log(10) * log_error, "ssim": similarity}
+
+    def shown(self, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Of a batch of numbers: damaged, restored and clean images."""
+        _, made = self.drawn(int(batch["number"][0]), len(batch["number"]))
+        sigma = noise_sigma(made.images)
+        images, found = destriped(made.images, sigma)
+        return made.images, images + self.restoring(images, torch.stack((sigma, found), 1)).float(), made.targets
+
+    def restore(self, degraded: torch.Tensor, batch: Mapping[str, torch.Tensor] | None = None) -> torch.Tensor:
+        """Whole images through the chain and the network, (B, 1, H, W)."""
+        from thermend.methods.detail.passes import known_of
+
+        result = []
+        for image in degraded:
+            pixels, known = known_of(image[0].float().cpu().numpy())
+            given = torch.from_numpy(pixels)[None, None].to(self.device)
+            multiple = built(self.recipe.options).multiple
+            down, right = (-side % multiple for side in given.shape[2:])
+            padded = torch.nn.functional.pad(given, (0, right, 0, down), mode="reflect")
+            change = self.restoring(padded, torch.from_numpy(known).to(self.device))
+            result.append((padded + change)[..., : given.shape[2], : given.shape[3]])
+        return torch.cat(result)
+
+    def metadata(self) -> dict[str, Any]:
+        """From which the network is built again."""
+        return {"method": self.recipe.method, **built(self.recipe.options).metadata()}
+
+
+def pool_of(recipe: DetailRecipe, paths: Sequence[Path]) -> ImagePool:
+    """The images of a recipe, each brought to [0, 1] as use does it, and its scenes."""
+    from thermend.normalisation import Normalisation
+
+    images: list[NDArray[np.float32]] = []
+    for path in paths:
+        image = read(path)
+        pixels = np.clip(Normalisation.of(image).apply(image.pixels), 0, 1)
+        if min(pixels.shape) < recipe.frame:
+            raise UsageError(
+                f"{path}: {pixels.shape[1]} x {pixels.shape[0]} pixels; a piece of {recipe.frame} does not fit"
+            )
+        images.append(pixels)
+    shares = [(1 - recipe.scene_share * bool(recipe.scenes)) / max(1, len(images))] * len(images)
+    if recipe.scenes:
+        from thermend.datasets.scenes import scene_picture
+
+        images += [scene_picture(recipe.seed, number) for number in range(recipe.scenes)]
+        shares += [recipe.scene_share / recipe.scenes] * recipe.scenes
+    return ImagePool(images, shares)
+
+
+def varied(images: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """Tone curves, black-hot palettes and ranges that are less than full, (B, 1, N, N) in [0, 1]."""
+    shape = (len(images), 1, 1, 1)
+
+    def drawn(low: float, high: float) -> torch.Tensor:
+        return torch.from_numpy(rng.uniform(low, high, shape).astype(np.float32)).to(images.device)
+
+    inverted = drawn(0, 1) < 0.25
+    images = torch.where(inverted, 1 - images, images)
+    images = torch.where(drawn(0, 1) < 0.4, images.clamp_min(1e-4) ** torch.exp(drawn(-0.6, 0.6)), images)
+    gain = torch.where(drawn(0, 1) < 0.4, drawn(0.7, 1.4), torch.ones_like(drawn(0, 1)))
+    return ((images - 0.5) * gain + 0.5).clamp(0, 1)

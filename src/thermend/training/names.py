@@ -1,0 +1,14 @@
+"""The names of degradations and presets, for those who check names before torch is loaded (tests hold them against the real
+lists)."""
+
+from __future__ import annotations
+
+DEGRADATIONS = (
+    "contrast", "darkening", "haze", "low-resolution", "blur", "anisotropic-blur", "smoothing", "nonuniformity", "stripes",
+    "fixed-pattern-noise", "shot-noise", "gaussian-noise", "dead-pixels", "posterisation", "jpeg",
+)  # fmt: skip
+PRESETS = (
+    "hm-tir-contrast", "hm-tir-blur", "hm-tir-noise", "hm-tir-normal", "hm-tir-hard", "deal-stripe-moderate",
+    "deal-stripe-heavy", "deal-x2", "deal-x4", "deal-low-contrast", "deal-composite", "dual-decoder", "hidra-mild",
+    "hidra-moderate", "hidra-severe", "hidra-extreme", "hidra-fpn", "hidra-blind-sr",
+)  # fmt: skip

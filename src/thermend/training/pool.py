@@ -1,0 +1,59 @@
+"""Clean images that lie on the device which trains: a step draws its batch there, and no sample is prepared elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+
+class ImagePool:
+    """Images of any sizes, kept as 16-bit numbers.
+
+    Parameters
+    ----------
+    images : sequence of (H, W) float32 arrays in [0, 1]
+    shares : sequence of float
+        how often each is drawn, against the others
+    """
+
+    def __init__(self, images: Sequence[NDArray[np.float32]], shares: Sequence[float]) -> None:
+        self.images = [torch.from_numpy(np.rint(i * 65535).astype(np.uint16).view(np.int16)) for i in images]
+        self.cumulated = np.cumsum(shares) / np.sum(shares)
+
+    def to(self, device: torch.device) -> ImagePool:
+        """Move all to a device, once."""
+        if self.images and self.images[0].device != device:
+            self.images = [image.to(device) for image in self.images]
+        return self
+
+    def draw(self, rng: np.random.Generator, count: int, side: int, reduced: float) -> torch.Tensor:
+        """Squares out of images, mirrored and turned.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        count, side : int
+        reduced : float
+            chance that a square of twice the side is taken where there is one, and reduced: sharper, with less noise
+
+        Returns
+        -------
+        torch.Tensor
+            (count, 1, side, side) float32 in [0, 1]
+        """
+        return torch.stack([self._one(rng, side, reduced) for _ in range(count)])
+
+    def _one(self, rng: np.random.Generator, side: int, reduced: float) -> torch.Tensor:
+        image = self.images[int(np.searchsorted(self.cumulated, rng.random()))]
+        factor = 2 if min(image.shape) >= 2 * side and rng.random() < reduced else 1
+        size = factor * side
+        top, left = (int(rng.integers(n - size + 1)) for n in image.shape)
+        piece = (image[top : top + size, left : left + size].to(torch.int32) & 0xFFFF).float() / 65535
+        piece = functional.avg_pool2d(piece[None], factor) if factor > 1 else piece[None]
+        flips = [axis for axis in (1, 2) if rng.random() < 0.5]
+        piece = piece.flip(flips) if flips else piece
+        return piece.transpose(1, 2) if rng.random() < 0.5 else piece
