@@ -84,7 +84,7 @@ def test_the_same_command_again_leaves_the_run_alone(run, images):
 
 def test_a_run_that_is_interrupted_goes_on(tmp_path, images):
     words = [COMMAND, "train", str(RECIPES / "deal/cascade-1.yaml"), f"data={images}", f"out={tmp_path / 'r'}", *SMALL]
-    words += ["steps=30", "checkpoint_every=1"]
+    words += ["steps=150", "checkpoint_every=1"]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for _ in range(1200):
         if (tmp_path / "r/checkpoints/last.ckpt").exists():

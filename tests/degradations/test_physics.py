@@ -114,6 +114,19 @@ def test_noise_has_the_stated_strength():
     assert gain.std() == pytest.approx(0.02, rel=0.02)
 
 
+@pytest.mark.parametrize(("width", "correlation"), [(0.8, 0.68), (1.2, 0.84)])
+def test_correlated_noise_has_the_stated_strength_and_its_width_the_correlation(width, correlation):
+    """Two Gaussians of width w make one of √2 w: neighbours correlate by exp(−1 / 4w²)."""
+    flat = torch.full((2, 1, 200, 200), 0.5)
+    noise = 255 * (
+        d.correlated_noise(flat, torch.tensor([3.0, 9.0]), width, generator=torch.Generator().manual_seed(1)) - flat
+    )
+    assert noise.std((1, 2, 3)).tolist() == pytest.approx([3, 9], rel=0.08)
+    for turned in (noise, noise.transpose(2, 3)):
+        found = (turned[..., 1:] * turned[..., :-1]).mean() / turned.square().mean()
+        assert float(found) == pytest.approx(correlation, abs=0.03)
+
+
 def test_the_stated_share_of_pixels_is_dead():
     grey = torch.full((1, 1, 400, 500), 0.5)
     result = d.dead_pixels(grey, 0.02, generator=seeded())

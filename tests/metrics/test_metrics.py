@@ -25,6 +25,26 @@ def test_fidelity_is_scikit_images_on_rounded_images(pair):
     assert metrics.mse(image, clean) == pytest.approx(other.mean_squared_error(clean, rounded))
 
 
+def test_a_gain_and_an_offset_cost_nothing_of_the_fitted_psnr(pair):
+    noisy, clean = pair
+    dull = np.rint(40 + 0.5 * clean)
+    assert metrics.psnr(dull, clean) < 20
+    assert metrics.psnr_fitted(dull, clean) > 54  # what is left is rounding: half a level, doubled
+    assert metrics.psnr_fitted(255 - clean, clean) == float("inf")
+    assert metrics.psnr_fitted(noisy, clean) >= metrics.psnr(noisy, clean) - 0.05
+    # By least squares from another library, then rounded and clipped.
+    gain, offset = np.polyfit(np.rint(noisy).clip(0, 255).ravel(), clean.ravel().astype(float), 1)
+    fitted = np.clip(np.rint(gain * np.rint(noisy) + offset), 0, 255).astype(np.uint8)
+    expected = other.peak_signal_noise_ratio(clean, fitted, data_range=255)
+    assert metrics.psnr_fitted(noisy, clean) == pytest.approx(expected, abs=1e-3)
+
+
+def test_an_even_image_fits_by_its_mean(pair):
+    _, clean = pair
+    expected = other.peak_signal_noise_ratio(clean, np.full_like(clean, round(clean.mean())), data_range=255)
+    assert metrics.psnr_fitted(np.full(clean.shape, 7), clean) == pytest.approx(expected, abs=1e-6)
+
+
 def test_equal_images_are_infinitely_near():
     assert metrics.psnr(np.zeros((9, 9)), np.zeros((9, 9))) == float("inf")
     assert metrics.ssim(np.zeros((6, 40)), np.zeros((6, 40))) is None

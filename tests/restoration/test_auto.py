@@ -9,7 +9,7 @@ import pytest
 from conftest import psnr
 
 import thermend
-from thermend.restoration.auto import Step, carry_out, plan
+from thermend.restoration.auto import carry_out, plan
 
 
 @pytest.fixture
@@ -35,10 +35,15 @@ def test_undamaged_images_come_back_at_38_decibels_or_more(cases, folder, mode):
 def test_each_damage_calls_for_its_step(scene, grey, rng):
     noise = rng.normal(0, 8, scene.shape)
     stripes = rng.normal(0, 8, scene.shape[1])[None]
-    assert "dct" in _steps(thermend.enhance(np.clip(grey + noise, 0, 255).astype(np.uint8)))
-    assert "column-median" in _steps(thermend.enhance(np.clip(grey + stripes, 0, 255).astype(np.uint8)))
     blurred = cv2.GaussianBlur(grey, (0, 0), 2.5) + rng.normal(0, 1, scene.shape)
-    assert "wiener" in _steps(thermend.enhance(np.clip(blurred, 0, 255).astype(np.uint8)))
+    for damaged, classical, ours in (
+        (grey + noise, "dct", "detail/compact"),
+        (grey + stripes, "column-median", "column-median"),
+        (blurred, "wiener", "detail/compact"),
+    ):
+        picture = np.clip(np.rint(damaged), 0, 255).astype(np.uint8)
+        assert classical in _steps(thermend.enhance(picture, "classical.chain"))
+        assert ours in _steps(thermend.enhance(picture))
     assert _steps(thermend.enhance(np.full((64, 64), 100, np.uint8))) == []
 
 
@@ -64,67 +69,102 @@ def test_contrast_far_below_that_of_any_image_is_raised_for_the_eye_alone(scene)
     chain = thermend.load("classical.chain")
     assert "stretch" in _steps(chain.restore(low, "display"))
     assert "stretch" not in _steps(chain.restore(low, "radiometric"))
-    assert _steps(thermend.enhance(low, mode="display")) == ["stretch"]
+    raised = thermend.enhance(low, mode="display")
+    assert np.ptp(np.percentile(raised.pixels, (1, 99))) > 80
     assert _steps(thermend.enhance(low, mode="radiometric")) == []
 
 
 def test_lost_contrast_is_brought_back_by_the_network(grey):
     low = np.rint(60 + 0.45 * grey).astype(np.uint8)
     mended = thermend.enhance(low, mode="display")
-    assert _steps(mended) == ["ppfn/compact"]
-    assert mended.metadata.provenance["steps"][0]["pass"].keys() == {"contrast"}
-    assert np.ptp(mended.pixels) > 1.5 * np.ptp(low)
+    assert "level/compact" in _steps(mended)
+    assert mended.metadata.provenance["steps"][-1]["gain"] > 1.2
+    assert np.ptp(mended.pixels) > 1.2 * np.ptp(low)
     np.testing.assert_array_equal(thermend.enhance(np.full((64, 64), 100, np.uint8)).pixels, 100)
 
 
-def test_the_network_is_opened_for_the_eye_alone(scene, monkeypatch):
+def test_contrast_is_the_users_to_decide(grey):
+    low = np.rint(60 + 0.45 * grey).astype(np.uint8)
+    assert np.abs(thermend.enhance(low, contrast="keep").pixels - low).mean() < 1
+    for method in ("auto", "classical.chain"):
+        stretched = thermend.enhance(low, method, contrast="stretch").pixels
+        np.testing.assert_allclose(np.percentile(stretched, (1, 99)), (14, 223), atol=2)
+    kelvin = thermend.ThermalImage((grey / 10).astype(np.float32), "celsius")
+    assert thermend.enhance(kelvin, contrast="keep").unit == "celsius"
+    with pytest.raises(thermend.UsageError, match="changes temperatures"):
+        thermend.enhance(kelvin, contrast="stretch")
+    with pytest.raises(thermend.UsageError, match="expected one of auto, keep, stretch"):
+        thermend.enhance(low, contrast="more")
+    with pytest.raises(thermend.UsageError, match="decides about contrast itself"):
+        thermend.enhance(low, "deal", contrast="keep")
+
+
+def test_a_network_is_opened_when_it_is_wanted(scene, rng, monkeypatch):
     from thermend.restoration import network
 
     opened = []
     own = network.open_network
-    monkeypatch.setattr(network, "open_network", lambda *a, **k: opened.append(a) or own(*a, **k))
+    monkeypatch.setattr(network, "open_network", lambda m, *a, **k: opened.append(m.full_name) or own(m, *a, **k))
     auto = thermend.load("auto")
     assert auto.restore(scene * 40 + 20).metadata.provenance["weights_sha256"] is None
     assert not opened
-    full = np.rint((scene - scene.min()) / np.ptp(scene) * 255).astype(np.uint8)
-    assert auto.restore(full).metadata.provenance["weights_sha256"] is None  # opened, and left alone
-    low = np.rint(60 + 0.45 * full).astype(np.uint8)
-    told = [auto.restore(low).metadata.provenance["weights_sha256"] for _ in range(2)]
-    assert told[0] == thermend.load("ppfn/compact").weights_sha256 == told[1]
-    assert len(opened) == 2  # once for auto, once for ppfn/compact
+    noisy = scene * 40 + 20 + rng.normal(0, 1, scene.shape)
+    for _ in range(2):
+        told = auto.restore(noisy).metadata.provenance["weights_sha256"]
+    assert opened == ["detail/compact"]
+    assert told == {"detail/compact": thermend.load("detail/compact").weights_sha256}
 
 
-class Judge:
-    """A network that takes the damage for as strong as it is told to, and notes what it is asked to leave."""
+class Nothing:
+    """A network that changes nothing, and notes what it was asked."""
 
-    def __init__(self, severity: float) -> None:
-        self.severity, self.left = severity, []
+    def __init__(self, step: dict) -> None:
+        self.step, self.asked = step, []
 
-    def estimate(self, image):
-        return {"noise": (0.9, self.severity), "blur": (0.1, 0.0), "contrast": (0.1, 0.0)}
-
-    def mend(self, image, mode, leave=()):
-        self.left.append(set(leave))
-        return image + np.linspace(0, 1, 8, dtype=np.float32), [{"pass": {"noise": 0.9}}]
+    def mend(self, image, mode="display", leave=(), **told):
+        self.asked.append((mode, told))
+        return image + np.float32(0.1), [self.step]
 
 
-@pytest.mark.parametrize(("severity", "left"), [(12.0, {"noise", "blur"}), (18.0, {"noise", "blur"}), (28.0, {"blur"})])
-def test_noise_that_is_more_than_white_is_left_to_the_network(severity, left):
-    applied = []
-    steps = [
-        Step("classical.column-median", {}, lambda pixels: applied.append("stripes"), True),
-        Step("classical.dct", {"sigma": 10}, lambda pixels: applied.append("noise")),
-    ]
-    judge = Judge(severity)
-    noisy = replace(thermend.diagnose(np.zeros((8, 8), np.uint8)), noise_sigma=10.0)
-    mended, done = carry_out(steps, np.zeros((8, 8), np.float32), noisy, judge, "ppfn/compact")
-    assert judge.left == [left]
-    assert applied == (["stripes"] if left == {"blur"} else ["stripes", "noise"])
-    assert [step["method"].rpartition(".")[2] for step in done] == [
-        *("column-median", "dct")[: len(applied)],
-        "ppfn/compact",
-    ]
-    assert mended.max() == 1
+class Two:
+    """Networks as :class:`thermend.restoration.auto.Networks` has them."""
+
+    def __init__(self, chance: float) -> None:
+        self.parts = {"detail": Nothing({"noise": 1.0}), "level": Nothing({"chance": chance})}
+
+    def detail(self):
+        return self.parts["detail"]
+
+    def level(self):
+        return self.parts["level"]
+
+    def name(self, role: str) -> str:
+        return role
+
+
+@pytest.mark.parametrize(
+    ("mode", "noise", "stripes", "chance", "expected"),
+    [
+        ("display", 10.0, 0.0, 0.9, ["detail", "level"]),
+        ("display", 10.0, 0.0, 0.4, ["detail"]),
+        ("display", 0.1, 0.0, 0.8, []),  # sound, and uses its range: only what is sure counts
+        ("display", 0.1, 0.0, 0.95, ["level"]),
+        ("display", 0.1, 5.0, 0.8, ["classical.column-median", "detail", "level"]),
+        ("radiometric", 10.0, 0.0, 0.99, ["detail"]),
+    ],
+)
+def test_networks_take_over_what_the_diagnosis_finds(mode, noise, stripes, chance, expected):
+    two = Two(chance)
+    image = np.tile(np.linspace(0.1, 0.8, 32, dtype=np.float32), (32, 1))
+    found = replace(
+        thermend.diagnose(np.zeros((8, 8), np.uint8)), noise_sigma=noise, stripe_sigma=stripes, contrast=0.7
+    )
+    found = replace(found, stripe_direction="columns" if stripes else "none", black_level=0.1)
+    _, done = carry_out(plan(found, mode, image.shape), image, found, two, mode)
+    assert [step["method"] for step in done] == expected
+    for asked_in, told in two.parts["detail"].asked:
+        assert asked_in == mode
+        assert told == {"stripes": pytest.approx(stripes / 255)}
 
 
 @pytest.mark.parametrize("gain", [0.05, 0.1])
@@ -149,15 +189,9 @@ def test_an_enlarged_image_is_judged_as_the_camera_gave_it(grey):
 def test_narrow_pictures_are_judged_soundly(grey, shape):
     narrow = np.tile(np.rint(60 + 0.45 * grey).astype(np.uint8), (4, 2))[: shape[0], : shape[1]]
     for step in thermend.enhance(narrow).metadata.provenance["steps"]:
-        assert all(np.isfinite(value) for value in step.get("pass", {}).values())
+        assert all(np.isfinite(value) for value in step.values() if isinstance(value, float))
     fast, exact = (thermend.load("auto", precision=p).restore(narrow).pixels for p in ("auto", "float32"))
     np.testing.assert_allclose(fast, exact, atol=6)
-
-
-def test_what_the_network_leaves_alone_is_not_clipped(grey):
-    result = thermend.enhance(thermend.ThermalImage(1.2 * grey, "display", "float32"))
-    assert "ppfn/compact" not in _steps(result)
-    assert result.pixels.max() > 290
 
 
 def test_what_is_not_to_be_had_is_refused_before_the_first_picture():

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 pytest.importorskip("yaml", reason="needs the train extra")
 
 from thermend import InputError, UsageError
+from thermend.methods import CATALOGUE
 from thermend.training.recipe import Recipe, check, read_recipe
 
 TEXT = "method: some\nout: runs/x\nsteps: 10\nbatch: 2\ncrop: 64\nrate: 1.0e-3\n"
@@ -48,6 +52,43 @@ def test_the_command_line_changes_keys(file):
 def test_what_is_wrong_is_said_with_its_key(file, change, message):
     with pytest.raises(UsageError, match=message):
         check(Recipe, read_recipe(file, ["data=a", "images=3", change]), file)
+
+
+def test_minutes_take_the_place_of_steps(file):
+    recipe = check(Recipe, read_recipe(file, ["data=a", "minutes=1.5"]), file)
+    assert (recipe.steps, recipe.minutes) == (None, 1.5)
+    for both in ({"minutes": 3}, {"steps": None}):
+        with pytest.raises(UsageError, match="steps or minutes"):
+            check(Recipe, read_recipe(file, ["data=a"]) | both, file)
+
+
+def test_the_names_that_recipes_are_checked_by_are_the_real_ones():
+    pytest.importorskip("torch", reason="needs the train extra")
+    from thermend import degradations
+    from thermend.methods.deal import network as deal
+    from thermend.methods.deal.recipe import CASCADES
+    from thermend.methods.ppfn.backbones import BACKBONES
+    from thermend.methods.ppfn.recipe import NAMES
+    from thermend.training import names
+
+    assert tuple(degradations.PRESETS) == names.PRESETS
+    assert tuple(degradations.DEGRADATIONS) == names.DEGRADATIONS
+    assert tuple(deal.PRESETS) == CASCADES
+    assert tuple(BACKBONES) == NAMES
+
+
+@pytest.mark.parametrize("entry", [e for e in CATALOGUE if e.recipe], ids=lambda e: e.full_name)
+def test_a_wrong_key_is_named_before_torch_is_loaded(entry, tmp_path):
+    path = tmp_path / "r.yaml"
+    path.write_text(f"method: {entry.full_name}\ndata: x\nout: y\nsteps: 1\nbatchh: 3\n")
+    code = (
+        "import sys\nfrom thermend.app import train\nfrom thermend.errors import UsageError\n"
+        f"try:\n    train.run({str(path)!r}, [])\nexcept UsageError as error:\n    print(error)\n"
+        "print([m for m in ('torch', 'lightning') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "batchh: no such key; did you mean batch" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_a_split_takes_the_place_of_a_number(file):

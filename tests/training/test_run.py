@@ -193,7 +193,7 @@ def test_other_weights_to_begin_with_are_noticed(recipe, tmp_path, ended):
     start = tmp_path / "start.safetensors"
     shutil.copy(train(recipe("first", steps=2), Denoising), start)
     Denoising.die_at = None if ended else 6
-    made = recipe("run", start=str(start))
+    made = recipe("run", init_from=str(start))
     if ended:
         train(made, Denoising)
     else:
@@ -201,7 +201,7 @@ def test_other_weights_to_begin_with_are_noticed(recipe, tmp_path, ended):
             train(made, Denoising)
     Denoising.die_at = None
     shutil.copy(train(recipe("second", steps=3), Denoising), start)
-    with pytest.raises(UsageError, match="another file of start;"):
+    with pytest.raises(UsageError, match="another file of init_from;"):
         train(made, Denoising)
     facts = json.loads((tmp_path / "run" / "run.json").read_text())
     del facts["files"]  # as an earlier version wrote it
@@ -227,9 +227,9 @@ def test_every_file_that_a_recipe_names_counts(tmp_path):
         "crop": 32,
         "rate": 1,
     }
-    made = Nested.model_validate(values | {"start": str(tmp_path / "a"), "inner": {"file": str(tmp_path / "b")}})
-    assert TrainingModule.files(made) == {"start": tmp_path / "a", "inner.file": tmp_path / "b"}
-    gone = Nested.model_validate(values | {"split": str(tmp_path / "a"), "start": str(tmp_path / "c")})
+    made = Nested.model_validate(values | {"init_from": str(tmp_path / "a"), "inner": {"file": str(tmp_path / "b")}})
+    assert TrainingModule.files(made) == {"init_from": tmp_path / "a", "inner.file": tmp_path / "b"}
+    gone = Nested.model_validate(values | {"split": str(tmp_path / "a"), "init_from": str(tmp_path / "c")})
     assert (
         TrainingModule.files(gone) == {}
     )  # a split's names are kept themselves; what is not there is named where it is read
@@ -296,16 +296,71 @@ def test_a_checkpoint_is_whole_or_the_one_before(recipe, tmp_path, monkeypatch):
 
 def test_a_run_can_begin_with_the_weights_of_another(recipe):
     first = train(recipe("first"), Denoising)
-    module = Denoising(recipe("second", start=str(first)))
+    module = Denoising(recipe("second", init_from=str(first)))
     assert all(np.array_equal(module.network.state_dict()[n].numpy(), t) for n, t in weights(first).items())
-    second = train(recipe("second", start=str(first)), Denoising)
+    second = train(recipe("second", init_from=str(first)), Denoising)
     assert not same(first, second)
+
+
+def test_the_old_name_of_the_weights_to_begin_with_is_still_read(recipe, tmp_path):
+    assert recipe("x", start=str(tmp_path / "w.onnx")).init_from == tmp_path / "w.onnx"
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands still but for what a test adds."""
+    from thermend.training import module
+
+    class Clock:
+        now = 100.0
+
+        def monotonic(self) -> float:
+            self.now += 1.0
+            return self.now
+
+    made = Clock()
+    monkeypatch.setattr(module, "time", made)
+    return made
+
+
+def test_a_run_told_in_minutes_ends_when_they_are_over_and_its_rate_with_it(recipe, clock):
+    values = {"steps": None, "minutes": 0.25, "schedule": "cosine", "checkpoint_every": 4}
+    rates = []
+
+    class Noting(Denoising):
+        def step(self, batch, generator):
+            rates.append(self.enhancer.param_groups[0]["lr"])
+            return super().step(batch, generator)
+
+    out = train(recipe("timed", **values), Noting)
+    assert 14 <= len(rates) <= 16  # fifteen seconds, of which a step takes one or so
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < 0.1 * rates[0]
+    assert out.is_file()
+
+
+def test_a_run_told_in_minutes_remembers_those_that_are_over(recipe, clock):
+    values = {"steps": None, "minutes": 0.25, "checkpoint_every": 4}
+    Denoising.die_at = 10
+    with pytest.raises(Killed):
+        train(recipe("timed", **values), Denoising)
+    Denoising.die_at = None
+    done = []
+
+    class Counting(Denoising):
+        def step(self, batch, generator):
+            done.append(self.done)
+            return super().step(batch, generator)
+
+    train(recipe("timed", **values), Counting)
+    assert done[0] == 8
+    assert 5 <= len(done) <= 9
 
 
 def test_weights_of_another_network_cannot_begin_a_run(recipe, tmp_path):
     write_tensors(tmp_path / "w.safetensors", {"a": torch.zeros(3)}, {})
     with pytest.raises(InputError, match=r"w\.safetensors.*another network"):
-        Denoising(recipe("x", start=str(tmp_path / "w.safetensors")))
+        Denoising(recipe("x", init_from=str(tmp_path / "w.safetensors")))
 
 
 def test_an_image_too_small_to_validate_on_is_named_before_the_start(recipe, tmp_path):

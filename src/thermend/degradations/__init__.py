@@ -26,7 +26,13 @@ except ImportError as error:
 from thermend.degradations.blur import anisotropic_blur, gaussian_blur, smoothing
 from thermend.degradations.cascade import DEGRADATIONS, Cascade, OneOf, Step, Uniform
 from thermend.degradations.contrast import contrast, darkening, haze
-from thermend.degradations.noise import dead_pixels, fixed_pattern_noise, gaussian_noise, shot_noise
+from thermend.degradations.noise import (
+    correlated_noise,
+    dead_pixels,
+    fixed_pattern_noise,
+    gaussian_noise,
+    shot_noise,
+)
 from thermend.degradations.nonuniformity import nonuniformity
 from thermend.degradations.presets import PRESETS, degrade, generator_for, hm_tir, preset
 from thermend.degradations.quantisation import jpeg, posterisation
@@ -42,6 +48,7 @@ __all__ = [
     "Uniform",
     "anisotropic_blur",
     "contrast",
+    "correlated_noise",
     "darkening",
     "dead_pixels",
     "degrade",

@@ -10,7 +10,7 @@ import torch
 
 from thermend.degradations.blur import anisotropic_blur, gaussian_blur, smoothing
 from thermend.degradations.contrast import contrast, darkening, haze
-from thermend.degradations.noise import dead_pixels, fixed_pattern_noise, gaussian_noise, shot_noise
+from thermend.degradations.noise import correlated_noise, dead_pixels, fixed_pattern_noise, gaussian_noise, shot_noise
 from thermend.degradations.nonuniformity import nonuniformity
 from thermend.degradations.quantisation import jpeg, posterisation
 from thermend.degradations.resolution import low_resolution
@@ -30,13 +30,14 @@ DEGRADATIONS: dict[str, Callable[..., torch.Tensor]] = {
     "fixed-pattern-noise": fixed_pattern_noise,
     "shot-noise": shot_noise,
     "gaussian-noise": gaussian_noise,
+    "correlated-noise": correlated_noise,
     "dead-pixels": dead_pixels,
     "posterisation": posterisation,
     "jpeg": jpeg,
 }
 """By name, in the order of a camera."""
 
-_RANDOM = {"stripes", "fixed-pattern-noise", "shot-noise", "gaussian-noise", "dead-pixels"}
+_RANDOM = {"stripes", "fixed-pattern-noise", "shot-noise", "gaussian-noise", "correlated-noise", "dead-pixels"}
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The papers' test conditions, by name; standard deviations in grey levels of 255, lengths in pixels.
 
 Sources: PPFN's released pipeline (`hm-tir-*`), DEAL (`deal-*`), 2D-GAN (`dual-decoder`), HiDRA (`hidra-*`). Where a paper gives
-no number, ours are marked as assumed.
+no number, ours are marked as assumed. `camera-*` are ours: noise as cameras have it, which is seldom white.
 """
 
 from __future__ import annotations
@@ -120,6 +120,29 @@ PRESETS: dict[str, Cascade] = {
             Step("low-resolution", {"factor": 4}),
             Step("gaussian-noise", {"sigma": Uniform(0, 10)}),
             Step("jpeg", {"quality": Uniform(60, 95)}),
+        )
+    ),
+    "camera-correlated": Cascade((Step("correlated-noise", {"sigma": Uniform(2, 10), "width": Uniform(0.5, 1.2)}),)),
+    "camera-lines": Cascade(
+        (
+            Step("stripes", {"offset": Uniform(2, 10)}),
+            Step("stripes", {"offset": Uniform(2, 10), "direction": "rows"}),
+            Step("correlated-noise", {"sigma": Uniform(2, 8), "width": Uniform(0.4, 0.9)}),
+        )
+    ),
+    "camera-pattern": Cascade(
+        (
+            Step("fixed-pattern-noise", {"offset": Uniform(3, 10), "gain": Uniform(0, 0.03)}),
+            Step("correlated-noise", {"sigma": Uniform(1, 4), "width": Uniform(0.4, 0.9)}),
+        )
+    ),
+    "camera-compressed": Cascade(
+        (Step("gaussian-noise", {"sigma": Uniform(3, 10)}), Step("jpeg", {"quality": Uniform(40, 85)}))
+    ),
+    "camera-interpolated": Cascade(
+        (
+            Step("gaussian-noise", {"sigma": Uniform(3, 12)}),
+            Step("low-resolution", {"factor": 2, "kernel": "nearest", "back": "bilinear"}),
         )
     ),
 }

@@ -22,6 +22,7 @@ CATALOGUE: tuple[MethodDescription, ...] = (
         None,
         "chain",
         "what the diagnosis asks for: classical methods, then networks for detail and for level",
+        licence="CC-BY-4.0 AND CC0-1.0",
         networks={"detail": "detail/compact", "level": "level/compact"},
     ),
     MethodDescription(

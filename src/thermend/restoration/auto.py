@@ -42,6 +42,9 @@ SURELY_LOST, SURELY_LOST_WHERE_SOUND = 0.5, 0.9
 wrong with a picture that fills more than a third of its range."""
 FILLED = 1 / 3
 """Share of the range."""
+ALL_BUT_GONE, WHITED = 0.1, 0.5
+"""Shares of the range: a picture without noise that uses less, or whose darkest hundredth lies higher, has lost more than the network
+was shown, and is stretched."""
 LITTLE_NOISE, LITTLE_STRIPES = 4.0, 1.5
 """Grey levels; what a good camera has of its own, and no sign of damage."""
 EVEN = 0.01
@@ -169,7 +172,7 @@ def carry_out(
                 pixels = deblur.within_measured(pixels, before)
             done += [{"method": networks.name("detail"), **step} for step in made]
         pixels = np.ascontiguousarray(pixels, np.float32)
-        if mode == "display" and contrast == "auto" and (diagnosis.contrast or 0.0) >= EVEN:
+        if mode == "display" and contrast == "auto" and not _is_beyond_the_network(diagnosis):
             pixels, made = _levelled(pixels, diagnosis, networks)
             done += made
             if levels and np.ptp(np.percentile(pixels, (1, 99))) >= STILL_DULL:
@@ -191,6 +194,13 @@ def _levelled(pixels: Image, diagnosis: Diagnosis, networks: Networks) -> tuple[
     if chance < needed:
         return pixels, []
     return np.ascontiguousarray(mended, np.float32), [{"method": networks.name("level"), **step} for step in made]
+
+
+def _is_beyond_the_network(diagnosis: Diagnosis) -> bool:
+    """Whether a picture is an even field, or has lost so much contrast, and nothing else, that the network would not know it."""
+    contrast = diagnosis.contrast or 0.0
+    gone = contrast < ALL_BUT_GONE or (diagnosis.black_level or 0.0) > WHITED
+    return contrast < EVEN or (gone and diagnosis.noise_sigma < LITTLE_NOISE)
 
 
 def _is_flat(diagnosis: Diagnosis) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 DEGRADATIONS = (
     "contrast", "darkening", "haze", "low-resolution", "blur", "anisotropic-blur", "smoothing", "nonuniformity", "stripes",
-    "fixed-pattern-noise", "shot-noise", "gaussian-noise", "dead-pixels", "posterisation", "jpeg",
+    "fixed-pattern-noise", "shot-noise", "gaussian-noise", "correlated-noise", "dead-pixels", "posterisation", "jpeg",
 )  # fmt: skip
 PRESETS = (
     "hm-tir-contrast", "hm-tir-blur", "hm-tir-noise", "hm-tir-normal", "hm-tir-hard", "deal-stripe-moderate",
     "deal-stripe-heavy", "deal-x2", "deal-x4", "deal-low-contrast", "deal-composite", "dual-decoder", "hidra-mild",
-    "hidra-moderate", "hidra-severe", "hidra-extreme", "hidra-fpn", "hidra-blind-sr",
+    "hidra-moderate", "hidra-severe", "hidra-extreme", "hidra-fpn", "hidra-blind-sr", "camera-correlated",
+    "camera-lines", "camera-pattern", "camera-compressed", "camera-interpolated",
 )  # fmt: skip

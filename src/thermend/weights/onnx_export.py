@@ -66,6 +66,7 @@ def write_onnx(
             )  # fmt: skip
         model = onnx.load(str(file))
         _shorten_names(model.graph)
+        _share_constants(model.graph)
         own = network.state_dict() if tensors is None else tensors
         state = {name: tensor.detach().cpu().numpy() for name, tensor in own.items()}
         if half:
@@ -78,6 +79,34 @@ def write_onnx(
         onnx.save(model, str(file))
 
 
+def _share_constants(graph: Any) -> None:
+    """Keep equal constants once: the exporter writes them anew wherever they are used."""
+    if any(attribute.HasField("g") for node in graph.node for attribute in node.attribute):
+        return  # inner graphs use outer names
+    names: dict[bytes, str] = {}
+    renamed: dict[str, str] = {}
+    kept = []
+    for node in graph.node:
+        tensor = node.attribute[0].t if node.op_type == "Constant" and node.attribute[0].HasField("t") else None
+        if tensor is None or len(tensor.raw_data) < _LEAST_SHARED:
+            kept.append(node)
+            continue
+        unnamed = type(tensor)()
+        unnamed.CopyFrom(tensor)
+        unnamed.name = ""
+        content = unnamed.SerializeToString(deterministic=True)
+        if content not in names:
+            names[content] = f"constant:{len(names)}"
+            unnamed.name = names[content]
+            graph.initializer.append(unnamed)
+        renamed[node.output[0]] = names[content]
+    for node in kept:
+        node.input[:] = [renamed.get(name, name) for name in node.input]
+    del graph.node[:]
+    graph.node.extend(kept)
+
+
+_LEAST_SHARED = 256  # bytes
 _LEAST_HALVED = 64
 
 

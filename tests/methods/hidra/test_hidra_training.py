@@ -397,7 +397,7 @@ def test_weights_to_begin_with_go_before_the_identity(folder, prior):
     with pytest.raises(UsageError, match="identity=false begins at random"):
         check(AutoencoderRecipe, values, "r")
     weights = train(check(AutoencoderRecipe, values | {"identity": False}, "r"), AutoencoderTraining, lambda _: None)
-    again = values | {"start": str(weights), "out": str(folder.parent / "two-again")}
+    again = values | {"init_from": str(weights), "out": str(folder.parent / "two-again")}
     begun, wanted = AutoencoderTraining(check(AutoencoderRecipe, again, "r")).weights(), read_tensors(weights)
     assert all(torch.equal(begun[name], wanted[name]) for name in wanted)
 
@@ -495,7 +495,7 @@ def test_a_training_may_begin_with_weights(folder, prior, weights, which):
     for name, tensor in read_tensors(start).items():
         torch.testing.assert_close(begun[name].float(), tensor.float(), rtol=1e-3, atol=1e-4)
     with pytest.raises(InputError, match="another network"):
-        kind(made.model_copy(update={"start": prior[which != "unet"] if which != "hidra" else prior[0]}))
+        kind(made.model_copy(update={"init_from": prior[which != "unet"] if which != "hidra" else prior[0]}))
 
 
 def test_averaged_weights_are_those_that_run(folder, prior, scene):

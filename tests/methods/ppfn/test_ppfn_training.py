@@ -21,8 +21,8 @@ from thermend.methods.ppfn.checkpoints import built, load_network  # noqa: E402
 from thermend.methods.ppfn.estimator import Estimate  # noqa: E402
 from thermend.methods.ppfn.network import on_pixels  # noqa: E402
 from thermend.methods.ppfn.pipeline import OTHERS  # noqa: E402
-from thermend.methods.ppfn.samples import ProgressiveCrops  # noqa: E402
 from thermend.methods.ppfn.recipe import Pipeline, PpfnRecipe  # noqa: E402
+from thermend.methods.ppfn.samples import ProgressiveCrops  # noqa: E402
 from thermend.methods.ppfn.training import PpfnTraining  # noqa: E402
 from thermend.methods.ppfn.whole import whole_of  # noqa: E402
 from thermend.training.recipe import check  # noqa: E402

@@ -24,6 +24,8 @@ METHODS = (
         "network against noise, fixed pattern and blur, after the classical destriper",
         parameters=1_625_092,
         macs=12_651_069_440,
+        weights="detail-compact",
+        licence="CC-BY-4.0 AND CC0-1.0",
         network="thermend.methods.detail.checkpoints:load_network",
         passes="thermend.methods.detail.passes:DetailPass",
         recipe="thermend.methods.detail.recipe:DetailRecipe",

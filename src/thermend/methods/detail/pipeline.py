@@ -78,6 +78,24 @@ def gaussian_response(side: int, across: torch.Tensor, down: torch.Tensor, angle
     return torch.exp(-2 * torch.pi**2 * ((across * along) ** 2 + (down * beside) ** 2))
 
 
+_MOST_TARGETS = 4
+
+
+def targets(clean: torch.Tensor, draw: Draw) -> torch.Tensor:
+    """Small hot or cold things, a pixel or two across, laid into half of the images: what a search looks for, and what a filter
+    wipes away first."""
+    side = clean.shape[-1]
+    line = torch.arange(side, device=clean.device, dtype=clean.dtype)
+    image = clean
+    for _ in range(_MOST_TARGETS):
+        height = draw.gate(0.35) * draw.uniform(-1, 1)
+        y, x, sigma = draw.uniform(0, side), draw.uniform(0, side), draw.uniform(0.45, 1.8)
+        down = torch.exp(-0.5 * ((line.view(1, 1, -1, 1) - y) / sigma) ** 2)
+        across = torch.exp(-0.5 * ((line.view(1, 1, 1, -1) - x) / (sigma * draw.uniform(0.7, 1.4))) ** 2)
+        image = image + 0.8 * height * down * across
+    return image.clamp(0, 1)
+
+
 def level(clean: torch.Tensor, draw: Draw) -> tuple[torch.Tensor, torch.Tensor]:
     """Contrast lost, haze over it and a lens's shading: what the detail network is to leave. Also the share of contrast left."""
     side = clean.shape[-1]
@@ -203,11 +221,11 @@ def stored(images: torch.Tensor, draw: Draw) -> torch.Tensor:
 def damaged(clean: torch.Tensor, generator: torch.Generator, real: torch.Tensor | None = None) -> Damaged:
     """A batch of clean images, (B, 1, N, N) in [0, 1], as cameras would give them; a tenth are left as they are."""
     draw = Draw(generator, len(clean))
-    targets, contrast = level(clean, draw)
-    images = optics(targets, draw)
+    wanted, contrast = level(targets(clean, draw), draw)
+    images = optics(wanted, draw)
     images = stripes(images, draw)
     images = noise(images, draw, real)
     images = sharpened(images, draw)
     spared = draw.uniform() < 0.06
-    images = stored(torch.where(spared, targets, images), draw)
-    return Damaged(images, targets, contrast)
+    images = stored(torch.where(spared, wanted, images), draw)
+    return Damaged(images, wanted, contrast)
