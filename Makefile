@@ -14,8 +14,8 @@ test: $(VENV)/.dev
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.dev
-	$(BIN)/ruff check src tests samples benchmarks docs
-	$(BIN)/ruff format --check src tests samples benchmarks docs
+	$(BIN)/ruff check src tests samples benchmarks docs recipes
+	$(BIN)/ruff format --check src tests samples benchmarks docs recipes
 	$(BIN)/mypy
 
 samples: $(VENV)/.core ## draw the sample images again

@@ -99,7 +99,9 @@ def temperatures(files: list[Path], methods: list[str], folder: Path) -> dict:
                 result = loaded(method).restore(image, "radiometric").pixels.astype(np.float64)
                 smooth = cv2.GaussianBlur(result - clean, (0, 0), 16)
                 before = cv2.GaussianBlur(given - clean, (0, 0), 16)
-                found[method].append((rms(result - clean), abs(result.mean() - given.mean()), abs(smooth - before).max()))
+                found[method].append(
+                    (rms(result - clean), abs(result.mean() - given.mean()), abs(smooth - before).max())
+                )
         report[condition] = {
             m: {"rmse": float(np.mean(v, 0)[0]), "mean": float(np.max(v, 0)[1]), "smooth": float(np.max(v, 0)[2])}
             for m, v in found.items()
@@ -117,7 +119,9 @@ def undamaged(files: list[Path], methods: list[str]) -> dict:
             continue
         for method in methods:
             picture = loaded(method).restore(clean.astype(np.uint8)).pixels
-            kelvin = loaded(method).restore(ThermalImage((LOWEST + SPAN * clean / 255).astype(np.float32), "celsius")).pixels
+            kelvin = (
+                loaded(method).restore(ThermalImage((LOWEST + SPAN * clean / 255).astype(np.float32), "celsius")).pixels
+            )
             for way, pixels in (("display", picture), ("radiometric", (kelvin - LOWEST) * 255 / SPAN)):
                 report[method][way] = min(report[method][way], float(metrics.psnr(pixels, clean)))
     print("undamaged", report, flush=True)
@@ -245,8 +249,17 @@ def measure(chosen: argparse.Namespace) -> None:
 
 def page(chosen: argparse.Namespace) -> None:
     report, old = (json.loads(path.read_text()) for path in (chosen.report, chosen.yardstick))
-    lines = ["# What the default method must not cost", "", "`python benchmarks/guards.py` measures and writes this page.", ""]
-    lines += ["## Temperatures", "", f"T = {LOWEST:g} °C + {SPAN:g} K · x / 255, damaged in floating point: RMSE in kelvin; how far the"]
+    lines = [
+        "# What the default method must not cost",
+        "",
+        "`python benchmarks/guards.py` measures and writes this page.",
+        "",
+    ]
+    lines += [
+        "## Temperatures",
+        "",
+        f"T = {LOWEST:g} °C + {SPAN:g} K · x / 255, damaged in floating point: RMSE in kelvin; how far the",
+    ]
     lines += ["mean and the smooth component (Gaussian, σ 16) move from the input's at most.", ""]
     for name, conditions in report["temperatures"].items():
         rows = []
@@ -258,13 +271,30 @@ def page(chosen: argparse.Namespace) -> None:
             )  # fmt: skip
         head = (name, "input", "chain of 560cce2", "`auto`", "against it", "mean", "smooth")
         lines += table(head, rows)
-    lines += ["## Undamaged images, to themselves", "", "Lowest PSNR in dB of those that use more than a third of the range.", ""]
+    lines += [
+        "## Undamaged images, to themselves",
+        "",
+        "Lowest PSNR in dB of those that use more than a third of the range.",
+        "",
+    ]
     rows = [
-        (name, *(f"{source['undamaged'][name]['auto'][way]:.1f}" for way in ("display", "radiometric") for source in (old, report)))
+        (
+            name,
+            *(
+                f"{source['undamaged'][name]['auto'][way]:.1f}"
+                for way in ("display", "radiometric")
+                for source in (old, report)
+            ),
+        )
         for name in report["undamaged"]
     ]
     lines += table(("", "display, 560cce2", "display", "radiometric, 560cce2", "radiometric"), rows)
-    lines += ["## Real noise", "", "Plain sky: what is left of the noise's spread, of its streaks, and of the smallest target.", ""]
+    lines += [
+        "## Real noise",
+        "",
+        "Plain sky: what is left of the noise's spread, of its streaks, and of the smallest target.",
+        "",
+    ]
     rows = [
         (name, *(f"{c['auto'][k]:.2f}" if c["auto"][k] is not None else "" for k in ("spread", "streaks", "targets") for c in (old["real noise"][name], cells)))
         for name, cells in report["real noise"].items()
@@ -274,10 +304,14 @@ def page(chosen: argparse.Namespace) -> None:
     both = {"chain of 560cce2": old["overlaid"]["classical.chain"], "`auto` of 560cce2": old["overlaid"]["auto"]}
     both |= {"`auto`": report["overlaid"]["auto"]}
     lines += ["The same noise at a spread of 8 grey levels over pieces of real scenes, PSNR after gain and offset: "]
-    lines[-1] += f"input {report['overlaid']['input']:.1f}, " + ", ".join(f"{k} {v:.1f}" for k, v in both.items()) + " dB."
+    lines[-1] += (
+        f"input {report['overlaid']['input']:.1f}, " + ", ".join(f"{k} {v:.1f}" for k, v in both.items()) + " dB."
+    )
     if "recordings" in report:
         lines += ["", "## Recordings, frame by frame", ""]
-        lines += [f"A rectangle of plain sky over {FRAMES} frames: deviation of a pixel over time after the rectangle's mean is taken off each"]
+        lines += [
+            f"A rectangle of plain sky over {FRAMES} frames: deviation of a pixel over time after the rectangle's mean is taken off each"
+        ]
         lines += ["frame; deviation of that mean; grey levels.", ""]
         rows = []
         for name, cells in report["recordings"].items():

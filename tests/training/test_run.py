@@ -323,6 +323,19 @@ def clock(monkeypatch):
     return made
 
 
+def test_the_weights_of_the_last_checkpoint_can_be_tried_while_a_run_goes_on(recipe, tmp_path):
+    Denoising.die_at = 9
+    with pytest.raises(Killed):
+        train(recipe("run"), Denoising)
+    Denoising.die_at = None
+    latest = read_tensors(tmp_path / "run/latest.safetensors")
+    kept = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)["state_dict"]
+    assert kept["steps_done"] == 8
+    assert all(torch.equal(tensor, kept[f"averaged.module.{name}"]) for name, tensor in latest.items())
+    train(recipe("run"), Denoising)
+    assert not (tmp_path / "run/latest.safetensors").exists()
+
+
 def test_a_run_told_in_minutes_ends_when_they_are_over_and_its_rate_with_it(recipe, clock):
     values = {"steps": None, "minutes": 0.25, "schedule": "cosine", "checkpoint_every": 4}
     rates = []

@@ -103,7 +103,7 @@ def _table(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         table.add_row(
             Text(row["file"]),  # brackets in a name are no markup
-            _level(row, "noise_sigma", "noise_kelvin"),
+            _level(row, "noise_sigma", "noise_kelvin") + _shared(row),
             _level(row, "stripe_sigma", "stripe_kelvin"),
             row["stripe_direction"] + (" and across" if row["crossing_stripe_sigma"] else ""),
             f"{row['blur_sigma']:.1f}",
@@ -118,6 +118,12 @@ def _table(rows: list[dict[str, Any]]) -> None:
 def _most_likely(opinion: dict[str, Any]) -> str:
     answers = (max(opinion[question].items(), key=lambda pair: pair[1]) for question in ("types", "levels"))
     return ", ".join(f"{name} ({100 * chance:.0f} %)" for name, chance in answers)
+
+
+def _shared(row: dict[str, Any]) -> str:
+    """What is said of noise that neighbouring pixels share."""
+    sigma = row["correlated_noise_sigma"]
+    return f" + {sigma:.1f} correlated" if sigma else ""
 
 
 def _level(row: dict[str, Any], grey: str, kelvin: str) -> str:

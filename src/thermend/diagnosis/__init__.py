@@ -29,7 +29,7 @@ class Diagnosis:
 
     Attributes
     ----------
-    noise_sigma : standard deviation of the noise, grey levels
+    noise_sigma : standard deviation of the noise, as far as it is white, grey levels
     stripe_sigma : standard deviation of the stripes' offsets, grey levels
     stripe_direction : the way the stripes run: ``columns``, ``rows`` or ``none``
     crossing_stripe_sigma : the same of weaker stripes at right angles to those, grey levels
@@ -42,6 +42,8 @@ class Diagnosis:
     contrast : share of the range in use between the 1st and 99th percentile of the scene (without its noise and stripes),
         0 to 1; None where the range is not known
     black_level : where that 1st percentile lies, share of the range; None where the range is not known
+    correlated_noise_sigma, noise_correlation : standard deviation of noise that is not white, grey levels, and the correlation
+        of neighbouring pixels in it, 0 to 1; 0 where none is told from the scene
     noise_kelvin, stripe_kelvin, nonuniformity_kelvin : the same in kelvin
     """
 
@@ -56,6 +58,8 @@ class Diagnosis:
     dead_columns: int
     contrast: float | None
     black_level: float | None = None
+    correlated_noise_sigma: float = 0.0
+    noise_correlation: float = 0.0
     noise_kelvin: float | None = None
     stripe_kelvin: float | None = None
     nonuniformity_kelvin: float | None = None
@@ -84,6 +88,7 @@ def diagnose_prepared(prepared: Prepared, image: ThermalImage) -> Diagnosis:
     image : what the pixels were; for its unit and range
     """
     from thermend.diagnosis.blur import blur_sigma
+    from thermend.diagnosis.correlated_noise import correlated_noise
     from thermend.diagnosis.nonuniformity import nonuniformity_surface
     from thermend.methods.classical.dead_pixels import find_dead_columns
     from thermend.methods.classical.noise_level import noise_sigma
@@ -91,6 +96,7 @@ def diagnose_prepared(prepared: Prepared, image: ThermalImage) -> Diagnosis:
     pixels, normalisation = prepared.pixels, prepared.normalisation
     noise = noise_sigma(pixels)
     direction, stripes, crossing = _stripes(pixels, noise)
+    correlated, correlation = correlated_noise(pixels)
     dead_columns = int(max(find_dead_columns(pixels).sum(), find_dead_columns(pixels.T).sum()))
     surface, share = nonuniformity_surface(_overview(pixels))
     nonuniformity = float(np.ptp(surface)) * min(1.0, share / SURE_SHARE)
@@ -110,6 +116,8 @@ def diagnose_prepared(prepared: Prepared, image: ThermalImage) -> Diagnosis:
         dead_columns=dead_columns,
         contrast=contrast,
         black_level=black_level,
+        correlated_noise_sigma=255 * correlated,
+        noise_correlation=correlation,
         **kelvin,
     )
 

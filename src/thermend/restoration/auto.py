@@ -165,7 +165,7 @@ def carry_out(
     else:
         apply((step for step in steps if step.reference and step.name != _SURFACE), pixels)
         filters = [step for step in steps if not step.reference]
-        if filters or any(step.name == _DESTRIPER for step in steps):
+        if filters or diagnosis.correlated_noise_sigma or any(step.name == _DESTRIPER for step in steps):
             before = pixels
             pixels, made = networks.detail().mend(pixels, mode, stripes=diagnosis.stripe_sigma / 255)
             if mode == "radiometric" and any(step.name == _SHARPENER for step in filters):

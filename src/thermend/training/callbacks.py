@@ -21,6 +21,7 @@ from thermend.io.atomic import whole_file
 from thermend.training.data import PLAIN, CleanCrops, clean_pixels, source_files
 from thermend.training.module import TrainingModule
 from thermend.training.recipe import Source, Validation
+from thermend.weights.checkpoints import write_tensors
 
 
 def _restored(
@@ -66,6 +67,22 @@ class SamplePictures(Callback):
         data = cv2.imencode(".png", picture)[1]
         with whole_file(self.folder / f"step-{pl_module.done:08d}.png", overwrite=True) as file:
             file.write_bytes(data.tobytes())
+
+
+class LatestWeights(Callback):
+    """At every checkpoint the weights that the run would end with then, to measure or to keep while it runs.
+
+    Parameters
+    ----------
+    path : replaced each time, whole or not at all
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
+        if trainer.is_global_zero:
+            write_tensors(self.path, pl_module.weights(), pl_module.metadata(), overwrite=True)
 
 
 class Measures(Callback):

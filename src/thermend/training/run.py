@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 
 from thermend.errors import InputError, MissingDependencyError, UsageError
 from thermend.io.atomic import whole_file
-from thermend.training.callbacks import Measures, ProgressLine, SamplePictures
+from thermend.training.callbacks import LatestWeights, Measures, ProgressLine, SamplePictures
 from thermend.training.data import CleanCrops, NumberedSamples, chosen_files
 from thermend.training.module import TrainingModule
 from thermend.training.recipe import Recipe
@@ -30,6 +30,7 @@ from thermend.weights.checkpoints import sha256_of, write_tensors
 
 WEIGHTS = "weights.safetensors"
 _RUN, _NAMES, _LAST = "run.json", "images.txt", "checkpoints/last.ckpt"
+_LATEST = "latest.safetensors"
 _FREE = {"out", "device", "workers", "picture_every", "log", "validation", "data", "split"}
 """Keys that may change between a run and its continuation: what is learned does not depend on them."""
 
@@ -46,8 +47,8 @@ def train(recipe: Recipe, kind: Any, say: Callable[[str], None] = print) -> Path
     """Carry out a recipe, or go on with it where it was interrupted.
 
     The folder ``out`` gets: ``run.json`` (the recipe with every key, the images and the files that it names with their hashes,
-    the version), ``images.txt`` (the images' names), ``log/``, ``pictures/``, ``checkpoints/last.ckpt`` and at the end
-    ``weights.safetensors``.
+    the version), ``images.txt`` (the images' names), ``log/``, ``pictures/``, ``checkpoints/last.ckpt``,
+    ``latest.safetensors`` (the weights at that checkpoint) and at the end ``weights.safetensors`` in its place.
 
     Parameters
     ----------
@@ -90,6 +91,7 @@ def train(recipe: Recipe, kind: Any, say: Callable[[str], None] = print) -> Path
     _fit(trainer, module, loader, last if done else None)
     if trainer.is_global_zero:
         write_tensors(weights, module.weights(), module.metadata())
+        (out / _LATEST).unlink(missing_ok=True)
     say(f"weights: {weights}")
     return weights
 
@@ -100,6 +102,7 @@ def _trainer(recipe: Recipe, samples: CleanCrops, done: int) -> tuple[lightning.
     callbacks: list[Callback] = [
         SamplePictures(out / "pictures", samples, recipe.picture_every),
         ProgressLine(),
+        LatestWeights(out / _LATEST),
         ModelCheckpoint(
             (out / _LAST).parent,
             Path(_LAST).stem,

@@ -1,0 +1,145 @@
+"""A pack of training images for a bare machine, and the training of `auto`'s networks from it.
+
+    python recipes/pack.py make --out pack/pack.zip --images HIT-UAV STILLS --noise RECORDINGS [--mib 8] [--reduce]
+    python recipes/pack.py train pack/pack.zip --out OUT --minutes 9 [--device cuda] [KEY=VALUE ...]
+
+`make` writes one file: so many of the images of the first folder, spread evenly over the names, as fit beside all of the
+other folders and the recordings of plain scenes. `train` unpacks it, trains `recipes/level.yaml` and then
+`recipes/detail.yaml`, the first for a quarter of the minutes, and leaves in OUT after every checkpoint `level-compact.onnx`
+and `detail-compact.onnx`, in half precision. With what ships both begin (`--fresh` draws them). Scenes are rendered on the
+spot.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import zipfile
+from pathlib import Path
+
+import cv2
+
+ROOT = Path(__file__).parent
+NETWORKS = {"level": 0.25, "detail": 0.75}
+"""Each and its share of the minutes."""
+SUFFIXES = (".png", ".jpg", ".jpeg")
+
+
+def pictures(folder: Path) -> list[Path]:
+    found = (Path(place) / name for place, _, names in os.walk(folder, followlinks=True) for name in names)
+    return sorted(path for path in found if path.suffix.lower() in SUFFIXES)
+
+
+def make(chosen: argparse.Namespace) -> None:
+    first, *others = chosen.images
+    fixed = [(p, f"images/{folder.name}/{p.relative_to(folder)}") for folder in others for p in pictures(folder)]
+    fixed += [(p, f"noise/{p.relative_to(chosen.noise)}") for p in pictures(chosen.noise)]
+    room = chosen.mib * 2**20 - sum(p.stat().st_size + 300 for p, _ in fixed)
+    candidates = pictures(first)
+    if not candidates:
+        sys.exit(f"{first}: no image in this folder")
+    sizes = [len(stored(path, chosen.reduce)) for path in candidates[:: max(1, len(candidates) // 20)]]
+    count = min(len(candidates), int(room / (sum(sizes) / len(sizes) + 300)))
+    if count < 1:
+        sys.exit(f"{chosen.mib} MiB are too few: the other images take {chosen.mib - room / 2**20:.1f}")
+    some = [candidates[int(k * len(candidates) / count)] for k in range(count)]
+    chosen.out.parent.mkdir(parents=True, exist_ok=True)
+    part = chosen.out.with_suffix(".part")
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as pack:  # images are packed already
+        for path in some:
+            pack.writestr(f"images/{first.name}/{path.stem}.jpg", stored(path, chosen.reduce))
+        for path, name in fixed:
+            pack.write(path, name)
+    part.replace(chosen.out)
+    size = chosen.out.stat().st_size / 2**20
+    print(f"{chosen.out}: {count} of {len(candidates)} images of {first}, {len(fixed)} other files, {size:.1f} MiB")
+
+
+def stored(path: Path, reduce: bool) -> bytes:
+    """A picture as the pack holds it: reduced by two and stored at a high quality, or as it is."""
+    if not reduce:
+        return path.read_bytes()
+    grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    small = cv2.resize(grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    return bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 95])[1])
+
+
+def export(name: str, weights: Path, out: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "thermend",
+        "export",
+        "--method",
+        f"{name}/compact",
+        "--weights",
+        str(weights),
+        "--half",
+    ]
+    subprocess.run([*command, "-o", str(out / f"{name}-compact.onnx"), "--overwrite"], check=False, capture_output=True)
+
+
+def train(chosen: argparse.Namespace) -> None:
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        with zipfile.ZipFile(chosen.pack) as pack:
+            pack.extractall(folder)
+        for name, share in NETWORKS.items():
+            run = Path(folder) / name
+            words = [f"data={sorted(str(p) for p in (Path(folder) / 'images').iterdir())}", f"out={run}"]
+            words += [f"minutes={share * chosen.minutes}", f"device={chosen.device}"]
+            words += [f"noise={Path(folder) / 'noise'}"] if name == "detail" else []
+            shipped = ROOT.parent / f"src/thermend/weights/files/{name}-compact.onnx"
+            words += [f"init_from={shipped}"] if shipped.is_file() and not chosen.fresh else []
+            over = threading.Event()
+
+            def keep(name: str = name, run: Path = run, over: threading.Event = over) -> None:
+                while not over.wait(chosen.every):
+                    if (run / "latest.safetensors").is_file():
+                        export(name, run / "latest.safetensors", chosen.out)
+
+            watcher = threading.Thread(target=keep)
+            watcher.start()
+            command = [sys.executable, "-m", "thermend", "train", str(ROOT / f"{name}.yaml"), *words, *chosen.changes]
+            done = subprocess.run(command, check=False).returncode
+            over.set()
+            watcher.join()
+            if done:
+                sys.exit(done)
+            export(name, run / "weights.safetensors", chosen.out)
+            print(f"{name}: {chosen.out / f'{name}-compact.onnx'}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(required=True)
+    first = commands.add_parser("make")
+    first.add_argument("--out", type=Path, required=True)
+    first.add_argument("--images", type=Path, nargs="+", required=True)
+    first.add_argument("--noise", type=Path, required=True)
+    first.add_argument("--mib", type=float, default=8)
+    first.add_argument(
+        "--reduce", action="store_true", help="the first folder's images by two: more of them, with less noise"
+    )
+    first.set_defaults(run=make)
+    second = commands.add_parser("train")
+    second.add_argument("pack", type=Path)
+    second.add_argument("--out", type=Path, required=True)
+    second.add_argument("--minutes", type=float, required=True)
+    second.add_argument("--device", default="auto")
+    second.add_argument("--every", type=float, default=60, help="seconds between two looks at the run")
+    second.add_argument("--fresh", action="store_true")
+    second.set_defaults(run=train)
+    chosen, changes = parser.parse_known_args()
+    if wrong := [word for word in changes if "=" not in word or word.startswith("-")]:
+        parser.error(f"unrecognized arguments: {' '.join(wrong)}")
+    chosen.changes = changes
+    chosen.run(chosen)
+
+
+if __name__ == "__main__":
+    main()
