@@ -3,8 +3,8 @@
     python benchmarks/default_model.py measure roadscene=DIR hit-uav=DIR --out runs/default.json [--methods auto] [--images N]
     python benchmarks/default_model.py page runs/default.json --yardstick benchmarks/yardstick.json --out docs/default-model.md
 
-Each DIR holds undamaged 8-bit thermal images of validation. Every image is measured as it is and by HM-TIR's convention (its 1st
-percentile brought to 14 and its 99th to 223 before the damage), seed 0. `benchmarks/yardstick.json` is what `classical.chain` and
+Each DIR holds undamaged 8-bit thermal images of validation. Every image is measured as it is and by HM-TIR's convention (its
+1st percentile brought to 14 and its 99th to 223 before the damage), seed 0. `benchmarks/yardstick.json` is what `classical.chain` and
 `auto` of commit 560cce2 gave, measured by this script with that commit's package.
 """
 
@@ -35,7 +35,8 @@ SEED = 0
 STANDING = ("hm-tir-normal", "hm-tir-hard", "hm-tir-noise", "dual-decoder", "hidra-severe")
 """By the convention: the mean of PSNR and of PSNR after gain and offset over these decides between weights."""
 COMPOSITE = (
-    "hm-tir-noise", "hm-tir-normal", "hm-tir-hard", "dual-decoder", "deal-composite", "hidra-moderate", "hidra-severe", "hidra-extreme",
+    "hm-tir-noise", "hm-tir-normal", "hm-tir-hard", "dual-decoder", "deal-composite", "hidra-moderate", "hidra-severe",
+    "hidra-extreme",
 )  # fmt: skip
 WAYS = ("as-is", "convention")
 MEASURES = ("psnr", "ssim", "psnr_fitted")
@@ -141,7 +142,8 @@ def page(chosen: argparse.Namespace) -> None:
             ]
             if gains:
                 lines += [
-                    f"After gain and offset, over the {len(gains)} composite conditions: {np.mean(gains):+.2f} dB against the chain.",
+                    f"After gain and offset, over the {len(gains)} composite conditions: {np.mean(gains):+.2f} dB"
+                    " against the chain.",
                     "",
                 ]
     lines += ["## Where `auto` lies below the chain of 560cce2", ""]

@@ -4,8 +4,8 @@
         [--methods auto classical.chain] [--number N]
     python benchmarks/guards.py page runs/guards.json --yardstick benchmarks/yardstick-guards.json --out docs/guards.md
 
-The images are undamaged 8-bit ones of validation. DIR of real noise holds recordings of plain sky by a still camera, each a folder
-with `mean.png` (16 bit, 257 is one grey level) and `frame-*.png`. DIR of videos holds those of the Drone-detection-dataset that
+The images are undamaged 8-bit ones of validation. DIR of real noise holds recordings of plain sky by a still camera, each a
+folder with `mean.png` (16 bit, 257 is one grey level) and `frame-*.png`. DIR of videos holds those of the Drone-detection-dataset that
 :data:`PLAIN_SKY` names.
 """
 
@@ -111,7 +111,7 @@ def temperatures(files: list[Path], methods: list[str], folder: Path) -> dict:
 
 
 def undamaged(files: list[Path], methods: list[str]) -> dict:
-    """Lowest PSNR of undamaged images to themselves that use more than a third of the range, as pictures and as temperatures."""
+    """Lowest PSNR to themselves of undamaged images that use more than a third of the range, in both modes."""
     report: dict = {m: {"display": IDENTICAL_PSNR, "radiometric": IDENTICAL_PSNR} for m in methods}
     for path in files:
         clean = np.rint(thermend.read(path).pixels)
@@ -266,8 +266,8 @@ def page(chosen: argparse.Namespace) -> None:
         for condition, cells in conditions.items():
             chain, own = old["temperatures"][name][condition]["classical.chain"]["rmse"], cells["auto"]
             rows.append(
-                (condition, f"{cells['input']['rmse']:.3f}", f"{chain:.3f}", f"{own['rmse']:.3f}", f"{own['rmse'] / chain - 1:+.0%}",
-                 f"{own['mean']:.3f}", f"{own['smooth']:.3f}")
+                (condition, f"{cells['input']['rmse']:.3f}", f"{chain:.3f}", f"{own['rmse']:.3f}",
+                 f"{own['rmse'] / chain - 1:+.0%}",                 f"{own['mean']:.3f}", f"{own['smooth']:.3f}")
             )  # fmt: skip
         head = (name, "input", "chain of 560cce2", "`auto`", "against it", "mean", "smooth")
         lines += table(head, rows)
@@ -296,7 +296,7 @@ def page(chosen: argparse.Namespace) -> None:
         "",
     ]
     rows = [
-        (name, *(f"{c['auto'][k]:.2f}" if c["auto"][k] is not None else "" for k in ("spread", "streaks", "targets") for c in (old["real noise"][name], cells)))
+        (name, *(_share(source["auto"][k]) for k in ("spread", "streaks", "targets") for source in (old["real noise"][name], cells)))
         for name, cells in report["real noise"].items()
     ]  # fmt: skip
     head = ("frame", "spread, 560cce2", "spread", "streaks, 560cce2", "streaks", "target, 560cce2", "target")
@@ -310,7 +310,7 @@ def page(chosen: argparse.Namespace) -> None:
     if "recordings" in report:
         lines += ["", "## Recordings, frame by frame", ""]
         lines += [
-            f"A rectangle of plain sky over {FRAMES} frames: deviation of a pixel over time after the rectangle's mean is taken off each"
+            f"A rectangle of plain sky over {FRAMES} frames: deviation of a pixel over time after the rectangle's mean is taken off"
         ]
         lines += ["frame; deviation of that mean; grey levels.", ""]
         rows = []
@@ -320,6 +320,10 @@ def page(chosen: argparse.Namespace) -> None:
         head = ("", "pixel, input", "560cce2", "`auto`", "mean, input", "560cce2", "`auto`")
         lines += table(head, rows)
     chosen.out.write_text("\n".join([*lines, ""]))
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
 
 
 def main() -> None:

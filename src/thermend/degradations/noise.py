@@ -33,7 +33,8 @@ def correlated_noise(
     sigma : float or torch.Tensor
         standard deviation, grey levels of 255
     width : float or torch.Tensor
-        of the Gaussian that white noise is blurred with, pixels: 0.5 gives neighbours a correlation of 0.27, 0.8 of 0.67, 1.2 of 0.84
+        of the Gaussian that white noise is blurred with, pixels: 0.5 gives neighbours a correlation of 0.27, 0.8 of
+        0.68, 1.2 of 0.84
     """
     white = normal(tuple(image.shape), generator, image)
     size = 2 * _CORRELATION_REACH + 1

@@ -1,8 +1,8 @@
 """`auto`: what the diagnosis calls for, in the reverse of the camera's order.
 
 Classical methods come first: a stripe is one number, a dead pixel one place, and a method that knows that is hard to beat.
-What no formula has is left to two networks: one takes off noise, fixed pattern, what stripes left, and blur, as far as a piece of
-the image tells them from the scene; the other sees the whole image in small, and brings back level, contrast and what the lens
+What no formula has is left to two networks: one takes off noise, fixed pattern, what stripes left, and blur, as far as a
+piece of the image tells them from the scene; the other sees the whole image in small, and brings back level, contrast and what the lens
 shaded. Temperatures get the first alone. Without networks (`classical.chain`) classical methods do all.
 """
 
@@ -43,8 +43,8 @@ wrong with a picture that fills more than a third of its range."""
 FILLED = 1 / 3
 """Share of the range."""
 ALL_BUT_GONE, WHITED = 0.1, 0.5
-"""Shares of the range: a picture without noise that uses less, or whose darkest hundredth lies higher, has lost more than the network
-was shown, and is stretched."""
+"""Shares of the range: a picture without noise that uses less, or whose darkest hundredth lies higher, has lost more than the
+network was shown, and is stretched."""
 LITTLE_NOISE, LITTLE_STRIPES = 4.0, 1.5
 """Grey levels; what a good camera has of its own, and no sign of damage."""
 EVEN = 0.01
@@ -197,7 +197,7 @@ def _levelled(pixels: Image, diagnosis: Diagnosis, networks: Networks) -> tuple[
 
 
 def _is_beyond_the_network(diagnosis: Diagnosis) -> bool:
-    """Whether a picture is an even field, or has lost so much contrast, and nothing else, that the network would not know it."""
+    """Whether a picture is an even field, or has lost so much contrast, and nothing else, that no network knows it."""
     contrast = diagnosis.contrast or 0.0
     gone = contrast < ALL_BUT_GONE or (diagnosis.black_level or 0.0) > WHITED
     return contrast < EVEN or (gone and diagnosis.noise_sigma < LITTLE_NOISE)

@@ -69,8 +69,8 @@ class Restorer:
 
         Raises
         ------
-        UsageError : the method does not have the mode, the scale is another, the contrast is to change in radiometric mode or by
-            a method that has no choice, or the result would be too large
+        UsageError : the method does not have the mode, the scale is another, the contrast is to change in radiometric mode
+            or by a method that has no choice, or the result would be too large
         """
         image = image if isinstance(image, ThermalImage) else ThermalImage.from_array(image)
         mode = self.mode_for(image, mode)

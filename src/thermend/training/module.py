@@ -217,7 +217,7 @@ class TrainingModule(lightning.LightningModule):
 
 
 def rate_of(recipe: Recipe, step: int, steps: int = 0, share: float | None = None) -> float:
-    """The rate at a step of so many, or after a share of the run, as a recipe's ``rate``, ``warmup`` and ``schedule`` have it."""
+    """The rate at a step of so many, or after a share of the run, by a recipe's ``rate``, ``warmup`` and ``schedule``."""
     if step < recipe.warmup:
         return recipe.rate * (step + 1) / recipe.warmup
     if recipe.schedule == "constant":

@@ -22,7 +22,8 @@ def read_tensors(path: str | os.PathLike[str], *, under: tuple[str, ...] = ("sta
 
     Parameters
     ----------
-    path : `.safetensors`, an ONNX file of ours, or what torch saves, which is read with ``weights_only=True`` and never otherwise
+    path : `.safetensors`, an ONNX file of ours, or what torch saves, which is read with ``weights_only=True`` and
+        never otherwise
     under : keys beneath which a checkpoint may keep its tensors; the first that is there is entered
 
     Returns

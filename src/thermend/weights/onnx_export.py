@@ -135,8 +135,8 @@ def _halve(graph: Any, names: Collection[str]) -> None:
 
 
 def _keep_for_training(model: Any, state: Mapping[str, Any], half: bool) -> None:
-    """Add the weights of which the graph holds only what came of them (prompts that became constants, say) where ONNX has a place
-    for what training needs and engines pass over."""
+    """Add the weights of which the graph holds only what came of them (prompts that became constants, say) where ONNX has a
+    place for what training needs and engines pass over."""
     from onnx import numpy_helper
 
     drawn = {tensor.name for tensor in model.graph.initializer}

@@ -99,7 +99,7 @@ def test_targets_are_the_scene_at_the_level_that_it_has(rng):
     made = pipeline.damaged(clean, torch.Generator().manual_seed(0))
     assert made.images.shape == made.targets.shape == clean.shape
     assert set((made.contrast < 1).tolist()) == {True, False}
-    # Details have the contrast that is stated: neither haze nor shading touches them otherwise; small targets are added to some.
+    # Details have the contrast that is stated: neither haze nor shading touches them; small targets come on top.
     fine = [x - torch.nn.functional.avg_pool2d(x, 3, 1, 1) for x in (made.targets, clean)]
     inner = np.s_[:, 0, 4:-4, 4:-4]
     share = (fine[0][inner] * fine[1][inner]).sum((1, 2)) / fine[1][inner].square().sum((1, 2))
@@ -168,10 +168,13 @@ def test_a_run_goes_on_where_it_was_and_begins_with_an_onnx_file(tmp_path, scene
         "method": "detail/compact", "data": str(tmp_path / "data"), "noise": str(recorded), "steps": 4, "batch": 2, "crop": 32,
         "frame": 64, "rate": 1e-3, "checkpoint_every": 2, "picture_every": 2, "device": "cpu", "scenes": 1,
         "options": {"widths": [8, 8], "encoder": [1], "middle": 1, "decoder": [1]},
+        "validation": {"data": str(tmp_path / "data"), "presets": ["deal-stripe-heavy", "none"], "every": 2},
     }  # fmt: skip
     weights = train(DetailRecipe.model_validate(values | {"out": str(tmp_path / "a")}), DetailTraining)
     assert (tmp_path / "a/checkpoints/last.ckpt").is_file()
     assert (tmp_path / "a/pictures/step-00000002.png").is_file()
+    log = (tmp_path / "a/log/from-00000000/metrics.csv").read_text()
+    assert "psnr/deal-stripe-heavy" in log
     tensors = read_tensors(weights)
     assert any(t.abs().max() > 0 for name, t in tensors.items() if name.startswith("tail"))
     network = load_network(weights)

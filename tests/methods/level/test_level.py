@@ -97,6 +97,7 @@ def test_a_run_ends_in_weights_that_run_on_an_engine(tmp_path, scene):
         {
             "method": "level/compact", "data": str(tmp_path / "data"), "out": str(tmp_path / "run"), "steps": 3, "batch": 4,
             "rate": 1e-3, "scenes": 2, "device": "cpu", "options": {"widths": [8, 8, 8, 8], "blocks": 1},
+            "validation": {"data": str(tmp_path / "data"), "presets": ["hm-tir-contrast"], "every": 3},
         }
     )  # fmt: skip
     from thermend.methods.level.checkpoints import load_network

@@ -97,7 +97,7 @@ def targets(clean: torch.Tensor, draw: Draw) -> torch.Tensor:
 
 
 def level(clean: torch.Tensor, draw: Draw) -> tuple[torch.Tensor, torch.Tensor]:
-    """Contrast lost, haze over it and a lens's shading: what the detail network is to leave. Also the share of contrast left."""
+    """Contrast lost, haze and shading, which the detail network is to leave; and the share of contrast that is left."""
     side = clean.shape[-1]
     down, right = _places(side, clean.device)
     factor = 1 - draw.gate(0.55) * draw.uniform(0, 0.8)

@@ -14,8 +14,10 @@ from torch.utils.data import Dataset
 
 from thermend.errors import InputError, UsageError
 from thermend.io import read
+from thermend.methods.classical.column_median import column_offsets
 from thermend.methods.detail.chain import destriped, noise_sigma
 from thermend.methods.detail.network import built
+from thermend.methods.detail.passes import known_of
 from thermend.methods.detail.pipeline import Damaged, damaged
 from thermend.methods.detail.recipe import DetailRecipe
 from thermend.training.losses import ssim
@@ -180,23 +182,34 @@ class DetailTraining(TrainingModule):
         return made.images, images + self.restoring(images, torch.stack((sigma, found), 1)).float(), made.targets
 
     def restore(self, degraded: torch.Tensor, batch: Mapping[str, torch.Tensor] | None = None) -> torch.Tensor:
-        """Whole images through the chain and the network, (B, 1, H, W)."""
-        from thermend.methods.detail.passes import known_of
-
+        """Whole images through the classical destriper and the network, (B, 1, H, W)."""
         result = []
-        for image in degraded:
-            pixels, known = known_of(image[0].float().cpu().numpy())
+        for image in degraded.float().cpu().numpy()[:, 0]:
+            pixels, stripes = _destriped(image)
+            known = torch.from_numpy(known_of(pixels, stripes)).to(self.device)
             given = torch.from_numpy(pixels)[None, None].to(self.device)
             multiple = built(self.recipe.options).multiple
-            down, right = (-side % multiple for side in given.shape[2:])
-            padded = torch.nn.functional.pad(given, (0, right, 0, down), mode="reflect")
-            change = self.restoring(padded, torch.from_numpy(known).to(self.device))
-            result.append((padded + change)[..., : given.shape[2], : given.shape[3]])
+            down, right = (-side % multiple for side in pixels.shape)
+            padded = torch.nn.functional.pad(given, (0, right, 0, down), mode="replicate")
+            change = self.restoring(padded, known).float()
+            result.append((padded + change)[..., : pixels.shape[0], : pixels.shape[1]])
         return torch.cat(result)
 
     def metadata(self) -> dict[str, Any]:
         """From which the network is built again."""
         return {"method": self.recipe.method, **built(self.recipe.options).metadata()}
+
+
+def _destriped(image: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
+    """One image without the stripes of both directions, and the standard deviation of the stronger ones."""
+    found = 0.0
+    for turned in (False, True):
+        view = image.T if turned else image
+        offsets = column_offsets(view).astype(np.float32)
+        found = max(found, float(offsets.std()))
+        view = view - offsets
+        image = np.ascontiguousarray(view.T if turned else view)
+    return image, found
 
 
 def pool_of(recipe: DetailRecipe, paths: Sequence[Path]) -> ImagePool:

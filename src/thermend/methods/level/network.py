@@ -41,8 +41,8 @@ class Block(nn.Module):
 class SurfaceFit(nn.Module):
     """The lens's surface in a thumbnail, as far as a fit of the cos⁴ law can tell it.
 
-    A scene's differences from place to place are few and large (edges), a surface's are everywhere and small: so the amplitude A
-    of a surface n, whose centre is one of a grid's, is the one that leaves the least sum of |∇I − A ∇n| (least absolute
+    A scene's differences from place to place are few and large (edges), a surface's are everywhere and small: so the amplitude
+    A of a surface n, whose centre is one of a grid's, is the one that leaves the least sum of |∇I − A ∇n| (least absolute
     deviations, by iterated weights). A negative one is the law's complement, whose differences are those of −n. The surfaces of
     all centres are then averaged, those that leave little counting most.
 
@@ -89,7 +89,8 @@ class SurfaceFit(nn.Module):
 class LevelNetwork(nn.Module):
     """A U-Net over a thumbnail that decodes to a field of a quarter of its resolution, and a gain beside it.
 
-    A fit of the lens's law goes in with the thumbnail, and some share of it comes off; the decoder adds what the fit does not know.
+    A fit of the lens's law goes in with the thumbnail, and some share of it comes off; the decoder adds what the fit
+    does not know.
 
     Parameters
     ----------
