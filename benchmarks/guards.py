@@ -2,11 +2,12 @@
 
     python benchmarks/guards.py measure --images roadscene=DIR hit-uav=DIR --real-noise DIR [--video DIR] --out runs/guards.json
         [--methods auto classical.chain] [--number N]
+    python benchmarks/guards.py check runs/guards.json
     python benchmarks/guards.py page runs/guards.json --yardstick benchmarks/yardstick-guards.json --out docs/guards.md
 
 The images are undamaged 8-bit ones of validation. DIR of real noise holds recordings of plain sky by a still camera, each a
-folder with `mean.png` (16 bit, 257 is one grey level) and `frame-*.png`. DIR of videos holds those of the Drone-detection-dataset that
-:data:`PLAIN_SKY` names.
+folder with `mean.png` (16 bit, 257 is one grey level) and `frame-*.png`. DIR of videos holds those of the
+Drone-detection-dataset that :data:`PLAIN_SKY` names. `benchmarks/yardstick-guards.json` is what commit 560cce2 gave.
 """
 
 from __future__ import annotations
@@ -296,7 +297,10 @@ def page(chosen: argparse.Namespace) -> None:
         "",
     ]
     rows = [
-        (name, *(_share(source["auto"][k]) for k in ("spread", "streaks", "targets") for source in (old["real noise"][name], cells)))
+        (
+            name,
+            *(_share(s["auto"][k]) for k in ("spread", "streaks", "targets") for s in (old["real noise"][name], cells)),
+        )
         for name, cells in report["real noise"].items()
     ]  # fmt: skip
     head = ("frame", "spread, 560cce2", "spread", "streaks, 560cce2", "streaks", "target, 560cce2", "target")
@@ -310,7 +314,7 @@ def page(chosen: argparse.Namespace) -> None:
     if "recordings" in report:
         lines += ["", "## Recordings, frame by frame", ""]
         lines += [
-            f"A rectangle of plain sky over {FRAMES} frames: deviation of a pixel over time after the rectangle's mean is taken off"
+            f"A rectangle of plain sky over {FRAMES} frames: deviation of a pixel over time after the rectangle's mean is off"
         ]
         lines += ["frame; deviation of that mean; grey levels.", ""]
         rows = []
@@ -320,6 +324,44 @@ def page(chosen: argparse.Namespace) -> None:
         head = ("", "pixel, input", "560cce2", "`auto`", "mean, input", "560cce2", "`auto`")
         lines += table(head, rows)
     chosen.out.write_text("\n".join([*lines, ""]))
+
+
+def check(chosen: argparse.Namespace) -> None:
+    """Whether every guard holds; exits with the number of those that do not."""
+    report, old = (json.loads(path.read_text()) for path in (chosen.report, chosen.yardstick))
+    failed = 0
+
+    def hold(what: str, value: float, bound: float, above: bool) -> None:
+        nonlocal failed
+        good = value >= bound if above else value <= bound
+        failed += not good
+        print(f"{'holds' if good else 'FAILS'}  {what}: {value:.3f}, {'at least' if above else 'at most'} {bound:.3f}")
+
+    for name, conditions in report["temperatures"].items():
+        for condition, cells in conditions.items():
+            chain = old["temperatures"][name][condition]["classical.chain"]["rmse"]
+            hold(f"{name}, {condition}, RMSE against the chain's", cells["auto"]["rmse"] / chain, 0.8, False)
+            hold(f"{name}, {condition}, mean, K", cells["auto"]["mean"], 0.05, False)
+    for name, cells in report["undamaged"].items():
+        hold(f"{name}, undamaged, display, dB", cells["auto"]["display"], 40, True)
+        hold(f"{name}, undamaged, radiometric, dB", cells["auto"]["radiometric"], 44, True)
+    for name, cells in report["real noise"].items():
+        hold(f"{name}, spread", cells["auto"]["spread"], 0.08, False)
+        hold(f"{name}, streaks", cells["auto"]["streaks"], 0.3, False)
+        if cells["auto"]["targets"] is not None:
+            hold(f"{name}, target", cells["auto"]["targets"], 0.9, True)
+    hold(
+        "real noise over scenes, dB above the chain",
+        report["overlaid"]["auto"] - old["overlaid"]["classical.chain"],
+        1.5,
+        True,
+    )
+    for name, cells in report.get("recordings", {}).items():
+        hold(f"{name}, a pixel over time", cells["auto"]["pixel"], cells["input"]["pixel"] / 3, False)
+        hold(f"{name}, the mean over time", cells["auto"]["mean"], cells["input"]["mean"], False)
+        if cells["auto"]["targets"] is not None:
+            hold(f"{name}, target", cells["auto"]["targets"], 0.9, True)
+    raise SystemExit(failed)
 
 
 def _share(value: float | None) -> str:
@@ -342,6 +384,10 @@ def main() -> None:
     second.add_argument("--yardstick", type=Path, default=Path(__file__).with_name("yardstick-guards.json"))
     second.add_argument("--out", type=Path, required=True)
     second.set_defaults(run=page)
+    third = commands.add_parser("check")
+    third.add_argument("report", type=Path)
+    third.add_argument("--yardstick", type=Path, default=Path(__file__).with_name("yardstick-guards.json"))
+    third.set_defaults(run=check)
     chosen = parser.parse_args()
     chosen.run(chosen)
 

@@ -1,9 +1,10 @@
 """`auto`: what the diagnosis calls for, in the reverse of the camera's order.
 
-Classical methods come first: a stripe is one number, a dead pixel one place, and a method that knows that is hard to beat.
-What no formula has is left to two networks: one takes off noise, fixed pattern, what stripes left, and blur, as far as a
-piece of the image tells them from the scene; the other sees the whole image in small, and brings back level, contrast and what the lens
-shaded. Temperatures get the first alone. Without networks (`classical.chain`) classical methods do all.
+Classical methods come first: a stripe is one number, a dead pixel one place, and a method that knows that is hard to
+beat. What no formula has is left to two networks: one takes off noise, fixed pattern, what stripes left, and blur, as
+far as a piece of the image tells them from the scene; the other sees the whole image in small, and brings back level,
+contrast and what the lens shaded. Temperatures get the first alone. Without networks (`classical.chain`) classical
+methods do all.
 """
 
 from __future__ import annotations

@@ -78,6 +78,14 @@ def gaussian_response(side: int, across: torch.Tensor, down: torch.Tensor, angle
     return torch.exp(-2 * torch.pi**2 * ((across * along) ** 2 + (down * beside) ** 2))
 
 
+def varied(clean: torch.Tensor, draw: Draw) -> torch.Tensor:
+    """Tone curves, black-hot palettes and ranges that are less than full, (B, 1, N, N) in [0, 1]."""
+    images = torch.where(draw.uniform() < 0.25, 1 - clean, clean)
+    images = torch.where(draw.uniform() < 0.4, images.clamp_min(1e-4) ** torch.exp(draw.uniform(-0.6, 0.6)), images)
+    gain = torch.where(draw.uniform() < 0.4, draw.uniform(0.7, 1.4), 1.0)
+    return ((images - 0.5) * gain + 0.5).clamp(0, 1)
+
+
 _MOST_TARGETS = 4
 
 

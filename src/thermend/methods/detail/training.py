@@ -18,7 +18,7 @@ from thermend.methods.classical.column_median import column_offsets
 from thermend.methods.detail.chain import destriped, noise_sigma
 from thermend.methods.detail.network import built
 from thermend.methods.detail.passes import known_of
-from thermend.methods.detail.pipeline import Damaged, damaged
+from thermend.methods.detail.pipeline import Damaged, Draw, damaged, varied
 from thermend.methods.detail.recipe import DetailRecipe
 from thermend.training.losses import ssim
 from thermend.training.module import TrainingModule
@@ -55,10 +55,12 @@ class RealNoise:
         """(count, 1, side, side) of standard deviation 1; None where there is none, or the pictures are smaller."""
         if not self.fields or min(self.fields[0].shape) < side:
             return None
+        if self.fields[0].device != device:  # they stay there
+            self.fields, self.patterns = ([t.to(device) for t in source] for source in (self.fields, self.patterns))
         fields = []
         for _ in range(count):
             index = int(rng.integers(len(self.fields)))
-            noise, pattern = (source[index].to(device) for source in (self.fields, self.patterns))
+            noise, pattern = self.fields[index], self.patterns[index]
             top, left = (int(rng.integers(n - side + 1)) for n in noise.shape)
             piece = np.s_[top : top + side, left : left + side]
             field = noise[piece] + float(rng.choice((0.0, 1.0, 1.0, 2.0))) * pattern[piece]
@@ -139,8 +141,8 @@ class DetailTraining(TrainingModule):
         assert self.pool is not None
         rng = np.random.default_rng([self.recipe.seed, 2, number])
         pool = self.pool.to(self.device)
-        clean = varied(pool.draw(rng, count, self.recipe.frame, self.recipe.reduced), rng)
         generator = torch.Generator(self.device).manual_seed(int(rng.integers(2**62)))
+        clean = varied(pool.draw(rng, count, self.recipe.frame, self.recipe.reduced), Draw(generator, count))
         real = self.real.draw(rng, count, self.recipe.frame, self.device)
         return clean, damaged(clean, generator, real)
 
@@ -232,17 +234,3 @@ def pool_of(recipe: DetailRecipe, paths: Sequence[Path]) -> ImagePool:
         images += [scene_picture(recipe.seed, number) for number in range(recipe.scenes)]
         shares += [recipe.scene_share / recipe.scenes] * recipe.scenes
     return ImagePool(images, shares)
-
-
-def varied(images: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Tone curves, black-hot palettes and ranges that are less than full, (B, 1, N, N) in [0, 1]."""
-    shape = (len(images), 1, 1, 1)
-
-    def drawn(low: float, high: float) -> torch.Tensor:
-        return torch.from_numpy(rng.uniform(low, high, shape).astype(np.float32)).to(images.device)
-
-    inverted = drawn(0, 1) < 0.25
-    images = torch.where(inverted, 1 - images, images)
-    images = torch.where(drawn(0, 1) < 0.4, images.clamp_min(1e-4) ** torch.exp(drawn(-0.6, 0.6)), images)
-    gain = torch.where(drawn(0, 1) < 0.4, drawn(0.7, 1.4), torch.ones_like(drawn(0, 1)))
-    return ((images - 0.5) * gain + 0.5).clamp(0, 1)
