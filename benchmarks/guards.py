@@ -342,6 +342,10 @@ def check(chosen: argparse.Namespace) -> None:
             chain = old["temperatures"][name][condition]["classical.chain"]["rmse"]
             hold(f"{name}, {condition}, RMSE against the chain's", cells["auto"]["rmse"] / chain, 0.8, False)
             hold(f"{name}, {condition}, mean, K", cells["auto"]["mean"], 0.05, False)
+            if (
+                condition != "stripes" and condition != "fixed pattern"
+            ):  # there the smooth part of the input is the sensor's
+                hold(f"{name}, {condition}, smooth component, K", cells["auto"]["smooth"], 0.2, False)
     for name, cells in report["undamaged"].items():
         hold(f"{name}, undamaged, display, dB", cells["auto"]["display"], 40, True)
         hold(f"{name}, undamaged, radiometric, dB", cells["auto"]["radiometric"], 44, True)

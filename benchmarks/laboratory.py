@@ -48,7 +48,7 @@ SEVERITIES = {
 }
 """Of one degradation at a time: grey levels of 255, pixels, a factor about the mean."""
 FURTHER_NOISE = (0.0, 10.0)
-METHODS = [entry.full_name for entry in CATALOGUE if entry.kind != "network"]
+METHODS = [entry.full_name for entry in CATALOGUE if not entry.runs_network]
 
 
 def single_threaded() -> None:

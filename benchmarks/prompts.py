@@ -55,7 +55,7 @@ def diagnosed(image: Grey) -> Present:
 
 def prompted(restorer: thermend.Restorer, image: Grey, present: Present | None) -> tuple[Grey, Present]:
     """The result, and which passes were made."""
-    passes = restorer.function.passes  # type: ignore[union-attr]
+    passes = restorer.network.passes  # type: ignore[union-attr]
     passes.by_hand = None
     if present is not None:
         several = sum(present) > 1

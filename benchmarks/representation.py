@@ -37,7 +37,7 @@ def vectors_of(restorer: thermend.Restorer, files: list[Path], question: dict) -
         clean = torch.from_numpy(rendered(read(path)).astype(np.float32) / 255)[None, None]
         for answer, (name, cascade) in enumerate(question.items()):
             damaged = cascade(clean, generator_for(0, f"probe-{name}", path.name))[0, 0].numpy()
-            found.append(restorer.function.passes.vector(damaged, restorer.function)[0])
+            found.append(restorer.network.passes.vector(damaged, restorer.network)[0])
             answers.append(answer)
     return np.stack(found), np.array(answers)
 
@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument("--page", type=Path)
     chosen = parser.parse_args()
     restorer = thermend.load("hidra", chosen.weights, "torch")
-    path = restorer.method.weights_file(chosen.weights, ".safetensors")
+    path = restorer.info.weights_file(chosen.weights, ".safetensors")
     share = -(-chosen.images // len(chosen.train))
     training = [file for folder in chosen.train for file in spread(images(folder), share)]
     validation = of_folders(chosen.on)

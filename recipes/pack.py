@@ -51,7 +51,11 @@ def make(chosen: argparse.Namespace) -> None:
     part = chosen.out.with_suffix(".part")
     with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as pack:  # images are packed already
         for path in some:
-            pack.writestr(f"images/{first.name}/{path.stem}.jpg", stored(path, chosen.reduce))
+            name = path.relative_to(first)
+            pack.writestr(
+                f"images/{first.name}/{name.with_suffix('.jpg') if chosen.reduce else name}",
+                stored(path, chosen.reduce),
+            )
         for path, name in fixed:
             pack.write(path, name)
     part.replace(chosen.out)
@@ -64,11 +68,14 @@ def stored(path: Path, reduce: bool) -> bytes:
     if not reduce:
         return path.read_bytes()
     grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if grey is None:
+        sys.exit(f"{path}: is no picture that can be read")
     small = cv2.resize(grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     return bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 95])[1])
 
 
-def export(name: str, weights: Path, out: Path) -> None:
+def export(name: str, weights: Path, out: Path) -> str:
+    """Write the network beside the others; what went wrong, if anything did."""
     command = [
         sys.executable,
         "-m",
@@ -80,7 +87,8 @@ def export(name: str, weights: Path, out: Path) -> None:
         str(weights),
         "--half",
     ]
-    subprocess.run([*command, "-o", str(out / f"{name}-compact.onnx"), "--overwrite"], check=False, capture_output=True)
+    command += ["-o", str(out / f"{name}-compact.onnx"), "--overwrite"]
+    return subprocess.run(command, check=False, capture_output=True, text=True).stderr.strip()
 
 
 def train(chosen: argparse.Namespace) -> None:
@@ -88,8 +96,9 @@ def train(chosen: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         with zipfile.ZipFile(chosen.pack) as pack:
             pack.extractall(folder)
+        runs = chosen.out / "runs"
         for name, share in NETWORKS.items():
-            run = Path(folder) / name
+            run = runs / name  # the same command goes on with what is there
             words = [f"data={sorted(str(p) for p in (Path(folder) / 'images').iterdir())}", f"out={run}"]
             words += [f"minutes={share * chosen.minutes}", f"device={chosen.device}"]
             words += [f"noise={Path(folder) / 'noise'}"] if name == "detail" else []
@@ -110,7 +119,8 @@ def train(chosen: argparse.Namespace) -> None:
             watcher.join()
             if done:
                 sys.exit(done)
-            export(name, run / "weights.safetensors", chosen.out)
+            if problem := export(name, run / "weights.safetensors", chosen.out):
+                sys.exit(problem)
             print(f"{name}: {chosen.out / f'{name}-compact.onnx'}", flush=True)
 
 

@@ -242,7 +242,7 @@ def test_an_exported_network_gives_what_torch_gives(bold, scene, tmp_path):
     assert again.returncode == 2
     assert "not overwritten" in again.stderr
     assert package.load("onnx", tmp_path / "deal.onnx").restore(np.zeros((64, 64), np.uint8)).shape == (64, 64)
-    assert package.load("deal", tmp_path / "deal.onnx").method.variant == "custom"
+    assert package.load("deal", tmp_path / "deal.onnx").info.variant == "custom"
     with pytest.raises(package.InputError, match="deal/custom, not of deal/cascade-3"):
         package.load("deal/cascade-3", tmp_path / "deal.onnx")
 
@@ -273,7 +273,7 @@ def test_what_the_weights_want_done_first_goes_with_them_into_the_export(bold, r
     ("words", "message"),
     [
         (["--method", "classical.he", "-o", "m.onnx"], "no network"),
-        (["--method", "deal", "--weights", "w.onnx", "-o", "m.onnx"], "expected a checkpoint"),
+        (["--method", "deal", "--weights", "w.txt", "-o", "m.onnx"], "expected a checkpoint"),
         (["--method", "deal", "--weights", "w.pt", "-o", "m.onnx"], "w.pt: no such file"),
         (["--method", "deal", "--weights", "w.pt", "-o", "m.pt"], "ends in .onnx"),
     ],

@@ -22,10 +22,12 @@ from thermend.methods.classical import (
     seid,
     surface,
 )
+from thermend.methods.classical.adapters import Destriper
 from thermend.methods.classical.filters import gaussian, guided
+from thermend.methods.protocol import Enlarges
 
-CLASSICAL = [entry for entry in CATALOGUE if entry.name.startswith("classical.") and entry.kind != "chain"]
-DESTRIPERS = [e for e in CLASSICAL if e.kind == "destriper" and e.name != "classical.dead-columns"]
+CLASSICAL = [entry for entry in CATALOGUE if entry.name.startswith("classical.") and not entry.chain]
+DESTRIPERS = [e for e in CLASSICAL if isinstance(e.open(), Destriper) and e.name != "classical.dead-columns"]
 
 
 @pytest.fixture
@@ -59,8 +61,8 @@ def test_a_destriper_keeps_the_mean(entry, striped):
 def test_every_method_takes_every_size_and_stays_finite(entry, shape, rng):
     image = rng.uniform(0.2, 0.8, shape).astype(np.float32)
     before = image.copy()
-    result = entry.load()(image, 2) if entry.kind == "upsampler" else entry.load()(image)
-    factor = 2 if entry.kind == "upsampler" else 1
+    result = entry.load()(image, 2) if isinstance(entry.open(), Enlarges) else entry.load()(image)
+    factor = 2 if isinstance(entry.open(), Enlarges) else 1
     assert result.shape == (shape[0] * factor, shape[1] * factor)
     assert result.dtype == np.float32
     assert np.isfinite(result).all()

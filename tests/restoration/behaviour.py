@@ -1,7 +1,7 @@
 """What every classical method and `classical.chain` make of drawn scenes, kept to tell a change that was not meant.
 
-    python tests/restoration/behaviour.py            # writes behaviour.npz anew: run it when a method is changed on purpose
-    python tests/restoration/behaviour.py FOLDER     # whole results, of samples/ too, into FOLDER, to compare two commits by
+python tests/restoration/behaviour.py            # writes behaviour.npz anew: run it when a method is changed on purpose
+python tests/restoration/behaviour.py FOLDER     # whole results, of samples/ too, into FOLDER, to compare two commits by
 """
 
 from __future__ import annotations

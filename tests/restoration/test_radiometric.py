@@ -12,12 +12,17 @@ import thermend
 from thermend import ThermalImage, UsageError
 from thermend.methods import CATALOGUE
 from thermend.methods.classical.noise_level import noise_sigma
+from thermend.methods.protocol import Enlarges, RemovesVignetting
 
-RADIOMETRIC = [
-    e
-    for e in CATALOGUE
-    if "radiometric" in e.modes and (e.kind in ("filter", "destriper", "sharpener", "chain") or e.weights is not None)
-]
+
+def _is_filter(entry) -> bool:
+    """A classical method that neither enlarges nor takes off what is smooth."""
+    if entry.loader is None:
+        return False
+    return not isinstance(entry.open(), (Enlarges, RemovesVignetting))
+
+
+RADIOMETRIC = [e for e in CATALOGUE if "radiometric" in e.modes and (e.chain or e.weights is not None or _is_filter(e))]
 
 
 def _smooth(pixels: np.ndarray) -> np.ndarray:

@@ -43,7 +43,9 @@ def test_a_file_says_what_it_is_and_holds_all_that_training_begins_with(entry):
 @pytest.mark.parametrize("entry", SHIPPED, ids=NAMES)
 def test_weights_that_learned_from_limited_images_say_so(entry):
     card = shipped(entry.weights, ".md").read_text(encoding="utf-8")
-    limited = any(name in card.partition("## Data")[2].partition("\n## ")[0] for name in ("RoadScene", "LLVIP"))
+    data = card.partition("\n## Data\n")[2].partition("\n## ")[0]
+    assert len(data) > 100
+    limited = any(name in data for name in ("RoadScene", "LLVIP"))
     assert ("LicenseRef" in entry.licence) == limited
 
 

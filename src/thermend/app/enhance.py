@@ -140,7 +140,7 @@ def _enhance_one(item: Input, job: Job, restorer: Any, options: Any) -> Outcome:
         image: ThermalImage | None = first
         while image is not None:
             result = restorer.restore(image, mode, job.scale, job.contrast)
-            if job.trust_map or restorer.method.invents:
+            if job.trust_map or restorer.info.invents:
                 judged = _judged(image, result)
                 suspect = max(judged.suspect, suspect or 0.0)
                 if not mended:
@@ -264,7 +264,7 @@ def run(
     if job.palette is not None:
         palettes.table(job.palette)
     _setup(job)  # wrong names, weights and engines are found before the first file
-    workers = 1 if description.kind == "network" else min(batch.cores(), len(inputs))
+    workers = 1 if description.runs_network else min(batch.cores(), len(inputs))
     if len(inputs) <= 2:
         workers = 1  # starting a second process costs more than it saves
     done, failed, report = 0, 0, []

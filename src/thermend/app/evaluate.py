@@ -179,7 +179,7 @@ def _facts(job: Job, degraded: str | None, condition: str | None) -> dict[str, A
     network = _state["restorer"].network
     engine, device = (None, "cpu") if network is None else (network.engine.name, network.engine.device)
     return {
-        "method": _state["restorer"].method.full_name,
+        "method": _state["restorer"].info.full_name,
         **source,
         "seed": job.seed if job.preset is not None else None,
         "scale": job.scale,
@@ -192,7 +192,7 @@ def _measure(job: Job, samples: Sequence[Any], facts: dict[str, Any], title: str
     from thermend.evaluation.measures import Measured, summary
     from thermend.methods import find
 
-    together = find(job.method).kind == "network" or len(samples) <= 2
+    together = find(job.method).runs_network or len(samples) <= 2
     workers = 1 if together else min(batch.cores(), len(samples))
     measured: list[Measured] = []
     failed = 0

@@ -44,8 +44,8 @@ def run(
         raise UsageError(f"{out}: expected a name that ends in .onnx")
     if target.exists() and not overwrite:
         raise InputError(target, "exists already and is not overwritten unless asked (--overwrite)")
-    if weights is not None and Path(weights).suffix not in SUFFIXES:
-        raise UsageError(f"{weights}: expected a checkpoint ({', '.join(SUFFIXES)})")
+    if weights is not None and Path(weights).suffix not in (*SUFFIXES, ".onnx"):
+        raise UsageError(f"{weights}: expected a checkpoint ({', '.join(SUFFIXES)}) or an ONNX file of ours")
     source = description.weights_file(weights, description.forms[0])
     if prompts is not None and (not description.takes_prompts or Path(prompts).suffix != ".npz"):
         expected = "expected a file .npz" if description.takes_prompts else f"{description.full_name} takes no prompts"

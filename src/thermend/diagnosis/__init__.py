@@ -42,9 +42,9 @@ class Diagnosis:
     contrast : share of the range in use between the 1st and 99th percentile of the scene (without its noise and stripes),
         0 to 1; None where the range is not known
     black_level : where that 1st percentile lies, share of the range; None where the range is not known
+    noise_kelvin, stripe_kelvin, nonuniformity_kelvin : the same in kelvin
     correlated_noise_sigma, noise_correlation : standard deviation of noise that is not white, grey levels, and the correlation
         of neighbouring pixels in it, 0 to 1; 0 where none is told from the scene
-    noise_kelvin, stripe_kelvin, nonuniformity_kelvin : the same in kelvin
     """
 
     noise_sigma: float
@@ -58,11 +58,11 @@ class Diagnosis:
     dead_columns: int
     contrast: float | None
     black_level: float | None = None
-    correlated_noise_sigma: float = 0.0
-    noise_correlation: float = 0.0
     noise_kelvin: float | None = None
     stripe_kelvin: float | None = None
     nonuniformity_kelvin: float | None = None
+    correlated_noise_sigma: float = 0.0
+    noise_correlation: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, rounded to what the estimates are worth."""

@@ -20,9 +20,9 @@ CATALOGUE: tuple[MethodDescription, ...] = (
         None,
         _BOTH,
         None,
-        "chain",
         "what the diagnosis asks for: classical methods, then networks for detail and for level",
         licence="CC-BY-4.0 AND CC0-1.0",
+        chain=True,
         networks={"detail": "detail/compact", "level": "level/compact"},
     ),
     MethodDescription(
@@ -30,8 +30,8 @@ CATALOGUE: tuple[MethodDescription, ...] = (
         None,
         _BOTH,
         None,
-        "chain",
         "the classical chain that the diagnosis asks for",
+        chain=True,
     ),
     *classical.METHODS,
     *deal.METHODS,
@@ -45,8 +45,8 @@ CATALOGUE: tuple[MethodDescription, ...] = (
         None,
         _BOTH,
         None,
-        "network",
         "any one-channel network in an ONNX file (--weights)",
+        runs_network=True,
     ),
 )
 

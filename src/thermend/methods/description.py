@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from thermend.errors import InputError, UsageError
 from thermend.weights.shipped import shipped
 
+if TYPE_CHECKING:
+    from thermend.methods.protocol import Method
+
 RESEARCH_ONLY = "LicenseRef-research AND LicenseRef-non-commercial"
 """Of weights that learned from RoadScene (for research) and LLVIP (non-commercial)."""
 
-Kind = Literal["filter", "destriper", "sharpener", "shading", "upsampler", "network", "chain"]
 Mode = Literal["radiometric", "display"]
 
 
@@ -28,11 +30,8 @@ class MethodDescription:
     name : as the user types it
     variant : after the slash, if the method has variants
     modes : what its results are for; a method that changes contrast has ``display`` alone
-    loader : ``module:attribute``, imported when the method is used; None where the restoration makes it up
-    kind : ``filter``: array to array. ``destriper``: a filter against stripes in columns; the restorer turns the image for
-        stripes in rows. ``sharpener``: a filter that overshoots; the restorer bounds it where temperatures count.
-        ``shading``: a filter against smooth shading, which radiometric mode gives back after any other.
-        ``upsampler``: takes the scale. ``network``: runs on an engine, in tiles. ``chain``: made of others.
+    loader : ``module:attribute``, a function on arrays, imported when the method is used; None for networks and chains
+    adapter : ``module:class`` that makes a method of what ``loader`` names; None where an opener does
     title : one line for a list
     parameters : of the network; 0 for a classical method
     macs : multiply-accumulates at 640 x 512; None where they are not counted
@@ -47,6 +46,9 @@ class MethodDescription:
         first, (H, W) float32 in [0, 1] to the same, or to None; None where no weights want anything
     passes : ``module:class``: made from what a file of weights says of itself, it runs a network several times, with further
         inputs, as :class:`thermend.restoration.network.NetworkFunction` calls it; None where one run is all
+    opener : makes the method; for methods of other packages
+    runs_network : whether it is a network, with weights of its own, which :mod:`thermend.restoration.network` opens
+    chain : whether it chooses among other methods, image by image
     networks : of a chain: what it hands to networks, ``detail`` and ``level``, and their full names
     takes_prompts : whether a file can say what is to be removed, or hold what a checkpoint was trained with
     invents : whether it generates: each result is held against what was measured (:mod:`thermend.restoration.trust`)
@@ -60,8 +62,9 @@ class MethodDescription:
     variant: str | None
     modes: tuple[str, ...]
     loader: str | None
-    kind: Kind
     title: str
+    adapter: str | None = None
+    opener: Callable[[], Method] | None = field(default=None, compare=False)
     parameters: int = 0
     macs: int | None = None
     weights: str | None = None
@@ -72,6 +75,8 @@ class MethodDescription:
     passes: str | None = None
     recipe: str | None = None
     training: str | None = None
+    runs_network: bool = False
+    chain: bool = False
     networks: Mapping[str, str] = field(default_factory=dict)
     invents: bool = False
     takes_prompts: bool = False
@@ -84,10 +89,19 @@ class MethodDescription:
         return self.name if self.variant is None else f"{self.name}/{self.variant}"
 
     def load(self) -> Any:
-        """Import what the loader names."""
+        """Import the function that the loader names."""
         if self.loader is None:
             raise TypeError(f"{self.full_name} is no single function")
         return _imported(self.loader)
+
+    def open(self) -> Method:
+        """The method, where it is a function on arrays or another package's."""
+        if self.opener is not None:
+            return self.opener()
+        if self.adapter is None:
+            raise TypeError(f"{self.full_name} is no single function")
+        method: Method = _imported(self.adapter)(self, self.load())
+        return method
 
     def load_network(self) -> Any:
         """Import what ``network`` names."""

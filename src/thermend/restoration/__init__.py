@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from thermend.errors import MissingDependencyError, UsageError
 from thermend.image import ThermalImage
 from thermend.methods import find
+from thermend.restoration.auto import Chain
 from thermend.restoration.engines import ENGINES, PRECISIONS
 from thermend.restoration.restorer import Restorer
 
@@ -43,7 +44,7 @@ def load(
     device : ``cpu``, or what the engine calls its devices; for networks
     tile : side of a tile, pixels; for networks
     precision : ``float32``, or ``bf16``: several times as fast on CPUs that compute it, and exact to about one grey level.
-        ``auto`` takes float32, but for ``ppfn``, which in bf16 is exact to a fraction of one; for networks
+        ``auto`` takes float32, but for ``ppfn`` and the networks of ``auto``, which in bf16 are exact to a fraction of one
     prompts : file for a prompted network. ``.json``: what to remove, and how much of each prompt, instead of what the network
         would choose, as in ``{"noise": 1, "blur": 0.5, "scenario": "composite"}``. ``.npz``: arrays ``degradation``, (3, 128,
         128), and ``scenario``, (2, 64), that the authors' checkpoints were trained with
@@ -62,14 +63,14 @@ def load(
         raise UsageError(f"threads {threads}: expected 0 to 1024")
     if precision not in PRECISIONS:
         raise UsageError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
-    if description.kind == "network":
-        from thermend.restoration.network import open_network
+    if description.runs_network:
+        from thermend.restoration.network import NetworkMethod, open_network
 
         function, sha256, variant = open_network(
             description, weights, engine, device, tile, precision, prompts, threads
         )
         description = description.of_weights(variant, method, str(weights))
-        return Restorer(description, function, sha256)
+        return Restorer(NetworkMethod(description, function, sha256))
     if prompts is not None:
         raise UsageError(f"{description.full_name} takes no prompts")
     if weights is not None:
@@ -85,10 +86,10 @@ def load(
         networks = Networks({role: find(name) for role, name in description.networks.items()}, **options)
         if {engine, device, precision} != {"auto"}:
             networks.detail()  # what is not to be had is refused here, and not at the first picture
-        return Restorer(description, networks=networks)
+        return Restorer(Chain(description, networks))
     if device not in ("auto", "cpu"):
         raise UsageError(f"{description.full_name} runs on the cpu; --device {device} is for networks")
-    return Restorer(description, None if description.kind == "chain" else description.load())
+    return Restorer(Chain(description) if description.chain else description.open())
 
 
 def enhance(

@@ -9,8 +9,8 @@ methods do all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from thermend.bands import bands, filter_in_bands
 from thermend.diagnosis import SURE_SHARE, Diagnosis
 from thermend.methods.classical import column_median, dct_denoise, dead_pixels, deblur, histogram
+from thermend.methods.protocol import PreparedImage, Restored, StepRecord, Task
 
 if TYPE_CHECKING:
+    from thermend.methods.description import MethodDescription
     from thermend.restoration.network import NetworkFunction
 
 Image = NDArray[np.float32]
@@ -43,6 +45,9 @@ SURELY_LOST, SURELY_LOST_WHERE_SOUND = 0.5, 0.9
 wrong with a picture that fills more than a third of its range."""
 FILLED = 1 / 3
 """Share of the range."""
+MOST_OF_LITTLE_NOISE = 0.7
+"""Share of little noise and little stripes that is taken off where nothing else is wrong: a good camera's picture stays as it
+is, but for 44 dB and more."""
 ALL_BUT_GONE, WHITED = 0.1, 0.5
 """Shares of the range: a picture without noise that uses less, or whose darkest hundredth lies higher, has lost more than the
 network was shown, and is stretched."""
@@ -54,7 +59,7 @@ STILL_DULL = 2 * LEAST_CONTRAST
 """Share of the range; where the network leaves a flat image with less, it is stretched."""
 
 _STRETCH, _SURFACE = "classical.stretch", "classical.surface"
-_DESTRIPER, _SHARPENER = "classical.column-median", "classical.wiener"
+_DESTRIPER, _DENOISER, _SHARPENER = "classical.column-median", "classical.dct", "classical.wiener"
 
 
 @dataclass
@@ -107,7 +112,7 @@ def plan(
             facts = {"direction": other, "sigma": round(diagnosis.crossing_stripe_sigma, 3)}
             steps.append(Step(_DESTRIPER, facts, _destriper(other, picture), True))
     if diagnosis.noise_sigma > LEAST_NOISE:
-        steps.append(Step("classical.dct", {"sigma": round(diagnosis.noise_sigma, 3)}, _denoiser(noise)))
+        steps.append(Step(_DENOISER, {"sigma": round(diagnosis.noise_sigma, 3)}, _denoiser(noise)))
     if (
         diagnosis.blur_sigma > LEAST_BLUR * max(1.0, shape[0] * shape[1] / (640 * 512)) ** 0.25
         and diagnosis.noise_sigma < MOST_NOISE_FOR_DEBLURRING
@@ -117,6 +122,47 @@ def plan(
     if mode == "display" and _is_flat(diagnosis):
         steps.append(Step(_STRETCH, {"contrast": round(diagnosis.contrast or 0.0, 3)}, _stretch))
     return steps
+
+
+class Chain:
+    """`auto` and `classical.chain`, as methods.
+
+    Parameters
+    ----------
+    info : MethodDescription
+    networks : Networks or None
+        that it hands to; None leaves it at classical methods
+    """
+
+    contrasts = ("auto", "keep", "stretch")
+    all_cores = False
+    reads_diagnosis = True
+
+    def __init__(self, info: MethodDescription, networks: Networks | None = None) -> None:
+        self.info, self.networks = info, networks
+
+    @property
+    def judges_as_given(self) -> bool:
+        """Networks judge contrast and noise as a camera gives them; classical methods work on what is enlarged."""
+        return self.networks is not None
+
+    def opened_network(self) -> NetworkFunction | None:
+        """The network that does most of it."""
+        return None if self.networks is None else self.networks.detail()
+
+    def weights_of(self, steps: list[StepRecord]) -> dict[str, str] | None:
+        """SHA-256 of the files of the weights of the networks that had a part in it, by name."""
+        return None if self.networks is None else self.networks.weights_of({step.method for step in steps}) or None
+
+    def restore(self, image: PreparedImage, task: Task) -> Restored:
+        """Plan the steps that the diagnosis calls for, and carry them out."""
+        diagnosis, pixels = image.diagnosis, image.taken()
+        shape = (pixels.shape[0] // image.scale, pixels.shape[1] // image.scale)
+        if image.scale != 1:  # noise and blur are spread over more pixels; stripes are as before
+            diagnosis = replace(diagnosis, blur_sigma=diagnosis.blur_sigma * image.scale, dead_columns=0)
+        steps = plan(diagnosis, task.mode, shape, image.is_picture)
+        mended, done = carry_out(steps, pixels, diagnosis, self.networks, task.mode, task.contrast)
+        return Restored(mended, [StepRecord(step.pop("method"), step) for step in done])
 
 
 class Networks(Protocol):
@@ -132,6 +178,10 @@ class Networks(Protocol):
 
     def name(self, role: str) -> str:
         """As the catalogue has it, for the provenance."""
+        ...
+
+    def weights_of(self, names: Collection[str]) -> dict[str, str]:
+        """Of those that are named the SHA-256 of their weights' file, by name."""
         ...
 
 
@@ -160,23 +210,29 @@ def carry_out(
             done.append({"method": step.name, **step.facts})
 
     levels = [step for step in steps if step.name == _STRETCH] if contrast == "auto" else []
-    steps = [step for step in steps if step.name != _STRETCH]
+    left = {_STRETCH} | ({_SURFACE} if contrast == "keep" or networks is not None else set())
+    steps = [step for step in steps if step.name not in left]
     if networks is None:
         apply(steps, pixels)
     else:
-        apply((step for step in steps if step.reference and step.name != _SURFACE), pixels)
-        filters = [step for step in steps if not step.reference]
-        if filters or diagnosis.correlated_noise_sigma or any(step.name == _DESTRIPER for step in steps):
+        apply((step for step in steps if step.reference), pixels)
+        found = diagnosis.correlated_noise_sigma or any(s.name == _DESTRIPER or not s.reference for s in steps)
+        if found:
+            stripes = diagnosis.stripe_sigma if diagnosis.stripe_sigma > LEAST_STRIPES else 0.0
             before = pixels
-            pixels, made = networks.detail().mend(pixels, mode, stripes=diagnosis.stripe_sigma / 255)
-            if mode == "radiometric" and any(step.name == _SHARPENER for step in filters):
-                pixels = deblur.within_measured(pixels, before)
+            pixels, made = networks.detail().mend(before, mode, stripes=stripes / 255)
+            pixels = np.ascontiguousarray(pixels, np.float32)
+            if _is_sound(diagnosis) and not any(step.name == _SHARPENER for step in steps):
+                little = np.hypot(diagnosis.noise_sigma, stripes)
+                _limit(pixels, before, MOST_OF_LITTLE_NOISE * float(little) / 255)
+            del before
             done += [{"method": networks.name("detail"), **step} for step in made]
-        pixels = np.ascontiguousarray(pixels, np.float32)
-        if mode == "display" and contrast == "auto" and not _is_beyond_the_network(diagnosis):
-            pixels, made = _levelled(pixels, diagnosis, networks)
-            done += made
-            if levels and np.ptp(np.percentile(pixels, (1, 99))) >= STILL_DULL:
+        if mode == "display" and contrast != "keep" and not _is_beyond_the_network(diagnosis):
+            correction = networks.level().ask(pixels)
+            if correction.chance >= _sureness(pixels, diagnosis):
+                correction.apply(pixels)
+                done.append({"method": networks.name("level"), **correction.facts})
+            if levels and np.ptp(np.percentile(pixels[::2, ::2], (1, 99))) >= STILL_DULL:
                 levels = []
     apply(levels, pixels)
     if contrast == "stretch":
@@ -185,23 +241,38 @@ def carry_out(
     return pixels, done
 
 
-def _levelled(pixels: Image, diagnosis: Diagnosis, networks: Networks) -> tuple[Image, list[dict[str, Any]]]:
-    """At the level and contrast that the picture had, where there is evidence that it lost them."""
+def _limit(pixels: Image, before: Image, most: float) -> None:
+    """Shrink a change, in place, to a root mean square: what is more than the noise is the scene."""
+    change = float(np.sqrt(np.mean(np.square(pixels[::2, ::2] - before[::2, ::2]), dtype=np.float64)))
+    if change > most:
+        pixels -= before
+        pixels *= np.float32(most / change)
+        pixels += before
+
+
+def _sureness(pixels: Image, diagnosis: Diagnosis) -> float:
+    """How sure it must be that level and contrast were lost: more where nothing else is wrong with the picture."""
     low, high = np.percentile(pixels[::2, ::2], (1, 99))
-    sound = diagnosis.noise_sigma < LITTLE_NOISE and diagnosis.stripe_sigma < LITTLE_STRIPES
-    mended, made = networks.level().mend(pixels)
-    chance = max((step["chance"] for step in made), default=0.0)
-    needed = SURELY_LOST_WHERE_SOUND if sound and high - low > FILLED else SURELY_LOST
-    if chance < needed:
-        return pixels, []
-    return np.ascontiguousarray(mended, np.float32), [{"method": networks.name("level"), **step} for step in made]
+    sound = _is_sound(diagnosis) and diagnosis.nonuniformity_share < SURE_SHARE
+    return SURELY_LOST_WHERE_SOUND if sound and high - low > FILLED else SURELY_LOST
+
+
+def _is_sound(diagnosis: Diagnosis) -> bool:
+    """Whether there is no more noise, of any kind, than a good camera has of its own."""
+    return (
+        diagnosis.noise_sigma < LITTLE_NOISE
+        and diagnosis.stripe_sigma < LITTLE_STRIPES
+        and not diagnosis.correlated_noise_sigma
+    )
 
 
 def _is_beyond_the_network(diagnosis: Diagnosis) -> bool:
-    """Whether a picture is an even field, or has lost so much contrast, and nothing else, that no network knows it."""
-    contrast = diagnosis.contrast or 0.0
-    gone = contrast < ALL_BUT_GONE or (diagnosis.black_level or 0.0) > WHITED
-    return contrast < EVEN or (gone and diagnosis.noise_sigma < LITTLE_NOISE)
+    """Whether a picture is an even field, or has lost so much contrast, and nothing else, that no network knows it. Where
+    the range is not known (counts, temperatures) the picture was spread over it already."""
+    if diagnosis.contrast is None:
+        return False
+    gone = diagnosis.contrast < ALL_BUT_GONE or (diagnosis.black_level or 0.0) > WHITED
+    return diagnosis.contrast < EVEN or (gone and diagnosis.noise_sigma < LITTLE_NOISE)
 
 
 def _is_flat(diagnosis: Diagnosis) -> bool:

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermend.errors import InputError, MissingDependencyError, UsageError
+from thermend.methods.classical.deblur import within_measured
 from thermend.methods.description import MethodDescription
+from thermend.methods.protocol import PreparedImage, Restored, StepRecord, Task
 from thermend.restoration.engines import ENGINES, FASTEST, Engine, open_onnx
 from thermend.restoration.tiling import run_tiled
 from thermend.weights.checkpoints import SUFFIXES as CHECKPOINT_SUFFIXES
@@ -45,7 +47,8 @@ class Passes(Protocol):
     def __call__(
         self, image: Image, mode: str, network: NetworkFunction, leave: Collection[str] = (), **told: float
     ) -> tuple[Image, list[dict[str, Any]]]:
-        """The restored image, and the runs that were made; none for what is to be left."""
+        """The restored image, and the runs that were made; none for what is to be left. What a run names under
+        ``removed`` are degradations, and no number of the provenance."""
         ...
 
     def estimate(self, image: Image, network: NetworkFunction) -> dict[str, tuple[float, float]]:
@@ -110,6 +113,11 @@ class NetworkFunction:
             return self.tiled(prepared), [self.facts]
         result, steps = self.passes(prepared, mode, self, leave, **told)
         return result, [{**step, **self.facts} for step in steps]
+
+    def ask(self, image: Image) -> Any:
+        """What a network that judges whole images answers: its passes' ``correction``."""
+        passes: Any = self.passes
+        return passes.correction(image, self)
 
     def __call__(self, image: Image) -> Image:
         """From (H, W) float32 in [0, 1] to (s H, s W) float32."""
@@ -190,6 +198,46 @@ class Networks:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_opened": {}}  # what an engine has compiled stays in its process
+
+
+class NetworkMethod:
+    """A network with its weights, as a method.
+
+    Parameters
+    ----------
+    info : MethodDescription
+        with the variant that the weights are of
+    network : NetworkFunction
+    weights_sha256 : str
+        of the file of the weights
+    """
+
+    all_cores = True
+
+    def __init__(self, info: MethodDescription, network: NetworkFunction, weights_sha256: str) -> None:
+        self.info, self._network, self.weights_sha256 = info, network, weights_sha256
+
+    def opened_network(self) -> NetworkFunction:
+        """The network, ready to run."""
+        return self._network
+
+    def weights_of(self, steps: list[StepRecord]) -> str:
+        """SHA-256 of the file of the weights, whatever was done."""
+        return self.weights_sha256
+
+    def restore(self, image: PreparedImage, task: Task) -> Restored:
+        """Run the network; what sharpened temperatures is bounded by what was measured nearby."""
+        mended, made = self._network.mend(image.pixels, task.mode)
+        mended = np.ascontiguousarray(mended, np.float32)
+        steps = [
+            StepRecord(
+                self.info.full_name, {k: v for k, v in step.items() if k != "removed"}, tuple(step.get("removed", ()))
+            )
+            for step in made
+        ]
+        if task.mode == "radiometric" and any("blur" in step.removed for step in steps):
+            mended = within_measured(mended, image.pixels)
+        return Restored(mended, steps)
 
 
 def open_network(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,15 +14,26 @@ from thermend.diagnosis.preparation import Prepared, prepare
 from thermend.errors import UsageError
 from thermend.image import MAX_PIXELS, Depth, Metadata, ThermalImage
 from thermend.io.metadata import PROVENANCE_KEY, scale_exif, scale_geotiff
-from thermend.methods.classical.deblur import within_measured
-from thermend.methods.classical.resample import lanczos, limit_overshoot
+from thermend.methods.classical.adapters import enlarged
+from thermend.methods.classical.resample import lanczos
 from thermend.methods.description import MethodDescription
+from thermend.methods.protocol import (
+    Enlarges,
+    JudgesAsGiven,
+    Method,
+    PreparedImage,
+    ReadsDiagnosis,
+    RemovesVignetting,
+    StepRecord,
+    Task,
+    UsesNetworks,
+)
 from thermend.normalisation import Normalisation
 from thermend.restoration import auto, temperatures
 from thermend.version import __version__
 
 if TYPE_CHECKING:
-    from thermend.restoration.network import NetworkFunction, Networks
+    from thermend.restoration.network import NetworkFunction
 
 Image = NDArray[np.float32]
 
@@ -33,23 +44,32 @@ _TOLERANCE_KELVIN = 0.15
 _TOLERANCE_SHARE = 0.0008  # of the range, for counts
 
 
-@dataclass
+@dataclass(frozen=True)
 class Restorer:
-    """A method, ready to run; :func:`thermend.load` makes one.
+    """A method with its weights, ready to run; :func:`thermend.load` makes one.
 
     Attributes
     ----------
-    method : the catalogue's description
-    function : from (H, W) float32 in [0, 1] to the same (a destriper assumes stripes in columns; an upsampler takes the
-        scale as well); None for a chain, which plans its steps for each image
-    weights_sha256 : of the file that the network came from
-    networks : of a chain: what it hands to networks
+    method : Method
     """
 
-    method: MethodDescription
-    function: Callable[..., Image] | None = None
-    weights_sha256: str | None = None
-    networks: Networks | None = None
+    method: Method
+
+    @property
+    def info(self) -> MethodDescription:
+        """The method's row in the catalogue."""
+        return self.method.info
+
+    @property
+    def network(self) -> NetworkFunction | None:
+        """That does it, or has the largest part in it; None where there is none."""
+        return self.method.opened_network() if isinstance(self.method, UsesNetworks) else None
+
+    @property
+    def weights_sha256(self) -> str | None:
+        """Of the file of a network's weights; None for classical methods and chains."""
+        found = self.method.weights_of([]) if isinstance(self.method, UsesNetworks) else None
+        return found if isinstance(found, str) else None
 
     def restore(
         self, image: ThermalImage | ArrayLike, mode: str = "auto", scale: int = 1, contrast: str = "auto"
@@ -74,47 +94,43 @@ class Restorer:
         """
         image = image if isinstance(image, ThermalImage) else ThermalImage.from_array(image)
         mode = self.mode_for(image, mode)
-        check_contrast(self.method, contrast, mode)
+        check_contrast(self.info, contrast, mode)
         _check_scale(image, scale)
-        scale = int(scale)
-        prepared = prepare(image)
-        pixels, normalisation, defects = prepared.pixels, prepared.normalisation, prepared.defects
-        diagnosis: Diagnosis | None = None
-        if self.method.kind in ("chain", "destriper") or mode == "radiometric":
-            diagnosis = diagnose_prepared(prepared, image)
-            if prepared.stretched:
-                # They are replaced already; and the picture uses its range, whatever the file does.
-                diagnosis = replace(diagnosis, dead_pixels=0, contrast=None)
-        evidence = None
-        if mode == "radiometric":
-            assert diagnosis is not None
-            evidence = _evidence(image, prepared, diagnosis, self.function if self.method.kind == "shading" else None)
-        at_first = scale if self.networks is None else 1  # networks judge contrast and noise as a camera gives them
-        if at_first != 1 and self.method.kind != "upsampler":
-            pixels = _enlarged(pixels, at_first, lanczos, mode)
-        cut = _cut_off(pixels) if prepared.stretched and self.method.kind != "upsampler" else None
+        task = Task(mode, int(scale), contrast)
+        made = prepare(image)
+        prepared = PreparedImage(made.pixels, partial(_judged, image, made), image.is_picture and mode == "display")
+        evidence = _evidence(image, made, prepared.diagnosis, self.method) if mode == "radiometric" else None
+        enlarges = isinstance(self.method, Enlarges)
+        after = 1
+        if not enlarges and task.scale != 1:
+            if isinstance(self.method, JudgesAsGiven) and self.method.judges_as_given:
+                after = task.scale
+            else:
+                prepared = PreparedImage(
+                    enlarged(made.pixels, task.scale, lanczos, mode),
+                    lambda given=prepared: given.diagnosis,  # type: ignore[misc]
+                    prepared.is_picture,
+                    task.scale,
+                )
+        if isinstance(self.method, ReadsDiagnosis):
+            _ = prepared.diagnosis
+        cut = _cut_off(prepared.pixels) if made.stretched and not enlarges else None
+        shape, normalisation, defects = prepared.pixels.shape, made.normalisation, made.defects
+        del made
+        restored = self.method.restore(prepared, task)
         del prepared
-        picture = image.is_picture and mode == "display"
-        mended, steps = self._mend(pixels, mode, at_first, diagnosis, picture, contrast)
+        mended, steps = restored.pixels, restored.steps
         if defects:
-            steps.insert(0, {"method": "classical.dead-pixels", "pixels": defects})
+            steps.insert(0, StepRecord("classical.dead-pixels", {"pixels": defects}, ("dead-pixels",)))
         if cut is not None:
-            _add_back(mended, pixels.shape, *cut)
-        del pixels
-        if at_first != scale:
-            mended = _enlarged(mended, scale, lanczos, mode)
+            _add_back(mended, shape, *cut)
+        if after != 1:
+            mended = enlarged(mended, after, lanczos, mode)
         scale = _scale_of(image, mended)  # a network may upsample itself
         if evidence is not None:
             counted = None if image.nodata is None else ~_enlarge(image.nodata, scale)
             temperatures.keep(mended, evidence, scale, counted)
         return self._result(image, mended, normalisation, mode, scale, steps)
-
-    @property
-    def network(self) -> NetworkFunction | None:
-        """That does it, or has a part in it in display mode."""
-        if self.networks is not None:
-            return self.networks.detail()
-        return self.function if self.method.kind == "network" else None  # type: ignore[return-value]
 
     def mode_for(self, image: ThermalImage, mode: str) -> str:
         """The mode in which an image will be restored.
@@ -127,48 +143,10 @@ class Restorer:
             raise UsageError(f"mode {mode!r}: expected one of {', '.join(MODES)}")
         if mode == "auto":
             mode = "display" if image.unit == "display" else "radiometric"
-            return mode if mode in self.method.modes else self.method.modes[0]
-        if mode not in self.method.modes:
-            raise UsageError(f"{self.method.full_name} changes contrast and has no {mode} mode; use --mode display")
+            return mode if mode in self.info.modes else self.info.modes[0]
+        if mode not in self.info.modes:
+            raise UsageError(f"{self.info.full_name} changes contrast and has no {mode} mode; use --mode display")
         return mode
-
-    def _mend(
-        self,
-        pixels: Image,
-        mode: str,
-        scale: int,
-        diagnosis: Diagnosis | None,
-        picture: bool,
-        contrast: str,
-    ) -> tuple[Image, list[dict[str, Any]]]:
-        """The mended pixels (which may be the given array, overwritten) and what was done.
-
-        Parameters
-        ----------
-        contrast : as for :meth:`restore`
-        """
-        if self.method.kind == "chain":
-            assert diagnosis is not None
-            shape = (pixels.shape[0] // scale, pixels.shape[1] // scale)
-            diagnosis = diagnosis if scale == 1 else _at_scale(diagnosis, scale)
-            steps = auto.plan(diagnosis, mode, shape, picture)
-            return auto.carry_out(steps, pixels, diagnosis, self.networks, mode, contrast)
-        assert self.function is not None
-        if self.method.kind == "upsampler":
-            return _enlarged(pixels, scale, self.function, mode), [{"method": self.method.full_name, "scale": scale}]
-        if self.method.kind == "destriper" and diagnosis is not None and diagnosis.stripe_direction == "rows":
-            turned = self.function(np.ascontiguousarray(pixels.T)).T
-            return np.ascontiguousarray(turned), [{"method": self.method.full_name, "direction": "rows"}]
-        if self.method.kind == "network":
-            mended, made = self.function.mend(pixels, mode)  # type: ignore[attr-defined]
-            mended = np.ascontiguousarray(mended, np.float32)
-            if mode == "radiometric" and any("blur" in step.get("pass", ()) for step in made):
-                mended = within_measured(mended, pixels)
-            return mended, [{"method": self.method.full_name, **step} for step in made]
-        mended = np.ascontiguousarray(self.function(pixels), np.float32)
-        if self.method.kind == "sharpener" and mode == "radiometric":
-            mended = within_measured(mended, pixels)
-        return mended, [{"method": self.method.full_name}]
 
     def _result(
         self,
@@ -177,7 +155,7 @@ class Restorer:
         normalisation: Normalisation,
         mode: str,
         scale: int,
-        steps: list[dict[str, Any]],
+        steps: list[StepRecord],
     ) -> ThermalImage:
         nodata = None if image.nodata is None else _enlarge(image.nodata, scale)
         depth: Depth = image.depth
@@ -203,16 +181,16 @@ class Restorer:
         mended.flags.writeable = False
         return ThermalImage(mended, unit, depth, valid_range, metadata, nodata)  # type: ignore[arg-type]
 
-    def _provenance(self, metadata: Metadata, mode: str, scale: int, steps: list[dict[str, Any]]) -> dict[str, Any]:
+    def _provenance(self, metadata: Metadata, mode: str, scale: int, steps: list[StepRecord]) -> dict[str, Any]:
         provenance: dict[str, Any] = {
             "software": PROVENANCE_KEY,
             "version": __version__,
-            "method": self.method.name,
-            "variant": self.method.variant,
-            "weights_sha256": self._weights_of(steps),
+            "method": self.info.name,
+            "variant": self.info.variant,
+            "weights_sha256": self.method.weights_of(steps) if isinstance(self.method, UsesNetworks) else None,
             "mode": mode,
             "scale": scale,
-            "steps": steps,
+            "steps": [step.as_dict() for step in steps],
         }
         stated = {
             "emissivity": metadata.emissivity,
@@ -225,12 +203,6 @@ class Restorer:
         if earlier and "method" in earlier:
             provenance["before"] = dict(earlier)
         return provenance
-
-    def _weights_of(self, steps: list[dict[str, Any]]) -> str | dict[str, str] | None:
-        """Of the network; of a chain those of the networks that had a part in it, by name."""
-        if self.networks is not None:
-            return self.networks.weights_of({step["method"] for step in steps}) or None
-        return self.weights_sha256
 
 
 def check_contrast(method: MethodDescription, contrast: str, mode: str) -> None:
@@ -248,9 +220,11 @@ def check_contrast(method: MethodDescription, contrast: str, mode: str) -> None:
         raise UsageError(f"contrast {contrast!r}: expected one of {', '.join(CONTRASTS)}")
     if mode == "radiometric" and contrast == "stretch":
         raise UsageError("contrast 'stretch' changes temperatures; use --mode display")
-    if contrast != "auto" and mode != "radiometric" and method.kind != "chain":
+    if mode == "auto" and contrast == "keep":
+        return  # each file's mode says
+    if contrast != "auto" and mode != "radiometric" and not method.chain:
         raise UsageError(
-            f"{method.full_name} decides about contrast itself; contrast {contrast!r} is for auto and classical.chain"
+            f"{method.full_name} leaves no choice of contrast; contrast {contrast!r} is for auto and classical.chain"
         )
 
 
@@ -264,30 +238,29 @@ def _check_scale(image: ThermalImage, scale: int) -> None:
         )
 
 
-def _enlarged(pixels: Image, scale: int, upsample: Callable[[Image, int], Image], mode: str) -> Image:
-    """Upsampled; where pixels are temperatures, without the overshoot beside edges, which nobody measured."""
-    large = upsample(pixels, scale)
-    if mode == "radiometric":
-        limit_overshoot(large, pixels, scale)
-    return large
+def _judged(image: ThermalImage, prepared: Prepared) -> Diagnosis:
+    """The diagnosis of a prepared image, as far as methods are concerned."""
+    diagnosis = diagnose_prepared(prepared, image)
+    if prepared.stretched:
+        # Dead pixels are replaced already; and the picture uses its range, whatever the file does.
+        diagnosis = replace(diagnosis, dead_pixels=0, contrast=None)
+    return diagnosis
 
 
-def _evidence(
-    image: ThermalImage, prepared: Prepared, diagnosis: Diagnosis, shading: Callable[[Image], Image] | None
-) -> temperatures.Evidence:
+def _evidence(image: ThermalImage, prepared: Prepared, diagnosis: Diagnosis, method: Method) -> temperatures.Evidence:
     """What the result will be held against: the input without what the sensor added.
 
     Parameters
     ----------
-    shading : the method that was asked for, where it takes off shading: what it leaves is the scene's
+    method : that was asked for; where it takes off vignetting, what it leaves is the scene's
     """
     reference, normalisation = prepared.pixels, prepared.normalisation
     if steps := auto.reference_steps(diagnosis):
         reference = reference.copy()
         for step in steps:
             step.apply(reference)
-    if shading is not None:
-        reference = shading(reference)
+    if isinstance(method, RemovesVignetting):
+        reference = method.without_vignetting(reference)
     tolerance = _TOLERANCE_KELVIN * normalisation.gain if image.unit == "celsius" else _TOLERANCE_SHARE * 0.9
     low, high = normalisation.low_and_high(image)
     counted = None if image.nodata is None else ~image.nodata
@@ -325,8 +298,3 @@ def _scale_of(image: ThermalImage, mended: Image) -> int:
 
 def _enlarge(mask: NDArray[np.bool_], scale: int) -> NDArray[np.bool_]:
     return mask if scale == 1 else np.asarray(mask.repeat(scale, axis=0).repeat(scale, axis=1))
-
-
-def _at_scale(diagnosis: Diagnosis, scale: int) -> Diagnosis:
-    """What is left to find after upsampling: noise and blur that spread over more pixels; stripes as before."""
-    return replace(diagnosis, blur_sigma=diagnosis.blur_sigma * scale, dead_columns=0)

@@ -146,7 +146,9 @@ class TrainingModule(lightning.LightningModule):
         logged = self.step(batch, torch.Generator().manual_seed(seed))
         # A loss is looked at when the device has it; a GPU is not made to wait for that in every step.
         every = 1 if self.device.type == "cpu" else _LOOKED_AT_EVERY
-        loss = float(logged["loss"].detach()) if (self.done + 1) % every == 0 else 0.0
+        last = self.recipe.steps is not None and self.done + 1 >= self.recipe.steps
+        looked_at = last or (self.done + 1) % every == 0 or (self.done + 1) % self.recipe.checkpoint_every == 0
+        loss = float(logged["loss"].detach()) if looked_at else 0.0
         if not math.isfinite(loss):
             raise TrainingError(
                 f"step {self.done + 1}: the loss is {loss}; the run ends here. A lower rate"

@@ -10,18 +10,24 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 
+def kept(image: NDArray[np.float32]) -> torch.Tensor:
+    """An image in [0, 1] as 16-bit numbers, of which the sign is not one: half the memory."""
+    return torch.from_numpy(np.rint(image * 65535).astype(np.uint16).view(np.int16))
+
+
 class ImagePool:
     """Images of any sizes, kept as 16-bit numbers.
 
     Parameters
     ----------
-    images : sequence of (H, W) float32 arrays in [0, 1]
+    images : sequence of (H, W) tensors
+        as :func:`kept` makes them
     shares : sequence of float
         how often each is drawn, against the others
     """
 
-    def __init__(self, images: Sequence[NDArray[np.float32]], shares: Sequence[float]) -> None:
-        self.images = [torch.from_numpy(np.rint(i * 65535).astype(np.uint16).view(np.int16)) for i in images]
+    def __init__(self, images: Sequence[torch.Tensor], shares: Sequence[float]) -> None:
+        self.images = list(images)
         self.cumulated = np.cumsum(shares) / np.sum(shares)
 
     def to(self, device: torch.device) -> ImagePool:

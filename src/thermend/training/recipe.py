@@ -39,6 +39,8 @@ class Section(BaseModel):
         for key, value in self:
             if isinstance(value, Path):
                 yield key, value
+            elif isinstance(value, tuple) and key != "data" and all(isinstance(each, Path) for each in value):
+                yield from ((f"{key}.{number}", path) for number, path in enumerate(value))
             elif isinstance(value, Section):
                 yield from ((f"{key}.{inner}", path) for inner, path in value.paths())
 
@@ -152,6 +154,8 @@ class Recipe(Section):
     def _one_choice(self) -> Recipe:
         if (self.steps is None) == (self.minutes is None):
             raise ValueError("steps or minutes: set one of them, and the other to null")
+        if self.minutes is not None and self.devices > 1:
+            raise ValueError("minutes: several devices would not end together; set steps")
         if self.images is not None and self.split is not None:
             raise ValueError("images and split exclude each other: set one of them to null")
         return self
@@ -227,13 +231,26 @@ def _with_base(path: Path, yaml: Any, seen: tuple[Path, ...]) -> dict[str, Any]:
     return _merged(_with_base(path.parent / base, yaml, (*seen, path.resolve())), recipe)
 
 
+def on_one_device(recipe: Recipe) -> None:
+    """Refuse what a training that draws its batches on the device has no use for.
+
+    Raises
+    ------
+    ValueError : several devices, which would all draw the same; or images that are to be prepared in another way
+    """
+    if recipe.devices > 1:
+        raise ValueError(f"devices {recipe.devices}: what is drawn on the device is the same on each; expected 1")
+    if recipe.source != Source() or recipe.convention:
+        raise ValueError("source and convention: images are taken as use takes them; expected convention: false")
+
+
 _EXCLUSIVE = {"split": "images", "minutes": "steps", "steps": "minutes", "start": "init_from", "init_from": "start"}
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(below)
     for key, other in _EXCLUSIVE.items():
-        if above.get(key) is not None:
+        if key in above and (above[key] is not None or key in ("start", "init_from")):
             result.pop(other, None)  # they exclude each other, and what is above counts
     for key, value in above.items():
         lower = result.get(key)
@@ -256,6 +273,8 @@ def check(kind: type[R], values: Mapping[str, Any], source: str | os.PathLike[st
     ------
     UsageError : a key is unknown, missing or has an impossible value; the message names it
     """
+    if "start" in values and "init_from" in values:
+        raise UsageError(f"{os.fspath(source)}: start is the old name of init_from; give one of them")
     if values.get("data") is None:
         raise UsageError(f"{os.fspath(source)}: data is missing; say where the images are: data=DIR")
     try:

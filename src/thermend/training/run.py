@@ -78,10 +78,10 @@ def train(recipe: Recipe, kind: Any, say: Callable[[str], None] = print) -> Path
     if weights.is_file():
         say(f"{weights} is there already: the run has ended")
         return weights
-    samples = kind.samples(recipe, [path for path, _ in files])
     done = _steps_done(last)
     torch.manual_seed(recipe.seed)
-    module = kind(recipe)
+    module = kind(recipe)  # what is wrong with weights to begin with shows before images are prepared
+    samples = kind.samples(recipe, [path for path, _ in files])
     module.take(samples)
     trainer, loader = _trainer(recipe, samples, done)
     _write(out / _RUN, json.dumps(facts, indent=1))

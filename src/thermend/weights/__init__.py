@@ -2,7 +2,7 @@
 
 | module | what |
 | --- | --- |
-| `checkpoints` | tensors of a `.safetensors`, `.pt` or `.pth` file; ours are written as `.safetensors` |
+| `checkpoints` | tensors of a `.safetensors`, `.pt` or `.pth` file, or of an ONNX file of ours |
 | `onnx_export` | a torch module as ONNX |
 | `shipped`, `files/` | what comes with thermend |
 """

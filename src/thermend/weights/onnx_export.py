@@ -171,7 +171,7 @@ def read_onnx_tensors(path: Path) -> dict[str, Any]:
     except Exception as error:
         raise InputError(path, f"is no ONNX network that can be read ({first_line(error)})") from error
     names = read_onnx_metadata(path).get("tensors")
-    if not isinstance(names, list):
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InputError(path, "does not say which of its numbers are weights; `thermend export` writes files that do")
     chosen = {name: arrays[name] for name in names if name in arrays}
     return {

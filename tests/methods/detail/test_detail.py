@@ -17,6 +17,7 @@ from thermend.methods.detail.checkpoints import load_network  # noqa: E402
 from thermend.methods.detail.network import DetailNetwork  # noqa: E402
 from thermend.methods.detail.recipe import DetailRecipe  # noqa: E402
 from thermend.methods.detail.training import DetailTraining, RealNoise  # noqa: E402
+from thermend.training.recipe import check  # noqa: E402
 from thermend.training.run import train  # noqa: E402
 from thermend.weights.checkpoints import read_tensors, write_tensors  # noqa: E402
 from thermend.weights.onnx_export import write_onnx  # noqa: E402
@@ -161,19 +162,67 @@ def test_a_folder_without_a_recording_is_named(tmp_path):
         RealNoise([tmp_path])
 
 
-def test_a_run_goes_on_where_it_was_and_begins_with_an_onnx_file(tmp_path, scene, recorded):
+class Killed(BaseException):
+    """What a kill looks like from inside: no handler catches it."""
+
+
+def _dying(step, at: int):
+    def own(self, batch, generator):
+        if self.done == at:
+            raise Killed
+        return step(self, batch, generator)
+
+    return own
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"crop": 40}, "crop 40: expected a multiple of 16"),
+        ({"crop": 512}, "no more than frame, 256"),
+        ({"options": {"widthz": [8, 8]}}, "options.widthz: no such key"),
+        ({"options": {"widths": [8, 8]}}, "2 widths go with 1 groups"),
+        ({"options": {"widths": [8, 0], "encoder": [1], "decoder": [1]}}, "greater than or equal to 1"),
+        ({"devices": 2}, "devices 2: "),
+        ({"convention": True}, "convention: "),
+    ],
+)
+def test_what_cannot_be_is_said_before_a_run(changes, message):
+    values = {
+        "method": "detail/compact",
+        "data": "x",
+        "out": "y",
+        "steps": 1,
+        "batch": 1,
+        "crop": 64,
+        "rate": 1e-3,
+        "convention": False,
+    }
+    with pytest.raises(thermend.UsageError, match=message):
+        check(DetailRecipe, values | changes, "r")
+
+
+def test_a_run_goes_on_where_it_was_and_begins_with_an_onnx_file(tmp_path, scene, recorded, monkeypatch):
     (tmp_path / "data").mkdir()
     cv2.imwrite(str(tmp_path / "data/a.png"), np.rint(scene * 255).astype(np.uint8))
     values = {
         "method": "detail/compact", "data": str(tmp_path / "data"), "noise": str(recorded), "steps": 4, "batch": 2, "crop": 32,
         "frame": 64, "rate": 1e-3, "checkpoint_every": 2, "picture_every": 2, "device": "cpu", "scenes": 1,
+        "convention": False,
         "options": {"widths": [8, 8], "encoder": [1], "middle": 1, "decoder": [1]},
         "validation": {"data": str(tmp_path / "data"), "presets": ["deal-stripe-heavy", "none"], "every": 2},
     }  # fmt: skip
-    weights = train(DetailRecipe.model_validate(values | {"out": str(tmp_path / "a")}), DetailTraining)
+    recipe, whole = (DetailRecipe.model_validate(values | {"out": str(tmp_path / name)}) for name in ("a", "whole"))
+    monkeypatch.setattr(DetailTraining, "step", _dying(DetailTraining.step, at=3))
+    with pytest.raises(Killed):
+        train(recipe, DetailTraining)
+    monkeypatch.undo()
+    assert (tmp_path / "a/latest.safetensors").is_file()
+    weights = train(recipe, DetailTraining)
+    assert weights.read_bytes() == train(whole, DetailTraining).read_bytes()
     assert (tmp_path / "a/checkpoints/last.ckpt").is_file()
     assert (tmp_path / "a/pictures/step-00000002.png").is_file()
-    log = (tmp_path / "a/log/from-00000000/metrics.csv").read_text()
+    log = (tmp_path / "whole/log/from-00000000/metrics.csv").read_text()
     assert "psnr/deal-stripe-heavy" in log
     tensors = read_tensors(weights)
     assert any(t.abs().max() > 0 for name, t in tensors.items() if name.startswith("tail"))

@@ -307,7 +307,7 @@ def test_tiles_are_steered_by_the_whole_image(weights, scene):
     seen = []
     for tile in (None, 96):
         restorer = thermend.load("hidra", weights, tile=tile)
-        module = restorer.function.engine._module
+        module = restorer.network.engine._module
         module.register_forward_pre_hook(
             lambda _, args, kwargs: seen.append(kwargs["vector"].clone()), with_kwargs=True
         )
@@ -443,7 +443,7 @@ def test_the_probe_can_be_asked_for_as_another_diagnosis(weights, folder, tmp_pa
     assert opinion["by"] == "hidra"
     restorer = thermend.load("hidra", path)  # the probe does not keep the network from running
     picture = np.array(Image.open(folder / "0.png"))
-    vector = restorer.function.passes.vector((picture / 255).astype(np.float32), restorer.function)
+    vector = restorer.network.passes.vector((picture / 255).astype(np.float32), restorer.network)
     for question, answers in QUESTIONS.items():
         assert sum(opinion[question].values()) == pytest.approx(1, abs=1e-3)
         expected = dict(zip(answers, probes[question].chances(vector)[0]))

@@ -67,7 +67,8 @@ def test_the_mean_of_clipped_noise_is_known(rng):
 def test_a_correction_is_applied_in_use_as_in_training(rng):
     image = cv2.GaussianBlur(rng.random((96, 120)).astype(np.float32), (0, 0), 3)
     field = (0.1 * rng.normal(size=(16, 20))).astype(np.float32)
-    ours = Correction(1.4, field, 1.0).applied(image)
+    ours = image.copy()
+    Correction(1.4, field, 1.0).apply(ours)
     numbers = torch.tensor([[np.log(1.4), 0.0]], dtype=torch.float32)
     expected = corrected(torch.from_numpy(image)[None, None], torch.from_numpy(field)[None, None], numbers)[0, 0]
     np.testing.assert_allclose(ours, expected, atol=2e-3)
@@ -96,7 +97,7 @@ def test_a_run_ends_in_weights_that_run_on_an_engine(tmp_path, scene):
     recipe = LevelRecipe.model_validate(
         {
             "method": "level/compact", "data": str(tmp_path / "data"), "out": str(tmp_path / "run"), "steps": 3, "batch": 4,
-            "rate": 1e-3, "scenes": 2, "device": "cpu", "options": {"widths": [8, 8, 8, 8], "blocks": 1},
+            "rate": 1e-3, "scenes": 2, "device": "cpu", "convention": False, "options": {"widths": [8, 8, 8, 8], "blocks": 1},
             "validation": {"data": str(tmp_path / "data"), "presets": ["hm-tir-contrast"], "every": 3},
         }
     )  # fmt: skip

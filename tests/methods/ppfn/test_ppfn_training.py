@@ -253,7 +253,7 @@ def test_bf16_is_near_float32(weights, scene, tmp_path):
         pytest.skip(str(error))
     exact = thermend.load("ppfn", model, "openvino", precision="float32")
     image = (0.3 + 0.4 * scene).astype(np.float32)
-    changes = [r.function.mend(image)[0] - image for r in (exact, fast)]
+    changes = [r.network.mend(image)[0] - image for r in (exact, fast)]
     assert np.abs(changes[0]).max() > 0.01
     assert np.abs(changes[1] - changes[0]).max() < 0.1 * np.abs(changes[0]).max()
 
@@ -301,10 +301,10 @@ def test_bf16_is_taken_by_itself_where_openvino_computes_it(weights, tmp_path):
         expected = "bf16"
     except UsageError:
         expected = "float32"
-    assert thermend.load("ppfn", model, "openvino").function.engine.precision == expected
-    assert thermend.load("ppfn", model, "openvino", precision="float32").function.engine.precision == "float32"
-    assert thermend.load("ppfn", model, "onnxruntime").function.engine.precision == "float32"
-    assert thermend.load("deal", engine="openvino").function.engine.precision == "float32"
+    assert thermend.load("ppfn", model, "openvino").network.engine.precision == expected
+    assert thermend.load("ppfn", model, "openvino", precision="float32").network.engine.precision == "float32"
+    assert thermend.load("ppfn", model, "onnxruntime").network.engine.precision == "float32"
+    assert thermend.load("deal", engine="openvino").network.engine.precision == "float32"
 
 
 def test_tiles_are_told_of_the_whole_image(weights, scene):
@@ -338,7 +338,7 @@ def shading(folder, tmp_path_factory) -> Path:
 def test_a_surface_is_added_before_a_pass_whatever_the_engine(shading, scene, for_engine, engine):
     path = for_engine("ppfn", shading, engine)
     image = (0.3 + 0.4 * scene[:144, :208]).astype(np.float32)
-    result, _ = thermend.load("ppfn", path, engine, precision="float32").function.mend(image)
+    result, _ = thermend.load("ppfn", path, engine, precision="float32").network.mend(image)
     network = load_network(shading)
     with torch.no_grad():
         expected = network(torch.from_numpy(image)[None, None])[0, 0].numpy()
@@ -354,7 +354,7 @@ def test_every_pass_may_be_told_of_the_image_as_it_came(shading, scene, for_engi
     write_tensors(first, read_tensors(shading), read_metadata(shading) | {"told": "first"})
     image = (0.3 + 0.4 * scene[:144, :208]).astype(np.float32)
     path = for_engine("ppfn", first, engine)
-    result, _ = thermend.load("ppfn", path, engine, precision="float32").function.mend(image)
+    result, _ = thermend.load("ppfn", path, engine, precision="float32").network.mend(image)
     with torch.no_grad():
         of_first, of_each = (load_network(w)(torch.from_numpy(image)[None, None])[0, 0] for w in (first, shading))
     np.testing.assert_allclose(result, of_first.numpy(), atol=1e-4)
@@ -521,7 +521,7 @@ def test_the_authors_checkpoints_run_with_the_authors_prompts(cases):
     numbers = np.load(folder / "random_dim16_io.npz")
     image = numbers["x"][0, 0]
     restorer = thermend.load("ppfn", folder / "random_dim16.pt", prompts=folder / "prompts.npz")
-    np.testing.assert_allclose(restorer.function(image), numbers["composite_steps"][-1][0, 0], atol=1e-5)
+    np.testing.assert_allclose(restorer.network(image), numbers["composite_steps"][-1][0, 0], atol=1e-5)
 
 
 def test_the_authors_checkpoints_are_exported_with_the_authors_prompts(cases, tmp_path):
@@ -538,4 +538,4 @@ def test_the_authors_checkpoints_are_exported_with_the_authors_prompts(cases, tm
     prompts = str(folder / "prompts.npz")
     assert export.run("ppfn", str(folder / "random_dim16.pt"), str(model), say=lambda _: None, prompts=prompts) == 0
     restorer = thermend.load("ppfn/restormer", model, precision="float32")
-    np.testing.assert_allclose(restorer.function(numbers["x"][0, 0]), numbers["composite_steps"][-1][0, 0], atol=1e-4)
+    np.testing.assert_allclose(restorer.network(numbers["x"][0, 0]), numbers["composite_steps"][-1][0, 0], atol=1e-4)

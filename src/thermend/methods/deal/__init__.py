@@ -24,7 +24,7 @@ _variant = partial(
     "deal",
     modes=("display",),
     loader=None,
-    kind="network",
+    runs_network=True,
     network="thermend.methods.deal.checkpoints:load_for_running",
     preparation="thermend.methods.deal.levels:preparation",
     recipe="thermend.methods.deal.recipe:DealRecipe",

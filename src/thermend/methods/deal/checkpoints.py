@@ -31,7 +31,7 @@ def load_network(path: str | os.PathLike[str]) -> DualInteractionNetwork:
 
     Parameters
     ----------
-    path : `.safetensors`, `.pt` or `.pth` (which is read without unpickling)
+    path : `.safetensors`, an ONNX file of ours, `.pt` or `.pth` (which is read without unpickling)
 
     Raises
     ------

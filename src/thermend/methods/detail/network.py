@@ -77,6 +77,8 @@ class DetailNetwork(nn.Module):
         decoder: Sequence[int] = DECODER_BLOCKS,
     ) -> None:
         super().__init__()
+        if not 2 <= len(widths) <= 6 or min(widths) < 1 or min(*encoder, *decoder, middle) < 0:
+            raise ValueError("expected 2 to 6 widths, of 1 or more, and no fewer than 0 blocks")
         if not len(encoder) == len(decoder) == len(widths) - 1:
             raise ValueError(f"{len(widths)} widths go with {len(widths) - 1} groups of blocks on either side")
         self.widths, self.encoder_blocks = tuple(widths), tuple(encoder)

@@ -8,11 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thermend.methods.classical.deblur import within_measured
 from thermend.methods.classical.noise_level import noise_sigma
 
 Image = NDArray[np.float32]
 
 MULTIPLE = 16
+MARGIN = 16
+"""Pixels by which an image is mirrored beyond its borders: the network sees nothing there, and would be unsure of what lies
+along them."""
+PADDED_AT_MOST = 4_000_000
+"""Pixels; a larger image is not copied for it."""
 
 
 def known_of(pixels: Image, stripes: float = 0.0) -> Image:
@@ -40,8 +46,13 @@ class DetailPass:
     ) -> tuple[Image, list[dict[str, Any]]]:
         """The image with less noise and blur, (H, W), and what was done."""
         known = known_of(image, stripes)
-        result = network.tiled(image, known=known)
+        margin = MARGIN if min(image.shape) > MARGIN and image.size <= PADDED_AT_MOST else 0
+        padded = np.pad(image, margin, mode="reflect") if margin else image
+        result = network.tiled(padded, known=known)
+        result = result[margin : margin + image.shape[0], margin : margin + image.shape[1]]
         result += image
+        if mode == "radiometric":  # it sharpens; nothing is drawn that was not measured nearby
+            result = within_measured(result, image)
         return result, [{"noise": round(255 * float(known[0, 0]), 3)}]
 
     def estimate(self, image: Image, network: Any) -> dict[str, tuple[float, float]]:

@@ -141,7 +141,7 @@ def stripes(images: torch.Tensor, draw: Draw) -> torch.Tensor:
         smooth = functional.avg_pool1d(offsets.flatten(2).squeeze(1)[:, None], 5, 1, 2).view_as(offsets) * 5**0.5
         offsets = torch.where(draw.uniform() < 0.2, 0.7 * offsets + 0.7 * smooth, offsets)
         strength = 25 * draw.uniform() ** 1.7 / GREY_LEVELS
-        gain = draw.gate(0.6) * draw.uniform(0, 0.16) ** 1.0
+        gain = draw.gate(0.6) * draw.uniform(0, 0.16)
         on = some * chosen
         result = result * (1 + on * gain * gains) + on * strength * offsets
     return result
@@ -227,7 +227,8 @@ def stored(images: torch.Tensor, draw: Draw) -> torch.Tensor:
 
 
 def damaged(clean: torch.Tensor, generator: torch.Generator, real: torch.Tensor | None = None) -> Damaged:
-    """A batch of clean images, (B, 1, N, N) in [0, 1], as cameras would give them; a tenth are left as they are."""
+    """A batch of clean images, (B, 1, N, N) in [0, 1], as cameras would give them; some are stored and nothing
+    else."""
     draw = Draw(generator, len(clean))
     wanted, contrast = level(targets(clean, draw), draw)
     images = optics(wanted, draw)

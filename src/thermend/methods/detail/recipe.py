@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from thermend.training.recipe import Recipe, as_list
+from thermend.training.recipe import Recipe, Section, as_list, on_one_device
+
+Channels = Annotated[int, Field(ge=1, le=1024)]
+Blocks = Annotated[int, Field(ge=0, le=64)]
+
+
+class Options(Section):
+    """The network's size, as :class:`thermend.methods.detail.network.DetailNetwork` has it."""
+
+    widths: tuple[Channels, ...] = Field((32, 64, 96, 128), min_length=2, max_length=6)
+    encoder: tuple[Blocks, ...] = (1, 1, 2)
+    middle: Blocks = 2
+    decoder: tuple[Blocks, ...] = (2, 1, 2)
+
+    @model_validator(mode="after")
+    def _fit(self) -> Options:
+        if not len(self.encoder) == len(self.decoder) == len(self.widths) - 1:
+            raise ValueError(
+                f"{len(self.widths)} widths go with {len(self.widths) - 1} groups of blocks on either side"
+            )
+        return self
 
 
 class DetailRecipe(Recipe):
@@ -22,7 +42,7 @@ class DetailRecipe(Recipe):
     frame : side of the pieces that are damaged and destriped; crops are cut from them
     ssim_weight : of 1 − SSIM beside the logarithm of the mean square error
     weight_decay : of AdamW
-    options : of the network
+    options : of the network (:class:`Options`)
     """
 
     noise: Annotated[tuple[Path, ...], BeforeValidator(as_list)] = ()
@@ -32,4 +52,14 @@ class DetailRecipe(Recipe):
     frame: int = Field(256, ge=64, multiple_of=16)
     ssim_weight: float = Field(4.0, ge=0)
     weight_decay: float = Field(1e-4, ge=0)
-    options: dict[str, Any] = Field(default_factory=dict)
+    options: Options = Options()
+
+    @model_validator(mode="after")
+    def _fits(self) -> DetailRecipe:
+        multiple = 2 ** len(self.options.widths)
+        if self.crop % multiple or self.crop > self.frame:
+            raise ValueError(
+                f"crop {self.crop}: expected a multiple of {multiple}, and no more than frame, {self.frame}"
+            )
+        on_one_device(self)
+        return self

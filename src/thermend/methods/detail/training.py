@@ -22,11 +22,15 @@ from thermend.methods.detail.pipeline import Damaged, Draw, damaged, varied
 from thermend.methods.detail.recipe import DetailRecipe
 from thermend.training.losses import ssim
 from thermend.training.module import TrainingModule
-from thermend.training.pool import ImagePool
+from thermend.training.pool import ImagePool, kept
 from thermend.training.recipe import Recipe
 
 _FLOOR = 1e-5
 """Mean square error that counts as none: 50 dB. Below that a sample is good enough, and others matter more."""
+
+
+_MOST_DEVIATIONS = 5
+"""Of what a frame differs from the mean; more is something that moved."""
 
 
 class RealNoise:
@@ -38,22 +42,36 @@ class RealNoise:
     ----------
     folders : sequence of Path
         of recordings, or of such folders
+    least : int
+        pixels along each side that a recording has at least
+
+    Raises
+    ------
+    UsageError, InputError
+        a folder holds no recording, a picture cannot be read, or is smaller
     """
 
-    def __init__(self, folders: Sequence[Path]) -> None:
+    def __init__(self, folders: Sequence[Path], least: int = 1) -> None:
         self.fields: list[torch.Tensor] = []
         self.patterns: list[torch.Tensor] = []
         for folder in _recordings(folders):
             mean = _grey(folder / "mean.png", 65535)
+            if min(mean.shape) < least:
+                raise UsageError(f"{folder}: {mean.shape[1]} x {mean.shape[0]} pixels; a piece of {least} does not fit")
             pattern = mean - cv2.GaussianBlur(mean, (0, 0), 8)
             for path in sorted(folder.glob("frame-*.png")):
-                own = _grey(path, 255) - mean
-                self.fields.append(torch.from_numpy(own - own.mean()))
+                frame = _grey(path, 255)
+                if frame.shape != mean.shape:
+                    raise InputError(path, "is not of the size of its mean.png")
+                own = frame - mean
+                spread = 1.4826 * float(np.median(np.abs(own - np.median(own))))
+                own = np.clip(own, *(float(np.median(own)) + sign * _MOST_DEVIATIONS * spread for sign in (-1, 1)))
+                self.fields.append(torch.from_numpy((own - own.mean()).astype(np.float32)))
                 self.patterns.append(torch.from_numpy(pattern))
 
     def draw(self, rng: np.random.Generator, count: int, side: int, device: torch.device) -> torch.Tensor | None:
-        """(count, 1, side, side) of standard deviation 1; None where there is none, or the pictures are smaller."""
-        if not self.fields or min(self.fields[0].shape) < side:
+        """(count, 1, side, side) of standard deviation 1; None where there is none."""
+        if not self.fields:
             return None
         if self.fields[0].device != device:  # they stay there
             self.fields, self.patterns = ([t.to(device) for t in source] for source in (self.fields, self.patterns))
@@ -69,7 +87,7 @@ class RealNoise:
             fields.append(field.T if rng.random() < 0.2 else field)
         fields_ = torch.stack(fields)[:, None]
         spread = fields_.abs().flatten(1).median(1).values.view(-1, 1, 1, 1) * 1.4826
-        return (fields_ / spread.clamp_min(1e-4)).clamp(-8, 8)
+        return fields_ / spread.clamp_min(1e-4)
 
 
 def _grey(path: Path, white: float) -> NDArray[np.float32]:
@@ -118,8 +136,8 @@ class DetailTraining(TrainingModule):
     recipe: DetailRecipe
 
     def __init__(self, recipe: DetailRecipe) -> None:
-        super().__init__(recipe, built(recipe.options).to(memory_format=torch.channels_last))
-        self.real = RealNoise(recipe.noise)
+        super().__init__(recipe, built(recipe.options.model_dump()).to(memory_format=torch.channels_last))
+        self.real = RealNoise(recipe.noise, recipe.frame)
         self.pool: ImagePool | None = None
 
     @classmethod
@@ -127,6 +145,13 @@ class DetailTraining(TrainingModule):
         """The images, and the scenes that are rendered."""
         assert isinstance(recipe, DetailRecipe)
         return Numbers(pool_of(recipe, paths))
+
+    @classmethod
+    def files(cls, recipe: Recipe) -> dict[str, Path]:
+        """The recordings' pictures too."""
+        assert isinstance(recipe, DetailRecipe)
+        pictures = [path for folder in _recordings(recipe.noise) for path in sorted(folder.glob("*.png"))]
+        return super().files(recipe) | {f"noise {path.parent.name}/{path.name}": path for path in pictures}
 
     def take(self, samples: Any) -> None:
         """Keep the images, from which a step draws."""
@@ -190,7 +215,7 @@ class DetailTraining(TrainingModule):
             pixels, stripes = _destriped(image)
             known = torch.from_numpy(known_of(pixels, stripes)).to(self.device)
             given = torch.from_numpy(pixels)[None, None].to(self.device)
-            multiple = built(self.recipe.options).multiple
+            multiple = built(self.recipe.options.model_dump()).multiple
             down, right = (-side % multiple for side in pixels.shape)
             padded = torch.nn.functional.pad(given, (0, right, 0, down), mode="replicate")
             change = self.restoring(padded, known).float()
@@ -199,7 +224,7 @@ class DetailTraining(TrainingModule):
 
     def metadata(self) -> dict[str, Any]:
         """From which the network is built again."""
-        return {"method": self.recipe.method, **built(self.recipe.options).metadata()}
+        return {"method": self.recipe.method, **built(self.recipe.options.model_dump()).metadata()}
 
 
 def _destriped(image: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
@@ -218,7 +243,7 @@ def pool_of(recipe: DetailRecipe, paths: Sequence[Path]) -> ImagePool:
     """The images of a recipe, each brought to [0, 1] as use does it, and its scenes."""
     from thermend.normalisation import Normalisation
 
-    images: list[NDArray[np.float32]] = []
+    images: list[torch.Tensor] = []
     for path in paths:
         image = read(path)
         pixels = np.clip(Normalisation.of(image).apply(image.pixels), 0, 1)
@@ -226,11 +251,11 @@ def pool_of(recipe: DetailRecipe, paths: Sequence[Path]) -> ImagePool:
             raise UsageError(
                 f"{path}: {pixels.shape[1]} x {pixels.shape[0]} pixels; a piece of {recipe.frame} does not fit"
             )
-        images.append(pixels)
+        images.append(kept(pixels))
     shares = [(1 - recipe.scene_share * bool(recipe.scenes)) / max(1, len(images))] * len(images)
     if recipe.scenes:
         from thermend.datasets.scenes import scene_picture
 
-        images += [scene_picture(recipe.seed, number) for number in range(recipe.scenes)]
+        images += [kept(scene_picture(recipe.seed, number)) for number in range(recipe.scenes)]
         shares += [recipe.scene_share / recipe.scenes] * recipe.scenes
     return ImagePool(images, shares)

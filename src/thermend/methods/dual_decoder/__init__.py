@@ -18,7 +18,7 @@ _variant = partial(
     "dual-decoder",
     modes=("display",),
     loader=None,
-    kind="network",
+    runs_network=True,
     network="thermend.methods.dual_decoder.checkpoints:load_network",
     recipe="thermend.methods.dual_decoder.recipe:DualDecoderRecipe",
     training="thermend.methods.dual_decoder.training:DualDecoderTraining",

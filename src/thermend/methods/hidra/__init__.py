@@ -31,7 +31,7 @@ _variant = partial(
     "hidra",
     modes=("display",),
     loader=None,
-    kind="network",
+    runs_network=True,
     forms=(".safetensors",),
     tiling=_TILING,
 )

@@ -177,6 +177,8 @@ class HidraRecipe(Recipe):
             raise ValueError(
                 f"prior.source: hidra/sd-turbo needs one, hidra/embedded has none, not {self.prior.source}"
             )
+        if self.minutes is not None:
+            raise ValueError("minutes: lessons and loops are counted; set steps")
         if self.lessons > self.most_steps:
             raise ValueError(f"lessons {self.lessons}: expected no more than the {self.steps} steps")
         if self.lessons and not self.estimator.guides:
@@ -214,7 +216,7 @@ class PriorRecipe(Recipe):
     Attributes
     ----------
     configuration : keys of diffusers' model that differ from those of the prior that ships
-    identity : begin as the identity (:mod:`thermend.methods.hidra.identity`), not at random; ``start`` goes before
+    identity : begin as the identity (:mod:`thermend.methods.hidra.identity`), not at random; ``init_from`` goes before
     half : weights are written in float16
     """
 

@@ -95,7 +95,7 @@ class LevelNetwork(nn.Module):
     Parameters
     ----------
     widths : sequence of int
-        channels at 32 × 40, 16 × 20, 8 × 10 and 4 × 5
+        four, channels at 32 × 40, 16 × 20, 8 × 10 and 4 × 5
     blocks : int
         at each resolution on the way down
     """
@@ -105,6 +105,8 @@ class LevelNetwork(nn.Module):
 
     def __init__(self, widths: Sequence[int] = WIDTHS, blocks: int = 2) -> None:
         super().__init__()
+        if len(widths) != 4 or min(widths) < 1 or blocks < 1:
+            raise ValueError("expected 4 widths, of 1 or more, and 1 block or more")
         self.widths, self.blocks = tuple(widths), blocks
         self.fit = SurfaceFit()
         self.head = nn.Conv2d(6, widths[0], 5, stride=2, padding=2, padding_mode="replicate")
@@ -182,7 +184,7 @@ class LevelNetwork(nn.Module):
 
 
 def corrected(image: torch.Tensor, field: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
-    """gain · image + field, (B, 1, H, W): see :meth:`thermend.methods.level.passes.Correction.applied`."""
+    """gain · image + field, (B, 1, H, W): see :meth:`thermend.methods.level.passes.Correction.apply`."""
     smooth = functional.interpolate(field, image.shape[2:], mode="bicubic", align_corners=False)
     return image * numbers[:, :1, None, None].exp() + smooth
 

@@ -44,12 +44,20 @@ class Correction:
         """Highest less lowest value of the field, share of full range."""
         return float(np.ptp(self.field))
 
-    def applied(self, image: Image) -> Image:
-        """A new array, (H, W)."""
+    @property
+    def facts(self) -> dict[str, float]:
+        """For the provenance."""
+        return {
+            "gain": round(self.gain, 3),
+            "vignetting": round(255 * self.vignetting, 1),
+            "chance": round(self.chance, 3),
+        }
+
+    def apply(self, image: Image) -> None:
+        """Correct an image, (H, W), in place."""
         height, width = image.shape
-        result = cv2.resize(self.field, (width, height), interpolation=cv2.INTER_CUBIC)
-        result += np.float32(self.gain) * image
-        return result
+        image *= np.float32(self.gain)
+        image += cv2.resize(self.field, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
 def overview(image: Image) -> Image:
@@ -99,18 +107,10 @@ class LevelPass:
         self, image: Image, mode: str, network: Any, leave: Collection[str] = ()
     ) -> tuple[Image, list[dict[str, Any]]]:
         """The image at the level and contrast that it had, (H, W), and what was done."""
-        found = self.correction(image, network)
-        return found.applied(image), [facts_of(found)]
+        found, result = self.correction(image, network), image.copy()
+        found.apply(result)
+        return result, [found.facts]
 
     def estimate(self, image: Image, network: Any) -> dict[str, tuple[float, float]]:
         """It names no degradations."""
         return {}
-
-
-def facts_of(found: Correction) -> dict[str, float]:
-    """For the provenance."""
-    return {
-        "gain": round(found.gain, 3),
-        "vignetting": round(255 * found.vignetting, 1),
-        "chance": round(found.chance, 3),
-    }

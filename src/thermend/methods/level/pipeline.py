@@ -83,6 +83,13 @@ def surface(shape: tuple[int, int], draw: Draw) -> torch.Tensor:
     return torch.where(draw.chance(0.5), 1 - law, law)
 
 
+def _bands(shape: tuple[int, int], draw: Draw) -> torch.Tensor:
+    """(B, 1, H, W) of strength 1: what a destriper leaves of stripes, broad columns or rows all through the image."""
+    columns = functional.interpolate(draw.normal((1, 24)), shape, mode="bicubic")
+    rows = functional.interpolate(draw.normal((20, 1)), shape, mode="bicubic")
+    return torch.where(draw.chance(0.5), columns, rows)
+
+
 def clipped_mean(image: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
     """The mean of clip(image + σ n, 0, 1) over the noise n."""
     spread = sigma.clamp_min(1e-4)
@@ -121,7 +128,5 @@ def dulled(clean: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tenso
     lost = (haze | pale | shaded) & ~spared
     seen = clipped_mean(image, torch.where(spared, 0.002, sigma))
     left = draw.normal(tuple(clean.shape[2:])) * draw.uniform(0, 2.0) / GREY_LEVELS
-    streaks = (
-        functional.interpolate(draw.normal((1, 20)), clean.shape[2:], mode="bicubic") * draw.uniform(0, 2) / GREY_LEVELS
-    )
-    return (seen + ~spared * (left + streaks)).clamp(0, 1), clean, lost.flatten().float()
+    bands = _bands(tuple(clean.shape[2:]), draw) * 14 * draw.uniform() ** 2.5 / GREY_LEVELS  # type: ignore[arg-type]
+    return (seen + ~spared * (left + bands)).clamp(0, 1), clean, lost.flatten().float()

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from thermend.training.recipe import Recipe
+from thermend.training.recipe import Recipe, Section, on_one_device
+
+
+class Options(Section):
+    """The network's size, as :class:`thermend.methods.level.network.LevelNetwork` has it."""
+
+    widths: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = Field((32, 64, 128, 192), min_length=4, max_length=4)
+    blocks: int = Field(2, ge=1, le=16)
 
 
 class LevelRecipe(Recipe):
@@ -18,7 +25,7 @@ class LevelRecipe(Recipe):
     scene_share : how often one of them is drawn
     judging : weight of the question whether anything was lost
     weight_decay : of AdamW
-    options : of the network
+    options : of the network (:class:`Options`)
     """
 
     crop: int = Field(128, ge=32)
@@ -26,4 +33,9 @@ class LevelRecipe(Recipe):
     scene_share: float = Field(0.6, ge=0, le=1)
     judging: float = Field(0.1, ge=0)
     weight_decay: float = Field(1e-2, ge=0)
-    options: dict[str, Any] = Field(default_factory=dict)
+    options: Options = Options()
+
+    @model_validator(mode="after")
+    def _fits(self) -> LevelRecipe:
+        on_one_device(self)
+        return self

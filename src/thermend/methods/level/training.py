@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -28,9 +27,10 @@ _FLOOR = 2e-4
 class Overviews(Dataset[dict[str, torch.Tensor]]):
     """Images at 128 × 160, whole and in parts; a sample is a number, and what it stands for is drawn on the device.
 
-    Attributes
+    Parameters
     ----------
-    images : (N, 1, 128, 160) uint8 tensors of photographs, 16-bit ones of scenes
+    photographs, scenes : (N, 128, 160) float32
+        in [0, 1]; kept in 16 bits
     """
 
     def __init__(self, photographs: NDArray[np.float32], scenes: NDArray[np.float32]) -> None:
@@ -70,7 +70,7 @@ class LevelTraining(TrainingModule):
     recipe: LevelRecipe
 
     def __init__(self, recipe: LevelRecipe) -> None:
-        super().__init__(recipe, built(recipe.options))
+        super().__init__(recipe, built(recipe.options.model_dump()))
         self.source: Overviews | None = None
 
     @classmethod
@@ -134,7 +134,7 @@ class LevelTraining(TrainingModule):
 
     def metadata(self) -> dict[str, Any]:
         """From which the network is built again."""
-        return {"method": self.recipe.method, **built(self.recipe.options).metadata()}
+        return {"method": self.recipe.method, **built(self.recipe.options.model_dump()).metadata()}
 
 
 def photographs(paths: Sequence[Path]) -> NDArray[np.float32]:
@@ -152,6 +152,5 @@ def rendered(seed: int, count: int) -> NDArray[np.float32]:
     """(N, 128, 160) overviews of scenes."""
     from thermend.datasets.scenes import scene_picture
 
-    cv2.setNumThreads(1)
     made = [overview(scene_picture(seed, number)) for number in range(count)]
     return np.stack(made) if made else np.zeros((0, *OVERVIEW), np.float32)

@@ -24,7 +24,7 @@ _variant = partial(
     "ppfn",
     modes=("radiometric", "display"),
     loader=None,
-    kind="network",
+    runs_network=True,
     network="thermend.methods.ppfn.checkpoints:load_for_running",
     passes="thermend.methods.ppfn.passes:ProgressivePasses",
     takes_prompts=True,

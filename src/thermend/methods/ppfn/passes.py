@@ -273,6 +273,7 @@ class ProgressivePasses:
         """Of a pass, for the provenance: its prompts, and the estimated severities."""
         places = {name: DEGRADATIONS.index(name) for name in names}
         facts: dict[str, Any] = {"pass": {name: round(float(degradation[0, k]), 3) for name, k in places.items()}}
+        facts["removed"] = [name for name in names if degradation[0, places[name]] >= LEAST_BY_HAND]
         facts["composite"] = round(float(scenario[0, 1]), 3)
         if seen.severity is not None:
             facts["severity"] = {name: round(float(seen.severity[k]), 2) for name, k in places.items()}
