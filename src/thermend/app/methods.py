@@ -6,14 +6,14 @@ import json
 from collections.abc import Callable
 
 from thermend.app import console
-from thermend.methods import CATALOGUE
+from thermend.methods import catalogue
 
 
 def run(as_json: bool, say: Callable[[str], None] = print) -> int:
     """Carry out the command; returns its exit code."""
     if as_json:
         keys = ("name", "variant", "parameters", "macs", "weights", "modes", "licence")
-        say(json.dumps([{key: getattr(entry, key) for key in keys} for entry in CATALOGUE], indent=1))
+        say(json.dumps([{key: getattr(entry, key) for key in keys} for entry in catalogue()], indent=1))
         return 0
     from rich import box
     from rich.table import Table
@@ -22,10 +22,10 @@ def run(as_json: bool, say: Callable[[str], None] = print) -> int:
     table.add_column("method", no_wrap=True)
     table.add_column("what it is")
     table.add_column("modes")
-    if counted := any(entry.parameters for entry in CATALOGUE):
+    if counted := any(entry.parameters for entry in catalogue()):
         table.add_column("parameters", justify="right")
     table.add_column("use of the weights")
-    for entry in CATALOGUE:
+    for entry in catalogue():
         limits = (
             entry.licence.replace("LicenseRef-", "").replace(" AND ", ", ") if "LicenseRef" in entry.licence else ""
         )

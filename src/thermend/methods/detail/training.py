@@ -65,7 +65,8 @@ class RealNoise:
                     raise InputError(path, "is not of the size of its mean.png")
                 own = frame - mean
                 spread = 1.4826 * float(np.median(np.abs(own - np.median(own))))
-                own = np.clip(own, *(float(np.median(own)) + sign * _MOST_DEVIATIONS * spread for sign in (-1, 1)))
+                middle, reach = float(np.median(own)), _MOST_DEVIATIONS * spread
+                own = np.clip(own, middle - reach, middle + reach)
                 self.fields.append(torch.from_numpy((own - own.mean()).astype(np.float32)))
                 self.patterns.append(torch.from_numpy(pattern))
 
