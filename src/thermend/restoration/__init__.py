@@ -64,13 +64,10 @@ def load(
     if precision not in PRECISIONS:
         raise UsageError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
     if description.runs_network:
-        from thermend.restoration.network import NetworkMethod, open_network
+        from thermend.restoration.network import NetworkMethod
 
-        function, sha256, variant = open_network(
-            description, weights, engine, device, tile, precision, prompts, threads
-        )
-        description = description.of_weights(variant, method, str(weights))
-        return Restorer(NetworkMethod(description, function, sha256))
+        options = {"engine": engine, "device": device, "tile": tile, "precision": precision, "threads": threads}
+        return Restorer(NetworkMethod.opened(method, description, weights, prompts=prompts, **options))
     if prompts is not None:
         raise UsageError(f"{description.full_name} takes no prompts")
     if weights is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
@@ -172,12 +173,14 @@ class Networks:
     def __init__(self, methods: Mapping[str, MethodDescription], **options: Any) -> None:
         self.methods, self.options = dict(methods), options
         self._opened: dict[str, tuple[NetworkFunction, str]] = {}
+        self._lock = threading.Lock()
 
     def opened(self, role: str) -> tuple[NetworkFunction, str]:
         """A network, and the SHA-256 of the file of its weights; raises what :func:`open_network` does."""
-        if role not in self._opened:
-            self._opened[role] = open_network(self.methods[role], None, **self.options)[:2]
-        return self._opened[role]
+        with self._lock:
+            if role not in self._opened:
+                self._opened[role] = open_network(self.methods[role], None, **self.options)[:2]
+            return self._opened[role]
 
     def detail(self) -> NetworkFunction:
         """Against noise, fixed pattern and blur."""
@@ -196,8 +199,8 @@ class Networks:
         roles = [role for role in self.methods if self.name(role) in names]
         return {self.name(role): self.opened(role)[1] for role in roles}
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_opened": {}}  # what an engine has compiled stays in its process
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(Networks, self.methods, **self.options), ()  # what an engine has compiled stays in its process
 
 
 class NetworkMethod:
@@ -210,12 +213,37 @@ class NetworkMethod:
     network : NetworkFunction
     weights_sha256 : str
         of the file of the weights
+    reopen : callable or None
+        makes the same method anew, in another process, where it is sent to
     """
 
     all_cores = True
 
-    def __init__(self, info: MethodDescription, network: NetworkFunction, weights_sha256: str) -> None:
-        self.info, self._network, self.weights_sha256 = info, network, weights_sha256
+    def __init__(
+        self,
+        info: MethodDescription,
+        network: NetworkFunction,
+        weights_sha256: str,
+        reopen: Callable[[], NetworkMethod] | None = None,
+    ) -> None:
+        self.info, self._network, self.weights_sha256, self._reopen = info, network, weights_sha256, reopen
+
+    @classmethod
+    def opened(cls, asked: str, info: MethodDescription, *arguments: Any, **options: Any) -> NetworkMethod:
+        """The method, with the arguments and the options of :func:`open_network`.
+
+        Parameters
+        ----------
+        asked : the method as the user typed it
+        """
+        network, sha256, variant = open_network(info, *arguments, **options)
+        own = info.of_weights(variant, asked, str(arguments[0]))
+        return cls(own, network, sha256, partial(cls.opened, asked, info, *arguments, **options))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._reopen is None:
+            raise TypeError("what an engine has compiled stays in its process")
+        return self._reopen, ()
 
     def opened_network(self) -> NetworkFunction:
         """The network, ready to run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -50,6 +51,7 @@ class OpenVINOEngine:
         self._input, self.channels = check_layout(path, shapes, len(model.outputs), others)
         self._others = frozenset(shapes) - {self._input}
         self.fixed_size = fixed_size(shapes[self._input])
+        self._own = threading.local()
         try:
             self._compiled = core.compile_model(model, self.device, settings)
         except RuntimeError as error:
@@ -57,5 +59,7 @@ class OpenVINOEngine:
 
     def run(self, batch: NDArray[np.float32], **others: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """From (B, C, H, W) float32 to (B, C', s H, s W) float32, and what else the network gives."""
-        results = self._compiled({self._input: batch} | {name: others[name] for name in self._others})
+        if not hasattr(self._own, "request"):  # one a thread: a request holds the results of its last run
+            self._own.request = self._compiled.create_infer_request()
+        results = self._own.request.infer({self._input: batch} | {name: others[name] for name in self._others})
         return [np.array(results[n], np.float32) for n in range(len(results))]
