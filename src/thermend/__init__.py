@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from thermend.diagnosis import Diagnosis, diagnose
     from thermend.errors import InputError, MissingDependencyError, ThermendError, UsageError
     from thermend.image import ThermalImage
-    from thermend.io import read
+    from thermend.io import read, write
+    from thermend.methods import MethodDescription, list_methods
     from thermend.restoration import Restorer, enhance, load
 
 _HOME = {
@@ -23,6 +24,9 @@ _HOME = {
     "UsageError": "thermend.errors",
     "ThermalImage": "thermend.image",
     "read": "thermend.io",
+    "write": "thermend.io",
+    "MethodDescription": "thermend.methods",
+    "list_methods": "thermend.methods",
     "Restorer": "thermend.restoration",
     "enhance": "thermend.restoration",
     "load": "thermend.restoration",
@@ -51,6 +55,7 @@ def __dir__() -> list[str]:
 __all__ = [
     "Diagnosis",
     "InputError",
+    "MethodDescription",
     "MissingDependencyError",
     "Restorer",
     "ThermalImage",
@@ -60,7 +65,9 @@ __all__ = [
     "degradations",
     "diagnose",
     "enhance",
+    "list_methods",
     "load",
     "metrics",
     "read",
+    "write",
 ]

@@ -134,6 +134,21 @@ class ThermalImage:
         """Distance between the 0.1th and the 99.9th percentile, in the image's unit."""
         return self.extent[1] - self.extent[0]
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """The pixels, (H, W), as numpy asks for them."""
+        if copy is False and dtype not in (None, self.pixels.dtype):
+            raise ValueError("another type cannot be had without a copy")
+        pixels = self.pixels if dtype is None else self.pixels.astype(dtype, copy=False)
+        return np.array(pixels) if copy else pixels
+
+    def _repr_png_(self) -> bytes:
+        """As a notebook shows it: white-hot, temperatures and counts between their percentiles."""
+        import cv2
+
+        from thermend.io.raster import rendered
+
+        return bytes(cv2.imencode(".png", rendered(self))[1])
+
     def with_pixels(self, pixels: ArrayLike, **changes: Any) -> ThermalImage:
         """The same image with other pixels (and, by name, other attributes); of another shape, it has no no-data mask."""
         array = np.asarray(pixels, np.float32)

@@ -16,28 +16,35 @@ Levels are grey levels of 255, lengths pixels. Needs the extra `train`.
 
 from __future__ import annotations
 
-from thermend.errors import MissingDependencyError
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
-try:
-    import torch as _torch  # noqa: F401
-except ImportError as error:
-    raise MissingDependencyError("degradations need torch: pip install 'thermend[train]'") from error
+if TYPE_CHECKING or find_spec("torch") is not None:
+    from thermend.degradations.blur import anisotropic_blur, gaussian_blur, smoothing
+    from thermend.degradations.cascade import DEGRADATIONS, Cascade, OneOf, Step, Uniform
+    from thermend.degradations.contrast import contrast, darkening, haze
+    from thermend.degradations.noise import (
+        correlated_noise,
+        dead_pixels,
+        fixed_pattern_noise,
+        gaussian_noise,
+        shot_noise,
+    )
+    from thermend.degradations.nonuniformity import nonuniformity
+    from thermend.degradations.presets import PRESETS, degrade, generator_for, hm_tir, preset
+    from thermend.degradations.quantisation import jpeg, posterisation
+    from thermend.degradations.resolution import low_resolution
+    from thermend.degradations.stripes import stripes
+else:
 
-from thermend.degradations.blur import anisotropic_blur, gaussian_blur, smoothing
-from thermend.degradations.cascade import DEGRADATIONS, Cascade, OneOf, Step, Uniform
-from thermend.degradations.contrast import contrast, darkening, haze
-from thermend.degradations.noise import (
-    correlated_noise,
-    dead_pixels,
-    fixed_pattern_noise,
-    gaussian_noise,
-    shot_noise,
-)
-from thermend.degradations.nonuniformity import nonuniformity
-from thermend.degradations.presets import PRESETS, degrade, generator_for, hm_tir, preset
-from thermend.degradations.quantisation import jpeg, posterisation
-from thermend.degradations.resolution import low_resolution
-from thermend.degradations.stripes import stripes
+    def __getattr__(name: str) -> Any:
+        """Without torch the module can be looked at, but not used."""
+        from thermend.errors import MissingDependencyError
+
+        if name in __all__:
+            raise MissingDependencyError("degradations need torch: pip install 'thermend[train]'")
+        raise AttributeError(f"module 'thermend.degradations' has no attribute {name!r}")
+
 
 __all__ = [
     "DEGRADATIONS",

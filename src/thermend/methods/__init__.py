@@ -83,6 +83,11 @@ def catalogue() -> tuple[MethodDescription, ...]:
     return tuple(found)
 
 
+def list_methods() -> list[MethodDescription]:
+    """Every method, one row a variant: name, what it is, modes, parameters, and what its weights may be used for."""
+    return list(catalogue())
+
+
 def find(name: str) -> MethodDescription:
     """The catalogue's entry for ``name`` or ``name/variant``.
 
@@ -103,4 +108,4 @@ def find(name: str) -> MethodDescription:
     raise UsageError(f"method {name!r} is not known{hint} (thermend methods lists all)")
 
 
-__all__ = ["CATALOGUE", "MethodDescription", "catalogue", "find"]
+__all__ = ["CATALOGUE", "MethodDescription", "catalogue", "find", "list_methods"]

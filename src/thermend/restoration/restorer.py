@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,26 @@ class Restorer:
     def info(self) -> MethodDescription:
         """The method's row in the catalogue."""
         return self.method.info
+
+    def __call__(self, image: Any, mode: str = "auto", scale: int = 1, contrast: str = "auto") -> Any:
+        """As :meth:`restore`; of several images at once what was given comes back.
+
+        Parameters
+        ----------
+        image : a `ThermalImage` or (H, W) array, of which a `ThermalImage` comes back; an (N, H, W) array (uint8 grey levels,
+            anything else counts), of which an (N, s H, s W) float32 array comes back; or a tensor (B, 1, H, W) of grey levels
+            from 0 to 1, of which one of its type and on its device comes back
+        mode, scale, contrast : as for :meth:`restore`
+
+        Raises
+        ------
+        UsageError : as for :meth:`restore`, or an array or tensor of another shape
+        """
+        if hasattr(image, "detach"):
+            return _tensor(lambda grey: self.restore(grey, "display", scale, contrast), image)
+        if not isinstance(image, ThermalImage) and np.ndim(image) == 3:
+            return np.stack([self.restore(each, mode, scale, contrast).pixels for each in image])
+        return self.restore(image, mode, scale, contrast)
 
     @property
     def network(self) -> NetworkFunction | None:
@@ -203,6 +224,15 @@ class Restorer:
         if earlier and "method" in earlier:
             provenance["before"] = dict(earlier)
         return provenance
+
+
+def _tensor(restore: Callable[[ThermalImage], ThermalImage], images: Any) -> Any:
+    """A batch of grey levels from 0 to 1, (B, 1, H, W), restored one by one."""
+    if images.ndim != 4 or images.shape[1] != 1:
+        raise UsageError(f"a tensor of shape {tuple(images.shape)}: expected (B, 1, H, W)")
+    given = images.detach().cpu().float().numpy()[:, 0] * np.float32(255)
+    mended = [restore(ThermalImage(grey, "display", "float32", (0.0, 255.0))).pixels for grey in given]
+    return images.new_tensor(np.stack(mended)[:, None] / np.float32(255))
 
 
 def check_contrast(method: MethodDescription, contrast: str, mode: str) -> None:
