@@ -126,7 +126,8 @@ def test_a_trust_map_lies_beside_its_result_and_what_is_not_supported_is_said(fo
     with Image.open(tmp_path / "out/a.trust.png") as picture, Image.open(folder / "a.png") as source:
         assert picture.mode == "L"
         assert picture.size == source.size
-        assert 0 < np.mean(np.asarray(picture) > 100) < 0.2  # four units of noise: its lattice, smoothed away
+        assert np.asarray(picture).any()
+        assert np.mean(np.asarray(picture) > 100) < 0.2  # four units of noise
     onnx = pytest.importorskip("onnx", reason="needs the train extra")
     shapes = [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [1, 1, None, None]) for n in ("x", "y")]
     smooth = onnx.helper.make_node("AveragePool", ["x"], ["y"], kernel_shape=[41, 41], pads=[20] * 4)
@@ -195,7 +196,9 @@ def test_the_samples_are_mended(tmp_path):
     steps = {Path(row["file"]).name: row["steps"] for row in json.loads(done.stdout)}
     names = {path.name for path in samples.iterdir() if path.suffix in (".png", ".tif")}
     assert {path.name for path in (tmp_path / "out").iterdir()} == names == set(steps)
-    assert [name for name, taken in steps.items() if "ppfn/compact" in taken] == ["harbour.png"]
+    levelled = {name for name, taken in steps.items() if "level/compact" in taken}
+    assert "harbour.png" in levelled
+    assert not any(name.endswith(".tif") for name in levelled)  # temperatures and counts
 
 
 def test_no_two_results_meet(tmp_path, rng):
