@@ -10,12 +10,15 @@ from PIL import Image, ImageDraw, ImageFont
 
 import thermend
 from thermend import ThermalImage
+from thermend.datasets.scenes import scene_picture
 from thermend.degradations import degrade
 from thermend.io import palettes
 
 ROOT = Path(__file__).parent.parent
 IMAGES = ROOT / "docs/images"
 GAP, ZOOM = 6, 3
+UNSEEN = 1000
+"""Seed of scenes that no network was trained on."""
 
 Box = tuple[int, int, int, int]  # top, left, height, width
 
@@ -110,8 +113,18 @@ def network(method: str, sample: str, preset: str, damage: str, box: Box, name: 
     save(beside(*(panel(image, "white-hot", box, label) for label, image in images.items())), name)
 
 
+def default(number: int, preset: str, damage: str, box: Box, name: str) -> None:
+    """A scene that was rendered, and that nothing was trained on, damaged as a paper does it, and what `auto` makes of it."""
+    clean = np.rint(255 * scene_picture(UNSEEN, number)).astype(np.uint8)
+    damaged = degrade(clean, preset, 0, f"scene-{number}")
+    result = np.rint(thermend.enhance(damaged).pixels).astype(np.uint8)
+    images = {damage: damaged, "thermend enhance": result, "before the damage": clean}
+    save(beside(*(panel(image, "white-hot", box, label) for label, image in images.items())), name)
+
+
 if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
+    default(6, "hm-tir-normal", "hazy, vignetted, blurred, striped, noisy", (150, 200, 102, 220), "default.png")
     before_after("street.tif", "iron", (225, 300, 62, 150), "street.png")
     before_after("rescue.png", "white-hot", (60, 330, 62, 150), "rescue.png")
     before_after("harbour.png", "white-hot", (255, 120, 62, 150), "harbour.png")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thermend.bands import bands
 from thermend.methods.classical.deblur import within_measured
 from thermend.methods.classical.noise_level import noise_sigma
 
@@ -17,6 +18,7 @@ MULTIPLE = 16
 MARGIN = 16
 """Pixels by which an image is mirrored beyond its borders: the network sees nothing there, and would be unsure of what lies
 along them."""
+_NEARBY = 3  # px
 PADDED_AT_MOST = 4_000_000
 """Pixels; a larger image is not copied for it."""
 
@@ -52,7 +54,8 @@ class DetailPass:
         result = result[margin : margin + image.shape[0], margin : margin + image.shape[1]]
         result += image
         if mode == "radiometric":  # it sharpens; nothing is drawn that was not measured nearby
-            result = within_measured(result, image)
+            for place, own in bands(image.shape, _NEARBY):
+                result[place][own] = within_measured(result[place], image[place], _NEARBY)[own]
         return result, [{"noise": round(255 * float(known[0, 0]), 3)}]
 
     def estimate(self, image: Image, network: Any) -> dict[str, tuple[float, float]]:
