@@ -151,7 +151,7 @@ class Nothing:
     facts: ClassVar[dict] = {"gain": 1.0}
 
     def __init__(self, chance: float = 0.0) -> None:
-        self.chance, self.asked = chance, []
+        self.chance, self.vignetting, self.asked = chance, 0.1, []
 
     def mend(self, image, mode="display", leave=(), **told):
         self.asked.append((mode, told))
@@ -184,10 +184,11 @@ class Two:
     ("mode", "noise", "stripes", "chance", "expected"),
     [
         ("display", 10.0, 0.0, 0.9, ["detail", "level"]),
-        ("display", 10.0, 0.0, 0.4, ["detail"]),
-        ("display", 0.1, 0.0, 0.8, []),  # sound, and uses its range: only what is sure counts
-        ("display", 0.1, 0.0, 0.95, ["level"]),
-        ("display", 0.1, 5.0, 0.8, ["classical.column-median", "detail", "level"]),
+        ("display", 10.0, 0.0, 0.7, ["detail"]),
+        ("display", 0.1, 0.0, 0.9, []),  # sound, and uses its range: only what is sure counts
+        ("display", 0.1, 0.0, 0.97, ["level"]),
+        ("display", 0.1, 5.0, 0.9, ["classical.column-median", "detail"]),
+        ("display", 0.1, 5.0, 0.97, ["classical.column-median", "detail", "level"]),
         ("radiometric", 10.0, 0.0, 0.99, ["detail"]),
     ],
 )

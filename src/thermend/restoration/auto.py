@@ -40,11 +40,13 @@ LEAST_CONTRAST = 0.18
 """Share of the range; undamaged images use 0.19 and more."""
 HIGHEST_BLACK = 0.41
 """Share of the range; the darkest hundredth of an undamaged image lies below 0.39."""
-SURELY_LOST, SURELY_LOST_WHERE_SOUND = 0.5, 0.9
-"""Chances, as the level network has them, from which on level and contrast are brought back; the second where nothing else is
-wrong with a picture that fills more than a third of its range."""
+SURELY_LOST, LIKELY_LOST, PERHAPS_LOST = 0.95, 0.8, 0.5
+"""Chances, as the level network has them, from which on level and contrast are brought back: of any picture; of one with
+vignetting under noise, which come together; and of one that fills no third of its range (benchmarks/level_gate.py)."""
 FILLED = 1 / 3
 """Share of the range."""
+VIGNETTED = 10.0
+"""Grey levels, highest less lowest of the field that the level network answers with."""
 MOST_OF_LITTLE_NOISE = 0.7
 """Share of little noise and little stripes that is taken off where nothing else is wrong: a good camera's picture stays as it
 is, but for 44 dB and more."""
@@ -229,7 +231,7 @@ def carry_out(
             done += [{"method": networks.name("detail"), **step} for step in made]
         if mode == "display" and contrast != "keep" and not _is_beyond_the_network(diagnosis):
             correction = networks.level().ask(pixels)
-            if correction.chance >= _sureness(pixels, diagnosis):
+            if is_lost(pixels, diagnosis, correction):
                 correction.apply(pixels)
                 done.append({"method": networks.name("level"), **correction.facts})
             if levels and np.ptp(np.percentile(pixels[::2, ::2], (1, 99))) >= STILL_DULL:
@@ -250,11 +252,24 @@ def _limit(pixels: Image, before: Image, most: float) -> None:
         pixels += before
 
 
-def _sureness(pixels: Image, diagnosis: Diagnosis) -> float:
-    """How sure it must be that level and contrast were lost: more where nothing else is wrong with the picture."""
+def is_lost(pixels: Image, diagnosis: Diagnosis, correction: Any) -> bool:
+    """Whether there is evidence enough that a picture lost its level and contrast.
+
+    Parameters
+    ----------
+    pixels : (H, W) float32
+        without its noise and stripes
+    diagnosis : Diagnosis
+        of the picture as it came
+    correction : thermend.methods.level.passes.Correction
+        what the level network answers
+    """
     low, high = np.percentile(pixels[::2, ::2], (1, 99))
-    sound = _is_sound(diagnosis) and diagnosis.nonuniformity_share < SURE_SHARE
-    return SURELY_LOST_WHERE_SOUND if sound and high - low > FILLED else SURELY_LOST
+    if high - low <= FILLED:
+        return bool(correction.chance >= PERHAPS_LOST)
+    if diagnosis.noise_sigma >= LITTLE_NOISE and 255 * correction.vignetting >= VIGNETTED:
+        return bool(correction.chance >= LIKELY_LOST)
+    return bool(correction.chance >= SURELY_LOST)
 
 
 def _is_sound(diagnosis: Diagnosis) -> bool:
