@@ -2,9 +2,9 @@
 
     python benchmarks/level_gate.py roadscene=DIR hit-uav=DIR [--images 6]
 
-Each DIR holds undamaged 8-bit thermal images. Of every image under every condition, as it is and by HM-TIR's convention: how
-sure the network is that level and contrast were lost, what it would do, and what that would bring. Then, for each threshold, what
-the conditions reach, with the rule of `auto` beside it.
+Each DIR holds undamaged 8-bit thermal images. Of every image under every condition, as it is and by HM-TIR's convention:
+how sure the network is that level and contrast were lost, what it would do, and what that would bring. Then, for each
+threshold, what the conditions reach, with the rule of `auto` beside it.
 """
 
 from __future__ import annotations
