@@ -20,7 +20,7 @@ from pages import table
 import thermend
 from thermend import metrics
 from thermend.degradations import degrade
-from thermend.restoration.auto import is_lost
+from thermend.restoration.auto import is_lost, span
 
 CONDITIONS = (
     "none", "deal-stripe-heavy", "hm-tir-blur", "hidra-fpn", "camera-lines", "deal-x2", "hidra-mild", "hm-tir-noise",
@@ -38,6 +38,8 @@ class Found(NamedTuple):
     kept: float
     levelled: float
     lost: bool
+    span: float
+    noise: float
 
 
 def found(restorer: thermend.Restorer, path: Path, way: str, condition: str) -> Found:
@@ -48,8 +50,18 @@ def found(restorer: thermend.Restorer, path: Path, way: str, condition: str) -> 
     levelled = kept.copy()
     correction.apply(levelled)
     before, after = (min(metrics.psnr(255 * pixels, clean), 50.0) for pixels in (kept, levelled))
-    lost = is_lost(kept, thermend.diagnose(damaged), correction)
-    return Found(correction.chance, correction.gain, 255 * correction.vignetting, before, after, lost)
+    diagnosis = thermend.diagnose(damaged)
+    lost = is_lost(kept, diagnosis, correction)
+    return Found(
+        correction.chance,
+        correction.gain,
+        255 * correction.vignetting,
+        before,
+        after,
+        lost,
+        span(kept),
+        diagnosis.noise_sigma,
+    )
 
 
 def main() -> None:

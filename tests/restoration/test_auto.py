@@ -181,29 +181,28 @@ class Two:
 
 
 @pytest.mark.parametrize(
-    ("mode", "noise", "stripes", "chance", "expected"),
+    ("mode", "noise", "chance", "vignetting", "top", "expected"),
     [
-        ("display", 10.0, 0.0, 0.9, ["detail", "level"]),
-        ("display", 10.0, 0.0, 0.7, ["detail"]),
-        ("display", 0.1, 0.0, 0.9, []),  # sound, and uses its range: only what is sure counts
-        ("display", 0.1, 0.0, 0.97, ["level"]),
-        ("display", 0.1, 5.0, 0.9, ["classical.column-median", "detail"]),
-        ("display", 0.1, 5.0, 0.97, ["classical.column-median", "detail", "level"]),
-        ("radiometric", 10.0, 0.0, 0.99, ["detail"]),
+        ("display", 10.0, 0.6, 20, 0.9, ["detail", "level"]),  # vignetting under noise
+        ("display", 10.0, 0.4, 20, 0.9, ["detail"]),
+        ("display", 10.0, 0.9, 10, 0.9, ["detail"]),  # it fills its range
+        ("display", 10.0, 0.6, 10, 0.5, ["detail", "level"]),  # it does not
+        ("display", 0.1, 0.99, 20, 0.9, []),
+        ("display", 0.1, 0.6, 0, 0.5, ["level"]),
+        ("display", 0.1, 0.4, 0, 0.5, []),
+        ("radiometric", 10.0, 0.99, 20, 0.5, ["detail"]),
     ],
 )
-def test_networks_take_over_what_the_diagnosis_finds(mode, noise, stripes, chance, expected):
+def test_networks_take_over_what_the_diagnosis_finds(mode, noise, chance, vignetting, top, expected):
     two = Two(chance)
-    image = np.tile(np.linspace(0.1, 0.8, 32, dtype=np.float32), (32, 1))
-    found = replace(
-        thermend.diagnose(np.zeros((8, 8), np.uint8)), noise_sigma=noise, stripe_sigma=stripes, contrast=0.7
-    )
-    found = replace(found, stripe_direction="columns" if stripes else "none", black_level=0.1)
+    two.parts["level"].vignetting = vignetting / 255
+    image = np.tile(np.linspace(0.05, top, 32, dtype=np.float32), (32, 1))
+    found = replace(thermend.diagnose(np.zeros((8, 8), np.uint8)), noise_sigma=noise, contrast=0.7, black_level=0.1)
     _, done = carry_out(plan(found, mode, image.shape), image, found, two, mode)
     assert [step["method"] for step in done] == expected
     for asked_in, told in two.parts["detail"].asked:
         assert asked_in == mode
-        assert told == {"stripes": pytest.approx(stripes / 255)}
+        assert told == {"stripes": 0.0}
 
 
 @pytest.mark.parametrize("gain", [0.05, 0.1])

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,13 +41,14 @@ LEAST_CONTRAST = 0.18
 """Share of the range; undamaged images use 0.19 and more."""
 HIGHEST_BLACK = 0.41
 """Share of the range; the darkest hundredth of an undamaged image lies below 0.39."""
-SURELY_LOST, LIKELY_LOST, PERHAPS_LOST = 0.95, 0.8, 0.5
-"""Chances, as the level network has them, from which on level and contrast are brought back: of any picture; of one with
-vignetting under noise, which come together; and of one that fills no third of its range (benchmarks/level_gate.py)."""
-FILLED = 1 / 3
-"""Share of the range."""
-VIGNETTED = 10.0
-"""Grey levels, highest less lowest of the field that the level network answers with."""
+LOST = 0.5
+"""Chance, as the level network has it, from which on level and contrast may have been lost."""
+FILLED = 0.62
+"""Share of the range: a picture that spans more, from its darkest to its brightest 3 × 3 median, has lost no contrast,
+however dull it is (benchmarks/level_gate.py, on training images: undamaged ones span 0.63 and more)."""
+VIGNETTED = 15.0
+"""Grey levels, highest less lowest of the field that the level network answers with: where so much of it comes with
+noise, it is the camera's (the same script)."""
 MOST_OF_LITTLE_NOISE = 0.7
 """Share of little noise and little stripes that is taken off where nothing else is wrong: a good camera's picture stays as it
 is, but for 44 dB and more."""
@@ -264,12 +266,20 @@ def is_lost(pixels: Image, diagnosis: Diagnosis, correction: Any) -> bool:
     correction : thermend.methods.level.passes.Correction
         what the level network answers
     """
-    low, high = np.percentile(pixels[::2, ::2], (1, 99))
-    if high - low <= FILLED:
-        return bool(correction.chance >= PERHAPS_LOST)
+    if correction.chance < LOST:
+        return False
     if diagnosis.noise_sigma >= LITTLE_NOISE and 255 * correction.vignetting >= VIGNETTED:
-        return bool(correction.chance >= LIKELY_LOST)
-    return bool(correction.chance >= SURELY_LOST)
+        return True
+    return span(pixels) <= FILLED
+
+
+def span(pixels: Image) -> float:
+    """From the darkest to the brightest 3 × 3 median, share of the range.
+
+    A camera fills its range with something, however dull the rest of a scene is, and loses that with the contrast.
+    """
+    steady = cv2.medianBlur(np.ascontiguousarray(pixels, np.float32), 3)
+    return float(np.clip(steady.max(), 0, 1) - np.clip(steady.min(), 0, 1))
 
 
 def _is_sound(diagnosis: Diagnosis) -> bool:
