@@ -29,7 +29,7 @@ def test_a_gain_and_an_offset_cost_nothing_of_the_fitted_psnr(pair):
     noisy, clean = pair
     dull = np.rint(40 + 0.5 * clean)
     assert metrics.psnr(dull, clean) < 20
-    assert metrics.psnr_fitted(dull, clean) > 54  # what is left is rounding: half a level, doubled
+    assert metrics.psnr_fitted(dull, clean) > 50  # what is left is rounding: half a level, doubled
     assert metrics.psnr_fitted(255 - clean, clean) == float("inf")
     assert metrics.psnr_fitted(noisy, clean) >= metrics.psnr(noisy, clean) - 0.05
     # By least squares from another library, then rounded and clipped.

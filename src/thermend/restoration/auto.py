@@ -49,7 +49,7 @@ however dull it is (benchmarks/level_gate.py, on training images: undamaged ones
 VIGNETTED = 15.0
 """Grey levels, highest less lowest of the field that the level network answers with: where so much of it comes with
 noise, it is the camera's (the same script)."""
-MOST_OF_LITTLE_NOISE = 0.7
+MOST_OF_LITTLE_NOISE = 0.72
 """Share of little noise and little stripes that is taken off where nothing else is wrong: a good camera's picture stays as it
 is, but for 44 dB and more."""
 ALL_BUT_GONE, WHITED = 0.1, 0.5

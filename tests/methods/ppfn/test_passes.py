@@ -81,7 +81,12 @@ def test_an_image_that_fills_its_range_has_lost_no_contrast(tmp_path):
 def test_a_pass_states_what_was_estimated():
     network, image = Dimming("blur"), np.full((40, 50), 0.5, np.float32)
     _, (step,) = ProgressivePasses({"chooses": True})(image, "display", network)
-    assert step == {"pass": {"blur": 0.993}, "composite": pytest.approx(0.013, abs=1e-3), "severity": {"blur": 2.0}}
+    assert step == {
+        "pass": {"blur": 0.993},
+        "removed": ["blur"],
+        "composite": pytest.approx(0.013, abs=1e-3),
+        "severity": {"blur": 2.0},
+    }
 
 
 def test_of_a_large_image_the_estimator_sees_the_middle(monkeypatch):
