@@ -55,7 +55,7 @@ is, but for 44 dB and more."""
 ALL_BUT_GONE, WHITED = 0.1, 0.5
 """Shares of the range: a picture without noise that uses less, or whose darkest hundredth lies higher, has lost more than the
 network was shown, and is stretched."""
-LITTLE_NOISE, LITTLE_STRIPES = 4.0, 1.5
+LITTLE_NOISE = 4.0
 """Grey levels; what a good camera has of its own, and no sign of damage."""
 EVEN = 0.01
 """Share of the range; a picture that spans less is an even field, and holds no contrast that could be raised."""
@@ -220,15 +220,19 @@ def carry_out(
         apply(steps, pixels)
     else:
         apply((step for step in steps if step.reference), pixels)
-        found = diagnosis.correlated_noise_sigma or any(s.name == _DESTRIPER or not s.reference for s in steps)
-        if found:
+        filters = [step for step in steps if not step.reference]
+        little = diagnosis.noise_sigma < LITTLE_NOISE and not diagnosis.correlated_noise_sigma
+        if little and (mode == "display" or any(step.name == _SHARPENER for step in filters)):
+            apply(filters, pixels)
+        elif filters or diagnosis.correlated_noise_sigma or len(steps) > len(filters):
             stripes = diagnosis.stripe_sigma if diagnosis.stripe_sigma > LEAST_STRIPES else 0.0
             before = pixels
             pixels, made = networks.detail().mend(before, mode, stripes=stripes / 255)
             pixels = np.ascontiguousarray(pixels, np.float32)
-            if _is_sound(diagnosis) and not any(step.name == _SHARPENER for step in steps):
-                little = np.hypot(diagnosis.noise_sigma, stripes)
-                _limit(pixels, before, MOST_OF_LITTLE_NOISE * float(little) / 255)
+            if little:
+                _limit(
+                    pixels, before, MOST_OF_LITTLE_NOISE * float(np.hypot(diagnosis.noise_sigma, 0.06 * stripes)) / 255
+                )
             del before
             done += [{"method": networks.name("detail"), **step} for step in made]
         if mode == "display" and contrast != "keep" and not _is_beyond_the_network(diagnosis):
@@ -280,15 +284,6 @@ def span(pixels: Image) -> float:
     """
     steady = cv2.medianBlur(np.ascontiguousarray(pixels, np.float32), 3)
     return float(np.clip(steady.max(), 0, 1) - np.clip(steady.min(), 0, 1))
-
-
-def _is_sound(diagnosis: Diagnosis) -> bool:
-    """Whether there is no more noise, of any kind, than a good camera has of its own."""
-    return (
-        diagnosis.noise_sigma < LITTLE_NOISE
-        and diagnosis.stripe_sigma < LITTLE_STRIPES
-        and not diagnosis.correlated_noise_sigma
-    )
 
 
 def _is_beyond_the_network(diagnosis: Diagnosis) -> bool:
