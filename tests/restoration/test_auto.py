@@ -138,9 +138,9 @@ def test_a_network_is_opened_when_it_is_wanted(scene, rng, monkeypatch):
     auto = thermend.load("auto")
     assert auto.restore(scene * 40 + 20).metadata.provenance["weights_sha256"] is None
     assert not opened
-    noisy = scene * 40 + 20 + rng.normal(0, 1, scene.shape)
+    noisy = np.rint(255 * scene + rng.normal(0, 9, scene.shape)).clip(0, 255).astype(np.uint8)
     for _ in range(2):
-        told = auto.restore(noisy).metadata.provenance["weights_sha256"]
+        told = auto.restore(noisy, contrast="keep").metadata.provenance["weights_sha256"]
     assert opened == ["detail/compact"]
     assert told == {"detail/compact": thermend.load("detail/compact").weights_sha256}
 
@@ -183,14 +183,14 @@ class Two:
 @pytest.mark.parametrize(
     ("mode", "noise", "chance", "vignetting", "top", "expected"),
     [
-        ("display", 10.0, 0.6, 20, 0.9, ["detail", "level"]),  # vignetting under noise
+        ("display", 10.0, 0.85, 20, 0.9, ["detail", "level"]),  # vignetting under noise
         ("display", 10.0, 0.4, 20, 0.9, ["detail"]),
         ("display", 10.0, 0.9, 10, 0.9, ["detail"]),  # it fills its range
         ("display", 10.0, 0.6, 10, 0.5, ["detail", "level"]),  # it does not
         ("display", 0.1, 0.99, 20, 0.9, []),
         ("display", 0.1, 0.6, 0, 0.5, ["level"]),
         ("display", 0.1, 0.4, 0, 0.5, []),
-        ("radiometric", 10.0, 0.99, 20, 0.5, ["detail"]),
+        ("radiometric", 10.0, 0.99, 20, 0.5, ["classical.dct"]),
     ],
 )
 def test_networks_take_over_what_the_diagnosis_finds(mode, noise, chance, vignetting, top, expected):

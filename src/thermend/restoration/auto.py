@@ -3,7 +3,8 @@
 Classical methods come first: a stripe is one number, a dead pixel one place, and a method that knows that is hard to
 beat. What no formula has is left to two networks: one takes off noise, fixed pattern, what stripes left, and blur, as
 far as a piece of the image tells them from the scene; the other sees the whole image in small, and brings back level,
-contrast and what the lens shaded. Temperatures get the first alone. Without networks (`classical.chain`) classical
+contrast and what the lens shaded. Temperatures get
+the first where noise is correlated, and filters else. Without networks (`classical.chain`) classical
 methods do all.
 """
 
@@ -41,22 +42,20 @@ LEAST_CONTRAST = 0.18
 """Share of the range; undamaged images use 0.19 and more."""
 HIGHEST_BLACK = 0.41
 """Share of the range; the darkest hundredth of an undamaged image lies below 0.39."""
-LOST = 0.5
-"""Chance, as the level network has it, from which on level and contrast may have been lost."""
+LOST, LIKELY_LOST = 0.5, 0.8
+"""Chances, as the level network has them, from which on level and contrast may have been lost, and from which on vignetting
+under noise is taken for the camera's."""
 FILLED = 0.62
 """Share of the range: a picture that spans more, from its darkest to its brightest 3 × 3 median, has lost no contrast,
 however dull it is (benchmarks/level_gate.py, on training images: undamaged ones span 0.63 and more)."""
 VIGNETTED = 15.0
 """Grey levels, highest less lowest of the field that the level network answers with: where so much of it comes with
 noise, it is the camera's (the same script)."""
-MOST_OF_LITTLE_NOISE = 0.72
-"""Share of little noise and little stripes that is taken off where nothing else is wrong: a good camera's picture stays as it
-is, but for 44 dB and more."""
 ALL_BUT_GONE, WHITED = 0.1, 0.5
 """Shares of the range: a picture without noise that uses less, or whose darkest hundredth lies higher, has lost more than the
 network was shown, and is stretched."""
 LITTLE_NOISE = 4.0
-"""Grey levels; what a good camera has of its own, and no sign of damage."""
+"""Grey levels; white noise that is weaker is left to the filters, which keep more of a scene there."""
 EVEN = 0.01
 """Share of the range; a picture that spans less is an even field, and holds no contrast that could be raised."""
 STILL_DULL = 2 * LEAST_CONTRAST
@@ -221,19 +220,13 @@ def carry_out(
     else:
         apply((step for step in steps if step.reference), pixels)
         filters = [step for step in steps if not step.reference]
-        little = diagnosis.noise_sigma < LITTLE_NOISE and not diagnosis.correlated_noise_sigma
-        if little and (mode == "display" or any(step.name == _SHARPENER for step in filters)):
+        white = not diagnosis.correlated_noise_sigma
+        if white and (mode == "radiometric" or diagnosis.noise_sigma < LITTLE_NOISE):
             apply(filters, pixels)
-        elif filters or diagnosis.correlated_noise_sigma or len(steps) > len(filters):
+        elif filters or not white or len(steps) > len(filters):
             stripes = diagnosis.stripe_sigma if diagnosis.stripe_sigma > LEAST_STRIPES else 0.0
-            before = pixels
-            pixels, made = networks.detail().mend(before, mode, stripes=stripes / 255)
+            pixels, made = networks.detail().mend(pixels, mode, stripes=stripes / 255)
             pixels = np.ascontiguousarray(pixels, np.float32)
-            if little:
-                _limit(
-                    pixels, before, MOST_OF_LITTLE_NOISE * float(np.hypot(diagnosis.noise_sigma, 0.06 * stripes)) / 255
-                )
-            del before
             done += [{"method": networks.name("detail"), **step} for step in made]
         if mode == "display" and contrast != "keep" and not _is_beyond_the_network(diagnosis):
             correction = networks.level().ask(pixels)
@@ -249,15 +242,6 @@ def carry_out(
     return pixels, done
 
 
-def _limit(pixels: Image, before: Image, most: float) -> None:
-    """Shrink a change, in place, to a root mean square: what is more than the noise is the scene."""
-    change = float(np.sqrt(np.mean(np.square(pixels[::2, ::2] - before[::2, ::2]), dtype=np.float64)))
-    if change > most:
-        pixels -= before
-        pixels *= np.float32(most / change)
-        pixels += before
-
-
 def is_lost(pixels: Image, diagnosis: Diagnosis, correction: Any) -> bool:
     """Whether there is evidence enough that a picture lost its level and contrast.
 
@@ -270,11 +254,9 @@ def is_lost(pixels: Image, diagnosis: Diagnosis, correction: Any) -> bool:
     correction : thermend.methods.level.passes.Correction
         what the level network answers
     """
-    if correction.chance < LOST:
-        return False
     if diagnosis.noise_sigma >= LITTLE_NOISE and 255 * correction.vignetting >= VIGNETTED:
-        return True
-    return span(pixels) <= FILLED
+        return bool(correction.chance >= LIKELY_LOST)
+    return bool(correction.chance >= LOST) and span(pixels) <= FILLED
 
 
 def span(pixels: Image) -> float:
