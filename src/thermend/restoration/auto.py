@@ -3,8 +3,8 @@
 Classical methods come first: a stripe is one number, a dead pixel one place, and a method that knows that is hard to
 beat. What no formula has is left to two networks: one takes off noise, fixed pattern, what stripes left, and blur, as
 far as a piece of the image tells them from the scene; the other sees the whole image in small, and brings back level,
-contrast and what the lens shaded. Temperatures get
-the first where noise is correlated, and filters else. Without networks (`classical.chain`) classical
+contrast and what the lens shaded. Temperatures keep to filters,
+which are better there still. Without networks (`classical.chain`) classical
 methods do all.
 """
 
@@ -221,7 +221,7 @@ def carry_out(
         apply((step for step in steps if step.reference), pixels)
         filters = [step for step in steps if not step.reference]
         white = not diagnosis.correlated_noise_sigma
-        if white and (mode == "radiometric" or diagnosis.noise_sigma < LITTLE_NOISE):
+        if mode == "radiometric" or (white and diagnosis.noise_sigma < LITTLE_NOISE):
             apply(filters, pixels)
         elif filters or not white or len(steps) > len(filters):
             stripes = diagnosis.stripe_sigma if diagnosis.stripe_sigma > LEAST_STRIPES else 0.0
