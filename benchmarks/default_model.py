@@ -24,6 +24,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from folders import sets_of
 from pages import put, table
 
 import thermend
@@ -77,10 +78,7 @@ def measure(chosen: argparse.Namespace) -> None:
     report: dict = json.loads(chosen.out.read_text()) if chosen.out.exists() and chosen.add else {}
     os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
     with ProcessPoolExecutor(chosen.processes, get_context("spawn"), initializer=single_threaded) as pool:
-        for entry in chosen.sets:
-            name, _, folder = entry.partition("=")
-            files = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in (".png", ".jpg", ".jpeg", ".bmp"))
-            files = files[:: max(1, len(files) // chosen.images)][: chosen.images]
+        for name, files in sets_of(chosen.sets, chosen.images):
             for way in chosen.ways:
                 for preset in chosen.presets:
                     tasks = [(path, way, preset) for path in files]

@@ -15,13 +15,13 @@ from __future__ import annotations
 import argparse
 import json
 import warnings
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
+from folders import sets_of
 from pages import table
 
 import thermend
@@ -45,13 +45,6 @@ PLAIN_SKY = {
 FRAMES = 30
 BORDER = 20  # px that are cut off before real noise is measured
 loaded = cache(thermend.load)
-
-
-def images_of(entries: list[str], number: int) -> Iterator[tuple[str, list[Path]]]:
-    for entry in entries:
-        name, _, folder = entry.partition("=")
-        files = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in (".png", ".jpg", ".jpeg", ".bmp"))
-        yield name, files[:: max(1, len(files) // number)][:number]
 
 
 # Temperatures
@@ -234,7 +227,7 @@ def measure(chosen: argparse.Namespace) -> None:
     warnings.simplefilter("ignore")
     folders = sorted(p for p in chosen.real_noise.iterdir() if (p / "mean.png").is_file())
     report: dict = {"temperatures": {}, "undamaged": {}}
-    every = dict(images_of(chosen.images, chosen.number))
+    every = dict(sets_of(chosen.images, chosen.number))
     for name, files in every.items():
         print(name, flush=True)
         report["temperatures"][name] = temperatures(files, chosen.methods, folders[0])

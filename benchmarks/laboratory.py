@@ -20,6 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from folders import named, strided
 from pages import table
 from scipy.stats import spearmanr
 
@@ -123,10 +124,6 @@ def gains(measured: Sequence[Measured]) -> list[str]:
     return [*cells, f"{np.median([m.seconds for m in measured]):.2f}"]
 
 
-def spread(files: Sequence[Path], number: int) -> list[Path]:
-    return list(files[:: max(1, len(files) // number)][:number])
-
-
 def report(sets: dict[str, list[Path]], few: int, pool: ProcessPoolExecutor) -> list[str]:
     lines = ["## Undamaged images, to themselves", ""]
     rows = []
@@ -144,7 +141,7 @@ def report(sets: dict[str, list[Path]], few: int, pool: ProcessPoolExecutor) -> 
     lines += table(("images and mode", "number", "worst PSNR", "median"), rows)
 
     lines += ["## `auto` under every preset, all images", ""]
-    lines += ["`classical.chain` is the same without the network that ends `auto`.", ""]
+    lines += ["`classical.chain` is `auto` without networks.", ""]
     head = ("", "PSNR in", "out", "gain", "SSIM in", "out", "gain", "s")
     for name, files in sets.items():
         rows = []
@@ -163,7 +160,7 @@ def report(sets: dict[str, list[Path]], few: int, pool: ProcessPoolExecutor) -> 
     for preset in PRESETS:
         lines += [f"<details><summary><code>{preset}</code></summary>", ""]
         for name, files in sets.items():
-            chosen = spread(files, few)
+            chosen = strided(files, few)
             rows = []
             for method in METHODS:
                 found = list(pool.map(partial(run_method, preset=preset, method=method), chosen))
@@ -197,11 +194,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1000, help="of each set at most, for everything else")
     parser.add_argument("--out", type=Path, help="write the page to this Markdown file")
     chosen = parser.parse_args()
-    sets = {}
-    for entry in chosen.sets:
-        name, _, folder = entry.partition("=")
-        files = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in (".png", ".jpg", ".jpeg", ".bmp"))
-        sets[name] = spread([p for p in files if not is_refused(p)], chosen.images)
+    sets = {name: strided([p for p in files if not is_refused(p)], chosen.images) for name, files in named(chosen.sets)}
     os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"  # read by processes that begin afresh
     with ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=single_threaded) as pool:
         body = report(sets, chosen.few, pool)

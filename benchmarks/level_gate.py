@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 from default_model import clean_image
+from folders import sets_of
 from pages import table
 
 import thermend
@@ -76,10 +77,8 @@ def main() -> None:
     for condition in chosen.conditions:
         for way in ("as-is", "convention"):
             own = []
-            for entry in chosen.sets:
-                name, _, folder = entry.partition("=")
-                files = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in (".png", ".jpg", ".jpeg"))
-                for path in files[:: max(1, len(files) // chosen.images)][: chosen.images]:
+            for name, files in sets_of(chosen.sets, chosen.images):
+                for path in files:
                     own.append(found(restorer, path, way, condition))
                     if chosen.each:
                         print(condition, way, name, path.name, *(f"{value:.2f}" for value in own[-1]), flush=True)
