@@ -10,6 +10,7 @@ nobody anything.
 | --- | --- |
 | `canvas` | a field of temperatures to draw on; textures |
 | `climate` | how warm things are on that day |
+| `landscape` | sky, ground, roads, skylines, shadows |
 | `objects` | vehicles, people, trees, buildings, poles |
 | `views` | what a camera looks at: a street, land from the air, ... |
 | `tone` | from temperatures to a picture |
