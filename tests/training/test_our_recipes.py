@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("yaml", reason="needs the train extra")
 pytest.importorskip("lightning", reason="needs the train extra")
 
-from thermend.methods import find
+from thermend.methods import CATALOGUE, find
 from thermend.training.recipe import check, read_recipe
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").rglob("*.yaml"))
@@ -26,3 +26,8 @@ def test_our_recipes_are_valid(path):
 def test_every_recipe_writes_to_a_folder_of_its_own():
     folders = [read_recipe(path)["out"] for path in RECIPES if path.stem not in IN_COMMON]
     assert len(set(folders)) == len(folders)
+
+
+@pytest.mark.parametrize("row", [row for row in CATALOGUE if row.recipe is not None], ids=lambda row: row.full_name)
+def test_a_recipe_is_checked_by_the_class_that_the_training_reads(row):
+    assert row.load_recipe() is row.load_training().recipe_kind

@@ -170,23 +170,8 @@ class RemovesVignetting(Protocol):
 
 
 @runtime_checkable
-class DecidesContrast(Protocol):
-    """A method that leaves it to the user whether contrast changes."""
-
-    contrasts: tuple[str, ...]
-
-
-@runtime_checkable
 class UsesNetworks(Protocol):
-    """A method with a network in it.
-
-    Attributes
-    ----------
-    all_cores : bool
-        one process with all cores is better than one a core
-    """
-
-    all_cores: bool
+    """A method with a network in it."""
 
     def opened_network(self) -> Any:
         """The network that does it, or has the largest part in it, opened now if it was not; None where there is none."""

@@ -137,8 +137,6 @@ class Chain:
         that it hands to; None leaves it at classical methods
     """
 
-    contrasts = ("auto", "keep", "stretch")
-    all_cores = False
     reads_diagnosis = True
 
     def __init__(self, info: MethodDescription, networks: Networks | None = None) -> None:

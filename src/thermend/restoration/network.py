@@ -46,14 +46,10 @@ class Passes(Protocol):
         ...
 
     def __call__(
-        self, image: Image, mode: str, network: NetworkFunction, leave: Collection[str] = (), **told: float
+        self, image: Image, mode: str, network: NetworkFunction, **told: float
     ) -> tuple[Image, list[dict[str, Any]]]:
-        """The restored image, and the runs that were made; none for what is to be left. What a run names under
-        ``removed`` are degradations, and no number of the provenance."""
-        ...
-
-    def estimate(self, image: Image, network: NetworkFunction) -> dict[str, tuple[float, float]]:
-        """Of each degradation the chance that it is present, and its severity in grey levels of 255."""
+        """The restored image, and the runs that were made. What a run names under ``removed`` are degradations, and no number
+        of the provenance."""
         ...
 
 
@@ -95,24 +91,17 @@ class NetworkFunction:
         """What provenance says of how it was computed."""
         return {"engine": self.engine.name, "precision": self.engine.precision}
 
-    def estimate(self, image: Image) -> dict[str, tuple[float, float]]:
-        """What the network takes to be wrong with an image, where it tells: chance and severity of each degradation."""
-        return {} if self.passes is None else self.passes.estimate(image, self)
-
-    def mend(
-        self, image: Image, mode: str = "display", leave: Collection[str] = (), **told: float
-    ) -> tuple[Image, list[dict[str, Any]]]:
+    def mend(self, image: Image, mode: str = "display", **told: float) -> tuple[Image, list[dict[str, Any]]]:
         """From (H, W) float32 in [0, 1] to (s H, s W) float32, and what was done.
 
         Parameters
         ----------
-        leave : degradations that a network of several passes is not to touch
         told : what is known of the image, for networks that ask for it
         """
         prepared = image if self.preparation is None else self.preparation(image)
         if self.passes is None:
             return self.tiled(prepared), [self.facts]
-        result, steps = self.passes(prepared, mode, self, leave, **told)
+        result, steps = self.passes(prepared, mode, self, **told)
         return result, [{**step, **self.facts} for step in steps]
 
     def ask(self, image: Image) -> Any:
@@ -216,8 +205,6 @@ class NetworkMethod:
     reopen : callable or None
         makes the same method anew, in another process, where it is sent to
     """
-
-    all_cores = True
 
     def __init__(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +18,8 @@ from thermend.degradations import degrade
 from thermend.errors import UsageError
 from thermend.io.atomic import whole_file
 from thermend.training.data import PLAIN, CleanCrops, clean_pixels, source_files
-from thermend.training.module import TrainingModule
 from thermend.training.recipe import Source, Validation
 from thermend.weights.checkpoints import write_tensors
-
-
-def _restored(
-    module: TrainingModule, degraded: torch.Tensor, batch: Mapping[str, torch.Tensor] | None = None
-) -> torch.Tensor:
-    network = module.restoring
-    training = network.training
-    network.eval()
-    with torch.no_grad(), torch.autocast(degraded.device.type, torch.bfloat16, module.recipe.precision == "bf16"):
-        result = module.restore(degraded, batch)
-    network.train(training)
-    return result.float().clamp(0, 1)
 
 
 class SamplePictures(Callback):
@@ -54,14 +40,9 @@ class SamplePictures(Callback):
         if pl_module.done % self.every or not trainer.is_global_zero:
             return
         batch = {key: value.to(pl_module.device) for key, value in self.batch.items()}
-        if hasattr(pl_module, "shown"):
-            with torch.no_grad():
-                degraded, restored, clean = pl_module.shown(batch)
-        else:
-            with torch.no_grad(), torch.random.fork_rng(devices=[]):
-                degraded = pl_module.degrade(batch, torch.Generator().manual_seed(pl_module.recipe.seed))
-            restored, clean = _restored(pl_module, degraded, batch), batch["clean"]
-        rows = torch.cat([images.clamp(0, 1) for images in (degraded, restored, clean)], 3).cpu().numpy()[:, 0]
+        with torch.no_grad():
+            three = pl_module.shown(batch)
+        rows = torch.cat([images.clamp(0, 1) for images in three], 3).cpu().numpy()[:, 0]
         picture = np.rint(255 * np.concatenate(list(rows))).astype(np.uint8)
         self.folder.mkdir(parents=True, exist_ok=True)
         data = cv2.imencode(".png", picture)[1]
@@ -121,7 +102,7 @@ class Measures(Callback):
             for damaged, clean in pairs:
                 image = pl_module.prepared(damaged.astype(np.float32) / np.float32(255))
                 batch = torch.from_numpy(image)[None, None].to(pl_module.device)
-                result = _restored(pl_module, batch)[0, 0].cpu().numpy()
+                result = pl_module.restored(batch)[0, 0].cpu().numpy()
                 values.append(metrics.psnr(np.rint(result * 255).astype(np.uint8), clean))
             finite = [v for v in values if np.isfinite(v)]
             pl_module.log(f"psnr/{preset}", float(np.mean(finite)) if finite else float("inf"), rank_zero_only=True)

@@ -123,6 +123,22 @@ class TrainingModule(lightning.LightningModule):
         result: torch.Tensor = self.restoring(degraded)
         return result
 
+    def restored(self, degraded: torch.Tensor, batch: Mapping[str, torch.Tensor] | None = None) -> torch.Tensor:
+        """What :meth:`restore` gives in evaluation, in [0, 1]; without gradients."""
+        network = self.restoring
+        training = network.training
+        network.eval()
+        with torch.no_grad(), torch.autocast(degraded.device.type, torch.bfloat16, self.recipe.precision == "bf16"):
+            result = self.restore(degraded, batch)
+        network.train(training)
+        return result.float().clamp(0, 1)
+
+    def shown(self, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Degraded, restored and clean images of a batch of :meth:`samples`, (B, 1, H, W) each, for the sample pictures."""
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            degraded = self.degrade(batch, torch.Generator().manual_seed(self.recipe.seed))
+        return degraded, self.restored(degraded, batch), batch["clean"]
+
     @property
     def restoring(self) -> nn.Module:
         """The network whose weights the run would end with now."""

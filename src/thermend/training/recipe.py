@@ -101,8 +101,8 @@ class Recipe(Section):
     source : what the folders hold
     convention : bring each image's 1st and 99th percentile to grey levels 14 and 223, so that lost contrast can be known
     out : folder of the run; a run that is there already goes on
-    init_from : weights to begin with, of the same network, a checkpoint or an ONNX file of ours (before 0.3 the key was called
-        ``start``, which is still read); None draws them
+    init_from : weights to begin with, of the same network, a checkpoint or an ONNX file of ours (the key's earlier name,
+        ``start``, is still read); None draws them
     seed : of everything that is drawn
     steps, minutes : how long a run is, in optimiser steps or in minutes of training; one of the two
     batch, crop : crops a step (on each device); side of a crop, pixels
@@ -158,6 +158,29 @@ class Recipe(Section):
             raise ValueError("minutes: several devices would not end together; set steps")
         if self.images is not None and self.split is not None:
             raise ValueError("images and split exclude each other: set one of them to null")
+        return self
+
+
+class OnDeviceRecipe(Recipe):
+    """What a recipe has besides whose batches are drawn on the device.
+
+    Attributes
+    ----------
+    scenes : so many rendered scenes are added to the images
+    scene_share : how often one of them is drawn
+    weight_decay : of AdamW
+    """
+
+    scenes: int = Field(0, ge=0)
+    scene_share: float = Field(0.5, ge=0, le=1)
+    weight_decay: float = Field(1e-4, ge=0)
+
+    @model_validator(mode="after")
+    def _on_one_device(self) -> OnDeviceRecipe:
+        if self.devices > 1:
+            raise ValueError(f"devices {self.devices}: what is drawn on the device is the same on each; expected 1")
+        if self.source != Source() or self.convention:
+            raise ValueError("source and convention: images are taken as use takes them; expected convention: false")
         return self
 
 
@@ -229,19 +252,6 @@ def _with_base(path: Path, yaml: Any, seen: tuple[Path, ...]) -> dict[str, Any]:
     if path.resolve() in seen:
         raise InputError(path, "base: is its own base")
     return _merged(_with_base(path.parent / base, yaml, (*seen, path.resolve())), recipe)
-
-
-def on_one_device(recipe: Recipe) -> None:
-    """Refuse what a training that draws its batches on the device has no use for.
-
-    Raises
-    ------
-    ValueError : several devices, which would all draw the same; or images that are to be prepared in another way
-    """
-    if recipe.devices > 1:
-        raise ValueError(f"devices {recipe.devices}: what is drawn on the device is the same on each; expected 1")
-    if recipe.source != Source() or recipe.convention:
-        raise ValueError("source and convention: images are taken as use takes them; expected convention: false")
 
 
 _EXCLUSIVE = {"split": "images", "minutes": "steps", "steps": "minutes", "start": "init_from", "init_from": "start"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from thermend.errors import InputError, MissingDependencyError, first_line
 from thermend.io.atomic import whole_file
@@ -15,6 +15,7 @@ from thermend.io.atomic import whole_file
 SUFFIXES = (".safetensors", ".pt", ".pth")
 
 _METADATA_KEY = "thermend"
+N = TypeVar("N")
 
 
 def read_tensors(path: str | os.PathLike[str], *, under: tuple[str, ...] = ("state_dict",)) -> dict[str, Any]:
@@ -119,6 +120,31 @@ def check_fits(
             raise InputError(path, f"holds no weights of {whose}: {name} is missing, not known, or of another shape")
     if not all(bool(tensor.isfinite().all()) for tensor in given.values()):
         raise InputError(path, "holds weights that are no numbers")
+
+
+def network_of(path: str | os.PathLike[str], built: Callable[[dict[str, Any]], N], whose: str, ignored: str = "") -> N:
+    """The network that a checkpoint describes, with its weights, in evaluation mode.
+
+    Parameters
+    ----------
+    path : as :func:`read_tensors` takes it
+    built : makes the network from what :func:`read_metadata` finds
+    whose : weights these should be, for the message
+    ignored : as :func:`check_fits` takes it
+
+    Raises
+    ------
+    InputError : not a checkpoint, or one of another network
+    """
+    tensors, facts = read_tensors(path), read_metadata(path)
+    try:
+        network: Any = built(facts)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise InputError(path, f"holds no weights of {whose}") from error
+    check_fits(path, network.state_dict(), tensors, whose, ignored)
+    network.load_state_dict(tensors, strict=not ignored)
+    made: N = network.eval()
+    return made
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:

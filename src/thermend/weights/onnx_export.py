@@ -65,8 +65,9 @@ def write_onnx(
                 training=torch.onnx.TrainingMode.PRESERVE,  # batch norms stay what they are
             )  # fmt: skip
         model = onnx.load(str(file))
-        _shorten_names(model.graph)
-        _share_constants(model.graph)
+        if not _has_inner_graphs(model.graph):  # which use outer names
+            _shorten_names(model.graph)
+            _share_constants(model.graph)
         own = network.state_dict() if tensors is None else tensors
         state = {name: tensor.detach().cpu().numpy() for name, tensor in own.items()}
         if half:
@@ -79,10 +80,27 @@ def write_onnx(
         onnx.save(model, str(file))
 
 
+def _has_inner_graphs(graph: Any) -> bool:
+    """Whether a node is a loop or a choice."""
+    return any(attribute.HasField("g") for node in graph.node for attribute in node.attribute)
+
+
+def _shorten_names(graph: Any) -> None:
+    """Number what nodes hand to each other: the exporter's names, a path of modules each, are a large part of a small file."""
+    kept = {value.name for values in (graph.input, graph.output, graph.initializer) for value in values}
+    numbers = {
+        name: str(number)
+        for number, name in enumerate(n for node in graph.node for n in node.output if n and n not in kept)
+    }
+    for node in graph.node:
+        node.name = ""
+        for names in (node.input, node.output):
+            names[:] = [numbers.get(name, name) for name in names]
+    del graph.value_info[:]
+
+
 def _share_constants(graph: Any) -> None:
     """Keep equal constants once: the exporter writes them anew wherever they are used."""
-    if any(attribute.HasField("g") for node in graph.node for attribute in node.attribute):
-        return  # inner graphs use outer names
     names: dict[bytes, str] = {}
     renamed: dict[str, str] = {}
     kept = []
@@ -183,22 +201,6 @@ def read_onnx_tensors(path: Path) -> dict[str, Any]:
         name: torch.from_numpy(values.astype(np.float32) if values.dtype.kind == "f" else values.copy())
         for name, values in chosen.items()
     }
-
-
-def _shorten_names(graph: Any) -> None:
-    """Number what nodes hand to each other: the exporter's names, a path of modules each, are a large part of a small file."""
-    if any(attribute.HasField("g") for node in graph.node for attribute in node.attribute):
-        return  # inner graphs use outer names
-    kept = {value.name for values in (graph.input, graph.output, graph.initializer) for value in values}
-    numbers = {
-        name: str(number)
-        for number, name in enumerate(n for node in graph.node for n in node.output if n and n not in kept)
-    }
-    for node in graph.node:
-        node.name = ""
-        for names in (node.input, node.output):
-            names[:] = [numbers.get(name, name) for name in names]
-    del graph.value_info[:]
 
 
 def read_onnx_metadata(path: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ class DetailPass:
         self.facts = facts
 
     def __call__(
-        self, image: Image, mode: str, network: Any, leave: Collection[str] = (), stripes: float = 0.0
+        self, image: Image, mode: str, network: Any, stripes: float = 0.0
     ) -> tuple[Image, list[dict[str, Any]]]:
         """The image with less noise and blur, (H, W), and what was done."""
         known = known_of(image, stripes)
@@ -57,7 +57,3 @@ class DetailPass:
             for place, own in bands(image.shape, _NEARBY):
                 result[place][own] = within_measured(result[place], image[place], _NEARBY)[own]
         return result, [{"noise": round(255 * float(known[0, 0]), 3)}]
-
-    def estimate(self, image: Image, network: Any) -> dict[str, tuple[float, float]]:
-        """It estimates nothing of its own."""
-        return {}

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-GREY_LEVELS = 255.0
+from thermend.degradations.severity import GREY_LEVELS
+from thermend.training.draw import Draw
 
 
 @dataclass(frozen=True)
@@ -32,25 +33,6 @@ class Damaged:
     images: torch.Tensor
     targets: torch.Tensor
     contrast: torch.Tensor
-
-
-class Draw:
-    """Numbers for a batch, one a sample, on a device."""
-
-    def __init__(self, generator: torch.Generator, count: int) -> None:
-        self.generator, self.count, self.device = generator, count, generator.device
-
-    def uniform(self, low: float = 0.0, high: float = 1.0) -> torch.Tensor:
-        """(B, 1, 1, 1) from [low, high)."""
-        return low + (high - low) * torch.rand((self.count, 1, 1, 1), generator=self.generator, device=self.device)
-
-    def gate(self, chance: float) -> torch.Tensor:
-        """(B, 1, 1, 1), 1 with a chance and else 0."""
-        return (self.uniform() < chance).float()
-
-    def normal(self, *shape: int) -> torch.Tensor:
-        """(B, 1, ...) standard normal."""
-        return torch.randn((self.count, 1, *shape), generator=self.generator, device=self.device)
 
 
 def _places(side: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
@@ -96,7 +78,7 @@ def targets(clean: torch.Tensor, draw: Draw) -> torch.Tensor:
     line = torch.arange(side, device=clean.device, dtype=clean.dtype)
     image = clean
     for _ in range(_MOST_TARGETS):
-        height = draw.gate(0.35) * draw.uniform(-1, 1)
+        height = draw.chance(0.35) * draw.uniform(-1, 1)
         y, x, sigma = draw.uniform(0, side), draw.uniform(0, side), draw.uniform(0.45, 1.8)
         down = torch.exp(-0.5 * ((line.view(1, 1, -1, 1) - y) / sigma) ** 2)
         across = torch.exp(-0.5 * ((line.view(1, 1, 1, -1) - x) / (sigma * draw.uniform(0.7, 1.4))) ** 2)
@@ -108,19 +90,19 @@ def level(clean: torch.Tensor, draw: Draw) -> tuple[torch.Tensor, torch.Tensor]:
     """Contrast lost, haze and shading, which the detail network is to leave; and the share of contrast that is left."""
     side = clean.shape[-1]
     down, right = _places(side, clean.device)
-    factor = 1 - draw.gate(0.55) * draw.uniform(0, 0.8)
-    lift = draw.uniform() * (1 - factor) + draw.gate(0.3) * draw.uniform(-0.08, 0.12)
+    factor = 1 - draw.chance(0.55) * draw.uniform(0, 0.8)
+    lift = draw.uniform() * (1 - factor) + draw.chance(0.3) * draw.uniform(-0.08, 0.12)
     radius = torch.hypot(down - draw.uniform(-1.2, 1.2), right - draw.uniform(-1.2, 1.2)) / draw.uniform(1.5, 3)
     surface = torch.cos(torch.pi / 2 * radius.clamp(0, 1)) ** 4 - 0.5
-    amplitude = draw.gate(0.4) * draw.uniform(-140, 140) / GREY_LEVELS
+    amplitude = draw.chance(0.4) * draw.uniform(-140, 140) / GREY_LEVELS
     return clean * factor + lift + amplitude * surface, factor.flatten()
 
 
 def optics(images: torch.Tensor, draw: Draw) -> torch.Tensor:
     """Blur, and pixels that were fewer once."""
     side = images.shape[-1]
-    sigma = draw.gate(0.55) * draw.uniform(0.3, 3.0)
-    ratio = 1 - draw.gate(0.3) * draw.uniform(0, 0.7)
+    sigma = draw.chance(0.55) * draw.uniform(0.3, 3.0)
+    ratio = 1 - draw.chance(0.3) * draw.uniform(0, 0.7)
     blurred = _filtered(images, gaussian_response(side, sigma, sigma * ratio, draw.uniform(0, torch.pi)))
     coarse = draw.uniform()
     for factor, low, high in ((2, 0.0, 0.14), (4, 0.14, 0.22)):
@@ -133,7 +115,7 @@ def optics(images: torch.Tensor, draw: Draw) -> torch.Tensor:
 def stripes(images: torch.Tensor, draw: Draw) -> torch.Tensor:
     """Columns, rows or both with gains and offsets of their own, some of which hang together."""
     side = images.shape[-1]
-    some, way = draw.gate(0.6), draw.uniform()
+    some, way = draw.chance(0.6), draw.uniform()
     result = images
     for axis, chosen in ((2, way < 0.6), (3, way > 0.4)):
         shape = (1, side) if axis == 2 else (side, 1)
@@ -141,7 +123,7 @@ def stripes(images: torch.Tensor, draw: Draw) -> torch.Tensor:
         smooth = functional.avg_pool1d(offsets.flatten(2).squeeze(1)[:, None], 5, 1, 2).view_as(offsets) * 5**0.5
         offsets = torch.where(draw.uniform() < 0.2, 0.7 * offsets + 0.7 * smooth, offsets)
         strength = 25 * draw.uniform() ** 1.7 / GREY_LEVELS
-        gain = draw.gate(0.6) * draw.uniform(0, 0.16)
+        gain = draw.chance(0.6) * draw.uniform(0, 0.16)
         on = some * chosen
         result = result * (1 + on * gain * gains) + on * strength * offsets
     return result
@@ -156,20 +138,20 @@ def noise(images: torch.Tensor, draw: Draw, real: torch.Tensor | None) -> torch.
         (B, 1, N, N) of standard deviation 1
     """
     side = images.shape[-1]
-    pattern = draw.gate(0.3) * 12 * draw.uniform() ** 1.5 / GREY_LEVELS
-    pattern_gain = draw.gate(0.2) * draw.uniform(0, 0.03)
+    pattern = draw.chance(0.3) * 12 * draw.uniform() ** 1.5 / GREY_LEVELS
+    pattern_gain = draw.chance(0.2) * draw.uniform(0, 0.03)
     result = images * (1 + pattern_gain * draw.normal(side, side)) + pattern * draw.normal(side, side)
     white = draw.normal(side, side)
     width, ratio = draw.uniform(0.35, 1.3), draw.uniform(0.6, 1)
-    response = gaussian_response(side, width, width * ratio, draw.gate(0.5) * torch.pi / 2)
-    response = response + draw.gate(0.3) * draw.uniform(0, 0.4)
+    response = gaussian_response(side, width, width * ratio, draw.chance(0.5) * torch.pi / 2)
+    response = response + draw.chance(0.3) * draw.uniform(0, 0.4)
     correlated = _filtered(white, response)
     correlated = correlated / correlated.std((2, 3), keepdim=True).clamp_min(1e-6)
     kind = draw.uniform()
     field = torch.where(kind < 0.25, correlated, white)
     if real is not None:
         field = torch.where(kind > 0.78, real, field)
-    sigma = draw.gate(0.85) * 42 * draw.uniform() ** 2 / GREY_LEVELS
+    sigma = draw.chance(0.85) * 42 * draw.uniform() ** 2 / GREY_LEVELS
     light = torch.where(draw.uniform() < 0.15, (result.clamp(0, 1) + 0.05).sqrt(), 1.0)
     return result + sigma * light * field
 
@@ -178,7 +160,7 @@ def sharpened(images: torch.Tensor, draw: Draw) -> torch.Tensor:
     """Some cameras sharpen what they give."""
     sigma = draw.uniform(0.8, 2.0)
     smooth = _filtered(images, gaussian_response(images.shape[-1], sigma, sigma, torch.zeros_like(sigma)))
-    return images + draw.gate(0.06) * draw.uniform(0.2, 0.8) * (images - smooth)
+    return images + draw.chance(0.06) * draw.uniform(0.2, 0.8) * (images - smooth)
 
 
 _LUMINANCE = torch.tensor(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from thermend.training.recipe import Recipe, Section, as_list, on_one_device
+from thermend.training.recipe import OnDeviceRecipe, Section, as_list
 
 Channels = Annotated[int, Field(ge=1, le=1024)]
 Blocks = Annotated[int, Field(ge=0, le=64)]
@@ -30,28 +30,22 @@ class Options(Section):
         return self
 
 
-class DetailRecipe(Recipe):
+class DetailRecipe(OnDeviceRecipe):
     """What a recipe of the detail network has besides.
 
     Attributes
     ----------
     noise : folders that hold recordings of plain scenes, as :class:`RealNoise` reads them
-    scenes : so many rendered scenes are added to the images
-    scene_share : how often one of them is drawn
     reduced : chance that a piece is taken at half the resolution, where the image is large enough
     frame : side of the pieces that are damaged and destriped; crops are cut from them
     ssim_weight : of 1 − SSIM beside the logarithm of the mean square error
-    weight_decay : of AdamW
     options : of the network (:class:`Options`)
     """
 
     noise: Annotated[tuple[Path, ...], BeforeValidator(as_list)] = ()
-    scenes: int = Field(0, ge=0)
-    scene_share: float = Field(0.5, ge=0, le=1)
     reduced: float = Field(0.5, ge=0, le=1)
     frame: int = Field(256, ge=64, multiple_of=16)
     ssim_weight: float = Field(4.0, ge=0)
-    weight_decay: float = Field(1e-4, ge=0)
     options: Options = Options()
 
     @model_validator(mode="after")
@@ -61,5 +55,4 @@ class DetailRecipe(Recipe):
             raise ValueError(
                 f"crop {self.crop}: expected a multiple of {multiple}, and no more than frame, {self.frame}"
             )
-        on_one_device(self)
         return self

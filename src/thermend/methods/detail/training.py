@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import Dataset
 
 from thermend.errors import InputError, UsageError
-from thermend.io import read
 from thermend.methods.classical.column_median import column_offsets
 from thermend.methods.detail.chain import destriped, noise_sigma
 from thermend.methods.detail.network import built
 from thermend.methods.detail.passes import known_of
-from thermend.methods.detail.pipeline import Damaged, Draw, damaged, varied
+from thermend.methods.detail.pipeline import Damaged, damaged, varied
 from thermend.methods.detail.recipe import DetailRecipe
+from thermend.training.draw import Draw
 from thermend.training.losses import ssim
-from thermend.training.module import TrainingModule
-from thermend.training.pool import ImagePool, kept
+from thermend.training.on_device import OnDeviceTraining
+from thermend.training.pool import ImagePool, as_used, kept
 from thermend.training.recipe import Recipe
 
 _FLOOR = 1e-5
@@ -106,26 +105,7 @@ def _recordings(folders: Sequence[Path]) -> Iterator[Path]:
         yield from found
 
 
-class Numbers(Dataset[dict[str, torch.Tensor]]):
-    """Samples that are numbers alone: what they stand for is drawn on the device.
-
-    Parameters
-    ----------
-    pool : ImagePool
-        what it is drawn from
-    """
-
-    def __init__(self, pool: ImagePool) -> None:
-        self.pool = pool
-
-    def __len__(self) -> int:
-        return len(self.pool.images)
-
-    def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
-        return {"number": torch.tensor(number)}
-
-
-class DetailTraining(TrainingModule):
+class DetailTraining(OnDeviceTraining):
     """The detail network in training.
 
     The network is given what the chain leaves of a damaged image (no stripes, but for what the chain did not see) and what it
@@ -139,13 +119,12 @@ class DetailTraining(TrainingModule):
     def __init__(self, recipe: DetailRecipe) -> None:
         super().__init__(recipe, built(recipe.options.model_dump()).to(memory_format=torch.channels_last))
         self.real = RealNoise(recipe.noise, recipe.frame)
-        self.pool: ImagePool | None = None
 
     @classmethod
-    def samples(cls, recipe: Recipe, paths: Sequence[Path]) -> Numbers:
+    def samples(cls, recipe: Recipe, paths: Sequence[Path]) -> ImagePool:
         """The images, and the scenes that are rendered."""
         assert isinstance(recipe, DetailRecipe)
-        return Numbers(pool_of(recipe, paths))
+        return pool_of(recipe, paths)
 
     @classmethod
     def files(cls, recipe: Recipe) -> dict[str, Path]:
@@ -154,19 +133,10 @@ class DetailTraining(TrainingModule):
         pictures = [path for folder in _recordings(recipe.noise) for path in sorted(folder.glob("*.png"))]
         return super().files(recipe) | {f"noise {path.parent.name}/{path.name}": path for path in pictures}
 
-    def take(self, samples: Any) -> None:
-        """Keep the images, from which a step draws."""
-        self.pool = samples.pool
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Called by Lightning."""
-        return torch.optim.AdamW(self.network.parameters(), self.recipe.rate, weight_decay=self.recipe.weight_decay)
-
     def drawn(self, number: int, count: int) -> tuple[torch.Tensor, Damaged]:
         """The clean squares of a step, (B, 1, N, N), and what became of them."""
-        assert self.pool is not None
         rng = np.random.default_rng([self.recipe.seed, 2, number])
-        pool = self.pool.to(self.device)
+        pool: ImagePool = self.source.to(self.device)
         generator = torch.Generator(self.device).manual_seed(int(rng.integers(2**62)))
         clean = varied(pool.draw(rng, count, self.recipe.frame, self.recipe.reduced), Draw(generator, count))
         real = self.real.draw(rng, count, self.recipe.frame, self.device)
@@ -195,11 +165,7 @@ class DetailTraining(TrainingModule):
         log_error = (error**2).mean((1, 2, 3)).add(_FLOOR).log().mean()
         similarity = ssim((given + change) / contrast, target / contrast)
         loss = log_error + self.recipe.ssim_weight * (1 - similarity)
-        optimizer: Any = self.optimizers()
-        optimizer.zero_grad(set_to_none=True)
-        self.manual_backward(loss)
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        optimizer.step()
+        self.descend(loss)
         return {"loss": loss, "decibels": -10 / np.log(10) * log_error, "ssim": similarity}
 
     def shown(self, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -216,16 +182,11 @@ class DetailTraining(TrainingModule):
             pixels, stripes = _destriped(image)
             known = torch.from_numpy(known_of(pixels, stripes)).to(self.device)
             given = torch.from_numpy(pixels)[None, None].to(self.device)
-            multiple = built(self.recipe.options.model_dump()).multiple
-            down, right = (-side % multiple for side in pixels.shape)
+            down, right = (-side % self.network.multiple for side in pixels.shape)
             padded = torch.nn.functional.pad(given, (0, right, 0, down), mode="replicate")
             change = self.restoring(padded, known).float()
             result.append((padded + change)[..., : pixels.shape[0], : pixels.shape[1]])
         return torch.cat(result)
-
-    def metadata(self) -> dict[str, Any]:
-        """From which the network is built again."""
-        return {"method": self.recipe.method, **built(self.recipe.options.model_dump()).metadata()}
 
 
 def _destriped(image: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
@@ -242,12 +203,9 @@ def _destriped(image: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
 
 def pool_of(recipe: DetailRecipe, paths: Sequence[Path]) -> ImagePool:
     """The images of a recipe, each brought to [0, 1] as use does it, and its scenes."""
-    from thermend.normalisation import Normalisation
-
     images: list[torch.Tensor] = []
     for path in paths:
-        image = read(path)
-        pixels = np.clip(Normalisation.of(image).apply(image.pixels), 0, 1)
+        pixels = as_used(path)
         if min(pixels.shape) < recipe.frame:
             raise UsageError(
                 f"{path}: {pixels.shape[1]} x {pixels.shape[0]} pixels; a piece of {recipe.frame} does not fit"

@@ -6,10 +6,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from thermend.errors import InputError
 from thermend.methods.dual_decoder.network import DualDecodingGenerator
 from thermend.methods.dual_decoder.recipe import WIDTHS
-from thermend.weights.checkpoints import check_fits, read_metadata, read_tensors
+from thermend.weights.checkpoints import network_of
 
 
 def built(facts: Mapping[str, Any]) -> DualDecodingGenerator:
@@ -35,12 +34,6 @@ def load_network(path: str | os.PathLike[str]) -> DualDecodingGenerator:
     ------
     InputError : not a checkpoint, or one of another network
     """
-    tensors, facts = read_tensors(path), read_metadata(path)
-    try:
-        network = built(facts)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise InputError(path, "holds no weights of 2D-GAN's generator") from error
-    check_fits(path, network.state_dict(), tensors, "2D-GAN's generator", ignored="num_batches_tracked")
-    network.load_state_dict(tensors, strict=False)
+    network = network_of(path, built, "2D-GAN's generator", ignored="num_batches_tracked")
     network.variant = next((name for name, widths in WIDTHS.items() if widths == network.widths), None)
-    return network.eval()
+    return network

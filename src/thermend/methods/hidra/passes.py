@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -67,10 +67,6 @@ class GuidedStep:
         """There is no text, and nothing to be asked for."""
         raise UsageError(f"--prompts {os.fspath(path)}: hidra takes no prompts")
 
-    def estimate(self, image: Image, network: Network) -> dict[str, tuple[float, float]]:
-        """P has no names."""
-        return {}
-
     def vector(self, image: Image, network: Network) -> Image:
         """P of a whole image, (1, width): the mean over pieces spread over it."""
         if not self.guides:
@@ -80,9 +76,7 @@ class GuidedStep:
         found = network.outputs(unused, vector=none, view=views(np.clip(image, 0, 1), self.view))[1]
         return np.asarray(found.mean(0, keepdims=True), np.float32)
 
-    def __call__(
-        self, image: Image, mode: str, network: Network, leave: Collection[str] = ()
-    ) -> tuple[Image, list[dict[str, Any]]]:
+    def __call__(self, image: Image, mode: str, network: Network) -> tuple[Image, list[dict[str, Any]]]:
         """The restored image, (H, W), and what was done."""
         within = np.clip(image, 0, 1)
         vector = self.vector(within, network)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,14 +103,8 @@ class LevelPass:
         log_gain, logit = (float(n) for n in numbers[0])
         return Correction(float(np.exp(log_gain)), np.asarray(field[0, 0], np.float32), 1 / (1 + float(np.exp(-logit))))
 
-    def __call__(
-        self, image: Image, mode: str, network: Any, leave: Collection[str] = ()
-    ) -> tuple[Image, list[dict[str, Any]]]:
+    def __call__(self, image: Image, mode: str, network: Any) -> tuple[Image, list[dict[str, Any]]]:
         """The image at the level and contrast that it had, (H, W), and what was done."""
         found, result = self.correction(image, network), image.copy()
         found.apply(result)
         return result, [found.facts]
-
-    def estimate(self, image: Image, network: Any) -> dict[str, tuple[float, float]]:
-        """It names no degradations."""
-        return {}

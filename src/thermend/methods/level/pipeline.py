@@ -9,29 +9,12 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
+from thermend.degradations.severity import GREY_LEVELS
 from thermend.methods.level.passes import PERCENTILES
+from thermend.training.data import CONVENTION
+from thermend.training.draw import Draw
 
-GREY_LEVELS = 255.0
-CONVENTION = (14 / 255, 223 / 255)
-
-
-class Draw:
-    """Numbers for a batch, one a sample, on a device."""
-
-    def __init__(self, generator: torch.Generator, count: int) -> None:
-        self.generator, self.count, self.device = generator, count, generator.device
-
-    def uniform(self, low: float = 0.0, high: float = 1.0) -> torch.Tensor:
-        """(B, 1, 1, 1) from [low, high)."""
-        return low + (high - low) * torch.rand((self.count, 1, 1, 1), generator=self.generator, device=self.device)
-
-    def chance(self, share: float) -> torch.Tensor:
-        """(B, 1, 1, 1) bool, true with a chance."""
-        return self.uniform() < share
-
-    def normal(self, shape: tuple[int, ...]) -> torch.Tensor:
-        """(B, 1, ...) standard normal."""
-        return torch.randn((self.count, 1, *shape), generator=self.generator, device=self.device)
+_LOW, _HIGH = (level / GREY_LEVELS for level in CONVENTION)
 
 
 def percentiles(images: torch.Tensor, shares: tuple[float, ...] = PERCENTILES) -> torch.Tensor:
@@ -60,8 +43,8 @@ def varied(images: torch.Tensor, draw: Draw) -> torch.Tensor:
     curve = torch.exp(draw.uniform(-0.5, 0.5))
     images = torch.where(draw.chance(0.4), images.clamp(1e-4, 1) ** curve, images)
     low, high = percentiles(images, (1, 99)).view(-1, 2, 1, 1, 1).unbind(1)
-    wanted_low = torch.where(draw.chance(0.75), CONVENTION[0], draw.uniform(0, 0.3))
-    wanted_high = torch.where(wanted_low == CONVENTION[0], CONVENTION[1], wanted_low + draw.uniform(0.25, 1.0))
+    wanted_low = torch.where(draw.chance(0.75), _LOW, draw.uniform(0, 0.3))
+    wanted_high = torch.where(wanted_low == _LOW, _HIGH, wanted_low + draw.uniform(0.25, 1.0))
     gain = (wanted_high - wanted_low) / (high - low).clamp_min(0.03)
     return torch.where(draw.chance(0.85), (images - low) * gain + wanted_low, images).clamp(0, 1)
 
@@ -85,8 +68,8 @@ def surface(shape: tuple[int, int], draw: Draw) -> torch.Tensor:
 
 def _bands(shape: tuple[int, int], draw: Draw) -> torch.Tensor:
     """(B, 1, H, W) of strength 1: what a destriper leaves of stripes, broad columns or rows all through the image."""
-    columns = functional.interpolate(draw.normal((1, 24)), shape, mode="bicubic")
-    rows = functional.interpolate(draw.normal((20, 1)), shape, mode="bicubic")
+    columns = functional.interpolate(draw.normal(1, 24), shape, mode="bicubic")
+    rows = functional.interpolate(draw.normal(20, 1), shape, mode="bicubic")
     return torch.where(draw.chance(0.5), columns, rows)
 
 
@@ -107,7 +90,7 @@ def dulled(clean: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tenso
     -------
     what is left of them, without noise and stripes; their clean selves; (B,) 1 where anything was lost
     """
-    draw = Draw(generator, len(clean))
+    draw, (height, width) = Draw(generator, len(clean)), clean.shape[2:]
     clean = varied(clean, draw)
     mean = clean.mean((2, 3), keepdim=True)
     haze = draw.chance(0.55)
@@ -121,12 +104,12 @@ def dulled(clean: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tenso
     shaded = draw.chance(0.6)
     amplitude = draw.uniform(15, 75) * draw.uniform(1, 2) / GREY_LEVELS
     amplitude = torch.where(draw.chance(0.1), -amplitude * 0.6, amplitude)
-    image = image + shaded * amplitude * surface(tuple(clean.shape[2:]), draw)  # type: ignore[arg-type]
+    image = image + shaded * amplitude * surface((height, width), draw)
     sigma = torch.where(draw.chance(0.6), 45 * draw.uniform(), 1.0) / GREY_LEVELS
     spared = draw.chance(0.12)
     image = torch.where(spared, clean, image)
     lost = (haze | pale | shaded) & ~spared
     seen = clipped_mean(image, torch.where(spared, 0.002, sigma))
-    left = draw.normal(tuple(clean.shape[2:])) * draw.uniform(0, 2.0) / GREY_LEVELS
-    bands = _bands(tuple(clean.shape[2:]), draw) * 14 * draw.uniform() ** 2.5 / GREY_LEVELS  # type: ignore[arg-type]
+    left = draw.normal(height, width) * draw.uniform(0, 2.0) / GREY_LEVELS
+    bands = _bands((height, width), draw) * 14 * draw.uniform() ** 2.5 / GREY_LEVELS
     return (seen + ~spared * (left + bands)).clamp(0, 1), clean, lost.flatten().float()

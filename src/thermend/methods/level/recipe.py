@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from thermend.training.recipe import Recipe, Section, on_one_device
+from thermend.training.recipe import OnDeviceRecipe, Section
 
 
 class Options(Section):
@@ -16,15 +16,12 @@ class Options(Section):
     blocks: int = Field(2, ge=1, le=16)
 
 
-class LevelRecipe(Recipe):
+class LevelRecipe(OnDeviceRecipe):
     """What a recipe of the level network has besides; ``batch`` counts whole images, ``crop`` does not matter.
 
     Attributes
     ----------
-    scenes : so many rendered scenes are added to the images
-    scene_share : how often one of them is drawn
     judging : weight of the question whether anything was lost
-    weight_decay : of AdamW
     options : of the network (:class:`Options`)
     """
 
@@ -34,8 +31,3 @@ class LevelRecipe(Recipe):
     judging: float = Field(0.1, ge=0)
     weight_decay: float = Field(1e-2, ge=0)
     options: Options = Options()
-
-    @model_validator(mode="after")
-    def _fits(self) -> LevelRecipe:
-        on_one_device(self)
-        return self

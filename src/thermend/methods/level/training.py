@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
-from torch.utils.data import Dataset
 
-from thermend.io import read
 from thermend.methods.level.network import built, corrected
 from thermend.methods.level.passes import OVERVIEW, overview, shown
 from thermend.methods.level.pipeline import dulled, percentiles
 from thermend.methods.level.recipe import LevelRecipe
-from thermend.training.module import TrainingModule
+from thermend.training.on_device import OnDeviceTraining
+from thermend.training.pool import Numbered, as_used, kept, unpacked
 from thermend.training.recipe import Recipe
 
 _FLOOR = 2e-4
 """Mean square error that counts as none: 37 dB."""
 
 
-class Overviews(Dataset[dict[str, torch.Tensor]]):
+class Overviews(Numbered):
     """Images at 128 × 160, whole and in parts; a sample is a number, and what it stands for is drawn on the device.
 
     Parameters
@@ -34,16 +33,10 @@ class Overviews(Dataset[dict[str, torch.Tensor]]):
     """
 
     def __init__(self, photographs: NDArray[np.float32], scenes: NDArray[np.float32]) -> None:
-        self.photographs, self.scenes = (
-            torch.from_numpy(np.rint(i * 65535).astype(np.uint16).view(np.int16))[:, None]
-            for i in (photographs, scenes)
-        )
+        self.photographs, self.scenes = (kept(images)[:, None] for images in (photographs, scenes))
 
     def __len__(self) -> int:
         return len(self.photographs) + len(self.scenes)
-
-    def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
-        return {"number": torch.tensor(number)}
 
     def draw(self, rng: np.random.Generator, count: int, scene_share: float, device: torch.device) -> torch.Tensor:
         """(count, 1, 128, 160) in [0, 1], mirrored; some a part of the image only, enlarged."""
@@ -52,7 +45,7 @@ class Overviews(Dataset[dict[str, torch.Tensor]]):
         for _ in range(count):
             rendered = len(self.scenes) and (not len(self.photographs) or rng.random() < scene_share)
             source = self.scenes if rendered else self.photographs
-            image = (source[int(rng.integers(len(source)))].to(torch.int32) & 0xFFFF).float()[None] / 65535
+            image = unpacked(source[int(rng.integers(len(source)))])[None]
             if rng.random() < 0.4:
                 share = rng.uniform(0.45, 1)
                 h, w = (max(16, int(n * share)) for n in OVERVIEW)
@@ -63,7 +56,7 @@ class Overviews(Dataset[dict[str, torch.Tensor]]):
         return torch.cat(pieces)
 
 
-class LevelTraining(TrainingModule):
+class LevelTraining(OnDeviceTraining):
     """The level network in training: thumbnails in, errors counted in decibels against the clean thumbnail."""
 
     recipe_kind: ClassVar[type[Recipe]] = LevelRecipe
@@ -71,25 +64,18 @@ class LevelTraining(TrainingModule):
 
     def __init__(self, recipe: LevelRecipe) -> None:
         super().__init__(recipe, built(recipe.options.model_dump()))
-        self.source: Overviews | None = None
 
     @classmethod
     def samples(cls, recipe: Recipe, paths: Sequence[Path]) -> Overviews:
         """The images and the scenes, reduced."""
+        from thermend.datasets.scenes import scene_picture
+
         assert isinstance(recipe, LevelRecipe)
-        return Overviews(photographs(paths), rendered(recipe.seed, recipe.scenes))
-
-    def take(self, samples: Any) -> None:
-        """Keep the images, from which a step draws."""
-        self.source = samples
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Called by Lightning."""
-        return torch.optim.AdamW(self.network.parameters(), self.recipe.rate, weight_decay=self.recipe.weight_decay)
+        scenes = (scene_picture(recipe.seed, number) for number in range(recipe.scenes))
+        return Overviews(overviews(map(as_used, paths)), overviews(scenes))
 
     def drawn(self, number: int, count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Of a step: overviews without their level and contrast, the clean ones, and whether anything was lost."""
-        assert self.source is not None
         rng = np.random.default_rng([self.recipe.seed, 3, number])
         clean = self.source.draw(rng, count, self.recipe.scene_share, self.device)
         return dulled(clean, torch.Generator(self.device).manual_seed(int(rng.integers(2**62))))
@@ -110,11 +96,7 @@ class LevelTraining(TrainingModule):
         log_error = (squared + _FLOOR).log().mean()
         judged = functional.binary_cross_entropy_with_logits(numbers[:, 1], lost)
         loss = log_error + self.recipe.judging * judged
-        optimizer: Any = self.optimizers()
-        optimizer.zero_grad(set_to_none=True)
-        self.manual_backward(loss)
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        optimizer.step()
+        self.descend(loss)
         return {"loss": loss, "decibels": -10 / np.log(10) * log_error, "judged": judged}
 
     def shown(self, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -132,25 +114,8 @@ class LevelTraining(TrainingModule):
             result.append(corrected(image[None], *self.restoring(given["image"], given["percentiles"])))
         return torch.cat(result)
 
-    def metadata(self) -> dict[str, Any]:
-        """From which the network is built again."""
-        return {"method": self.recipe.method, **built(self.recipe.options.model_dump()).metadata()}
 
-
-def photographs(paths: Sequence[Path]) -> NDArray[np.float32]:
-    """(N, 128, 160) overviews of images, each brought to [0, 1] as use does it."""
-    from thermend.normalisation import Normalisation
-
-    made = []
-    for path in paths:
-        image = read(path)
-        made.append(overview(np.clip(Normalisation.of(image).apply(image.pixels), 0, 1)))
-    return np.stack(made) if made else np.zeros((0, *OVERVIEW), np.float32)
-
-
-def rendered(seed: int, count: int) -> NDArray[np.float32]:
-    """(N, 128, 160) overviews of scenes."""
-    from thermend.datasets.scenes import scene_picture
-
-    made = [overview(scene_picture(seed, number)) for number in range(count)]
+def overviews(images: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """(N, 128, 160) of images, (H, W) each."""
+    made = [overview(image) for image in images]
     return np.stack(made) if made else np.zeros((0, *OVERVIEW), np.float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -179,23 +179,12 @@ class ProgressivePasses:
         of_scenario = [float(self.dual and name == scenario) for name in SCENARIOS]
         self.by_hand = np.array([amounts], np.float32), np.array([of_scenario], np.float32)
 
-    def estimate(self, image: Image, network: Network) -> dict[str, tuple[float, float]]:
-        """Of each degradation the chance that it is present, and its severity: the root mean square of what it changed, in grey
-        levels of 255. Nothing where these weights estimate nothing."""
-        seen = self._seen(np.clip(image, 0, 1), network)
-        if seen.chance is None or seen.severity is None:
-            return {}
-        return {name: (float(c), float(s)) for name, c, s in zip(DEGRADATIONS, seen.chance, seen.severity)}
-
-    def __call__(
-        self, image: Image, mode: str, network: Network, leave: Collection[str] = ()
-    ) -> tuple[Image, list[dict[str, Any]]]:
+    def __call__(self, image: Image, mode: str, network: Network) -> tuple[Image, list[dict[str, Any]]]:
         """The restored image, (H, W), and the passes that were made.
 
         Parameters
         ----------
         mode : in ``radiometric`` contrast stays; what lies beyond [0, 1] is carried past the network and added back
-        leave : degradations that are not touched
 
         Raises
         ------
@@ -203,7 +192,7 @@ class ProgressivePasses:
         """
         if mode == "radiometric" and not self.leaves_contrast:
             raise UsageError("these weights of ppfn cannot leave contrast as it is; use --mode display")
-        left = {*leave, *(("contrast",) if mode == "radiometric" else ())}
+        left = {"contrast"} if mode == "radiometric" else set()
         within = np.clip(image, 0, 1)
         is_beyond = mode == "radiometric" and (image.min() < 0 or image.max() > 1)
         beyond = image - within if is_beyond else None
