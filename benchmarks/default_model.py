@@ -69,7 +69,7 @@ def measured(task: tuple[Path, str, str], methods: Sequence[str]) -> dict[str, C
     damaged = clean if preset == "none" else degrade(clean, preset, SEED, path.name)
     results = {"input": values(damaged, clean)}
     for method in methods:
-        results[method] = values(loaded(method).restore(damaged, "display").pixels, clean)
+        results[method] = values(loaded(method).restore(damaged, mode="display").pixels, clean)
     return results
 
 

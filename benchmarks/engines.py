@@ -37,7 +37,7 @@ CHILD = """
 import json, resource, sys, time
 import numpy as np
 import thermend
-from thermend.restoration.network import open_network
+from thermend.methods.options import Options
 from thermend.methods import find
 
 job = json.loads(sys.argv[1])
@@ -46,15 +46,18 @@ method = find(job["method"])
 if job["engine"] == "eager":  # of DEAL, whose exports and restoring networks take the mean over the time steps first
     import torch
     from thermend.methods.deal.checkpoints import load_network
+    from thermend.methods.deal.levels import preparation
     from thermend.weights.checkpoints import read_metadata
     path = method.weights_file(job["weights"], ".safetensors")
-    network, prepare = load_network(path), method.load_preparation(read_metadata(path))
+    network, prepare = load_network(path), preparation(read_metadata(path))
     def function(pixels):
         prepared = pixels if prepare is None else prepare(pixels)
         with torch.inference_mode():
             return network(torch.from_numpy(prepared)[None, None])[0, 0].numpy()
 else:
-    function = open_network(method, job["weights"], job["engine"], precision=job["precision"])[0]
+    opened = method.open(Options(weights=job["weights"], engine=job["engine"], precision=job["precision"]))
+    def function(pixels):
+        return opened.run(pixels, "display")[0]
 function(images[0])
 times, results = [], []
 for image in [images[0]] * job["times"] + images:

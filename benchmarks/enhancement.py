@@ -40,7 +40,7 @@ def main() -> None:
             clean, spoilt = pair(path, chosen.preset)
             results = {"clean": clean, "input": spoilt}
             for label, restorer in restorers.items():
-                results[label] = np.rint(restorer.restore(spoilt, "display").pixels).astype(np.uint8)
+                results[label] = np.rint(restorer.restore(spoilt, mode="display").pixels).astype(np.uint8)
             for label, image in results.items():
                 own = [measure(image) for measure in MEASURES.values()]
                 against = [float("nan")] * 2 if label == "clean" else [m(image, clean) for m in FIDELITY.values()]

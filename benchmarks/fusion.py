@@ -39,7 +39,7 @@ PAPER: dict[str, tuple[str, dict[str, float]]] = {
 
 
 def display(restorer: thermend.Restorer, image: thermend.ThermalImage, scale: int) -> thermend.ThermalImage:
-    return restorer.restore(image, "display", scale)
+    return restorer.restore(image, mode="display", scale=scale)
 
 
 def samples(infrared: Path, visible: Path, names: Path) -> list[Sample]:

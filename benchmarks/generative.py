@@ -16,7 +16,7 @@ from pages import put, table
 
 from thermend.evaluation.measures import AGAINST_CLEAN, ON_REQUEST
 from thermend.image import ThermalImage
-from thermend.restoration.trust import trust
+from thermend.restoration.verification import verify
 
 FIGURES = {
     "psnr": ("PSNR", ".2f"),
@@ -52,9 +52,9 @@ def main() -> None:
             clean, damaged = pair(path, preset)
             found.setdefault("input", []).append([*measured(damaged, clean), np.nan])
             for label, restorer in restorers.items():
-                restored = restorer.restore(damaged, "display")
+                restored = restorer.restore(damaged, mode="display")
                 result = np.rint(restored.pixels).clip(0, 255).astype(np.uint8)
-                suspect = trust(ThermalImage.from_array(damaged), ThermalImage.from_array(result)).suspect
+                suspect = verify(ThermalImage.from_array(damaged), ThermalImage.from_array(result)).suspect
                 found.setdefault(label, []).append([*measured(result, clean), suspect])
         for label, values in found.items():
             means = [mean_of(column) for column in np.transpose(values)]

@@ -90,7 +90,7 @@ def temperatures(files: list[Path], methods: list[str], folder: Path) -> dict:
             image = ThermalImage(given.astype(np.float32), "celsius")
             found["input"].append((rms(given - clean), 0.0, 0.0))
             for method in methods:
-                result = loaded(method).restore(image, "radiometric").pixels.astype(np.float64)
+                result = loaded(method).restore(image, mode="radiometric").pixels.astype(np.float64)
                 smooth = cv2.GaussianBlur(result - clean, (0, 0), 16)
                 before = cv2.GaussianBlur(given - clean, (0, 0), 16)
                 found[method].append(

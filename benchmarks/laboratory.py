@@ -49,7 +49,7 @@ SEVERITIES = {
 }
 """Of one degradation at a time: grey levels of 255, pixels, a factor about the mean."""
 FURTHER_NOISE = (0.0, 10.0)
-METHODS = [entry.full_name for entry in CATALOGUE if not entry.runs_network]
+METHODS = [entry.full_name for entry in CATALOGUE if entry.network is None and entry.name != "onnx"]
 
 
 def single_threaded() -> None:
@@ -65,7 +65,7 @@ def run_method(path: Path, preset: str, method: str) -> Measured:
     restorer = loaded(method)
     return measure(
         Sample(path.name, path),
-        lambda image, scale: restorer.restore(image, "display", scale),
+        lambda image, scale: restorer.restore(image, mode="display", scale=scale),
         lambda pixels, name: degrade(pixels, preset, SEED, name),
     )
 

@@ -1,4 +1,4 @@
-"""When the level network is believed: what set the thresholds of `restoration/auto.py`.
+"""When the level network is believed: what set the thresholds of `methods/auto/evidence.py`.
 
     python benchmarks/level_gate.py roadscene=DIR hit-uav=DIR [--images 6]
 
@@ -21,7 +21,7 @@ from pages import table
 import thermend
 from thermend import metrics
 from thermend.degradations import degrade
-from thermend.restoration.auto import is_lost, span
+from thermend.methods.auto.evidence import is_lost, span
 
 CONDITIONS = (
     "none", "deal-stripe-heavy", "hm-tir-blur", "hidra-fpn", "camera-lines", "deal-x2", "hidra-mild", "hm-tir-noise",
@@ -46,8 +46,8 @@ class Found(NamedTuple):
 def found(restorer: thermend.Restorer, path: Path, way: str, condition: str) -> Found:
     clean = clean_image(path, way)
     damaged = clean if condition == "none" else degrade(clean, condition, 0, path.name)
-    kept = restorer.restore(damaged, "display", contrast="keep").pixels / np.float32(255)
-    correction = restorer.method.networks.level().ask(kept)  # type: ignore[attr-defined]
+    kept = restorer.restore(damaged, mode="display", contrast="keep").pixels / np.float32(255)
+    correction = restorer.method.helpers.level().correction(kept)  # type: ignore[attr-defined]
     levelled = kept.copy()
     correction.apply(levelled)
     before, after = (min(metrics.psnr(255 * pixels, clean), 50.0) for pixels in (kept, levelled))

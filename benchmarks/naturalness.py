@@ -12,8 +12,8 @@ import numpy as np
 from networks import images
 
 from thermend.io import read
-from thermend.io.raster import rendered
 from thermend.metrics.naturalness import STATISTICS, fit
+from thermend.rendering import rendered
 
 
 def main() -> None:

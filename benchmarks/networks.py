@@ -70,7 +70,7 @@ def opened(entries: Sequence[str], engine: str, precision: str) -> dict[str, the
     for entry in entries:
         name, _, weights = entry.partition("=")
         label, _, method = name.rpartition(":")
-        restorers[label or method] = thermend.load(method, weights or None, engine, precision=precision)
+        restorers[label or method] = thermend.load(method, weights=weights or None, engine=engine, precision=precision)
     return restorers
 
 
@@ -112,7 +112,7 @@ def reach(restorer: thermend.Restorer, files: Sequence[Path], preset: str, at_le
     found = []
     for path in files:
         clean, damaged = pair(path, preset)
-        pixels = restorer.restore(damaged, "display").pixels
+        pixels = restorer.restore(damaged, mode="display").pixels
         result = np.rint(at_level_of(clean, pixels) if at_level else pixels).clip(0, 255).astype(np.uint8)
         found.append(Reached(*compared(result, clean), *before(path, preset)))
     return found

@@ -19,8 +19,8 @@ from pages import put, table
 from thermend.degradations import generator_for
 from thermend.evaluation.measures import AGAINST_CLEAN
 from thermend.io import read
-from thermend.io.raster import rendered
 from thermend.methods.hidra.checkpoints import open_prior
+from thermend.rendering import rendered
 
 TIMESTEPS = (50, 150, 300, 500, 700, 999)
 SIDE = 256

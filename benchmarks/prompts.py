@@ -20,12 +20,12 @@ from pages import put, table
 
 import thermend
 from thermend import metrics
-from thermend.diagnosis import diagnose
+from thermend.estimation import diagnose
 from thermend.evaluation.images import grey
+from thermend.methods.auto.plan import plan
 from thermend.methods.ppfn.passes import DEGRADATIONS, WORTH_A_PASS
 from thermend.methods.ppfn.recipe import Pipeline
 from thermend.methods.ppfn.samples import Damaged
-from thermend.restoration import auto
 
 Grey = NDArray[np.uint8]
 Present = tuple[bool, bool, bool]
@@ -49,19 +49,19 @@ def spoilt(clean: Grey, present: Present, rng: np.random.Generator) -> Grey:
 def diagnosed(image: Grey) -> Present:
     """What the classical chain would act on."""
     found = diagnose(image)
-    names = {step.name.partition(".")[2] for step in auto.plan(found, "display", image.shape, True)}
+    names = {step.name.partition(".")[2] for step in plan(found, "display", image.shape, True)}
     return "stretch" in names, "wiener" in names, bool({"dct", "column-median", "surface"} & names)
 
 
 def prompted(restorer: thermend.Restorer, image: Grey, present: Present | None) -> tuple[Grey, Present]:
     """The result, and which passes were made."""
-    passes = restorer.network.passes  # type: ignore[union-attr]
+    passes = restorer.method.passes  # type: ignore[attr-defined]
     passes.by_hand = None
     if present is not None:
         several = sum(present) > 1
         scenario = np.array([[not several, several]], np.float32) * passes.dual
         passes.by_hand = np.array([present], np.float32), scenario
-    result = restorer.restore(image, "display")
+    result = restorer.restore(image, mode="display")
     asked = [item for step in result.metadata.provenance["steps"] for item in step.get("pass", {}).items()]
     made = {name for name, amount in asked if amount >= WORTH_A_PASS}
     return np.rint(result.pixels).astype(np.uint8), tuple(n in made for n in DEGRADATIONS)  # type: ignore[return-value]

@@ -56,7 +56,9 @@ def main() -> None:
             weights = trained(recipe, seed, chosen.data, chosen.runs, chosen.change)
             made = json.loads((weights.parent / "run.json").read_text())["recipe"]
             steps.add(made["steps"])
-            restorer = thermend.load(made["method"].partition("/")[0], weights, chosen.engine, precision="bf16")
+            restorer = thermend.load(
+                made["method"].partition("/")[0], weights=weights, engine=chosen.engine, precision="bf16"
+            )
             for preset in chosen.presets:
                 found[preset].append([(r.psnr, r.ssim) for r in reach(restorer, files, preset, chosen.at_level)])
             print(name, seed, *(f"{p} {np.mean(v[-1], 0).round(3)}" for p, v in found.items()), flush=True)

@@ -22,8 +22,8 @@ from PIL import Image, ImageDraw, ImageFont
 import thermend
 from thermend.degradations import generator_for
 from thermend.io import read
-from thermend.io.raster import rendered
 from thermend.methods.hidra.probe import LEVELS, QUESTIONS, TYPES, as_tensors, fit
+from thermend.rendering import rendered
 from thermend.weights.checkpoints import read_metadata, read_tensors, write_tensors
 
 COLOURS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (213, 94, 0), (204, 121, 167))
@@ -37,7 +37,7 @@ def vectors_of(restorer: thermend.Restorer, files: list[Path], question: dict) -
         clean = torch.from_numpy(rendered(read(path)).astype(np.float32) / 255)[None, None]
         for answer, (name, cascade) in enumerate(question.items()):
             damaged = cascade(clean, generator_for(0, f"probe-{name}", path.name))[0, 0].numpy()
-            found.append(restorer.network.passes.vector(damaged, restorer.network)[0])
+            found.append(restorer.method.vector(damaged)[0])
             answers.append(answer)
     return np.stack(found), np.array(answers)
 
@@ -80,7 +80,7 @@ def main() -> None:
     parser.add_argument("--probe", type=Path, metavar="OUT.safetensors")
     parser.add_argument("--page", type=Path)
     chosen = parser.parse_args()
-    restorer = thermend.load("hidra", chosen.weights, "torch")
+    restorer = thermend.load("hidra", weights=chosen.weights, engine="torch")
     path = restorer.info.weights_file(chosen.weights, ".safetensors")
     share = -(-chosen.images // len(chosen.train))
     training = [file for folder in chosen.train for file in spread(images(folder), share)]

@@ -16,8 +16,8 @@ from pages import put, table
 from thermend.degradations import PRESETS, degrade
 from thermend.image import ThermalImage
 from thermend.io import read
-from thermend.io.raster import rendered
-from thermend.restoration.trust import MOST_SUSPECT, SUSPECT, trust
+from thermend.rendering import rendered
+from thermend.restoration.verification import MOST_SUSPECT, SUSPECT, verify
 
 ACROSS, LEVELS, MOVED = (12, 3), 60, 25
 """Of the spots, pixels and grey levels; of the move, pixels."""
@@ -50,7 +50,7 @@ def main() -> None:
             damaged = clean if preset == "none" else degrade(clean, preset, 0, path.name)
 
             def judged(result: np.ndarray, damaged: np.ndarray = damaged):
-                return trust(ThermalImage.from_array(damaged), ThermalImage.from_array(result))
+                return verify(ThermalImage.from_array(damaged), ThermalImage.from_array(result))
 
             truth = judged(clean)
             marked = []

@@ -84,7 +84,7 @@ def destripers(sample: str, box: Box, name: str) -> None:
     image = thermend.read(ROOT / "samples" / sample)
     low, high = image.extent
     methods = ("gf-destripe", "wfaf", "utv", "lrsid", "mire", "seid", "column-median")
-    results = {"input": image} | {m: thermend.enhance(image, f"classical.{m}") for m in methods}
+    results = {"input": image} | {m: thermend.enhance(image, method=f"classical.{m}") for m in methods}
     top, left, height, width = box
     rows = []
     panels = []
@@ -108,7 +108,7 @@ def network(method: str, sample: str, preset: str, damage: str, box: Box, name: 
     mended = thermend.enhance(thermend.read(ROOT / "samples" / sample), mode="display").pixels
     clean = np.rint(mended * (255 / mended.max())).astype(np.uint8)
     damaged = degrade(clean, preset, 0, sample)
-    result = thermend.load(method, precision="float32").restore(damaged, "display").pixels
+    result = thermend.load(method, precision="float32").restore(damaged, mode="display").pixels
     images = {damage: damaged, f"--method {method}": np.rint(result).astype(np.uint8), "before the damage": clean}
     save(beside(*(panel(image, "white-hot", box, label) for label, image in images.items())), name)
 

@@ -52,7 +52,7 @@ def for_engine(tmp_path: Path):
     def file(method: str, weights: Path, engine: str) -> Path:
         if engine == "torch":
             return weights
-        from thermend.app import export
+        from thermend.app.cli import export
 
         path = tmp_path / "w.onnx"
         assert export.run(method, str(weights), str(path), say=lambda _: None) == 0

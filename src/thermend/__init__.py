@@ -8,39 +8,45 @@ from thermend.version import __version__
 
 if TYPE_CHECKING:
     from thermend import degradations, metrics
-    from thermend.diagnosis import Diagnosis, diagnose
-    from thermend.errors import InputError, MissingDependencyError, ThermendError, UsageError
+    from thermend.errors import Cancelled, InputError, MissingDependencyError, ThermendError, UsageError
+    from thermend.estimation import Diagnosis, diagnose
     from thermend.image import ThermalImage
-    from thermend.io import read, write
-    from thermend.methods import MethodDescription, list_methods
-    from thermend.restoration import Restorer, enhance, load
+    from thermend.io import read, read_frames, write
+    from thermend.methods import MethodInfo, list_methods, models
+    from thermend.restoration import Restorer, Verification, enhance, load, verify
 
 _HOME = {
-    "Diagnosis": "thermend.diagnosis",
-    "diagnose": "thermend.diagnosis",
+    "Cancelled": "thermend.errors",
+    "Diagnosis": "thermend.estimation",
     "InputError": "thermend.errors",
+    "MethodInfo": "thermend.methods",
     "MissingDependencyError": "thermend.errors",
+    "Restorer": "thermend.restoration",
+    "ThermalImage": "thermend.image",
     "ThermendError": "thermend.errors",
     "UsageError": "thermend.errors",
-    "ThermalImage": "thermend.image",
-    "read": "thermend.io",
-    "write": "thermend.io",
-    "MethodDescription": "thermend.methods",
-    "list_methods": "thermend.methods",
-    "Restorer": "thermend.restoration",
+    "Verification": "thermend.restoration",
+    "diagnose": "thermend.estimation",
     "enhance": "thermend.restoration",
+    "list_methods": "thermend.methods",
     "load": "thermend.restoration",
+    "read": "thermend.io",
+    "read_frames": "thermend.io",
+    "verify": "thermend.restoration",
+    "write": "thermend.io",
 }
-
-
-_MODULES = ("degradations", "metrics")
+_MODULES = {
+    "degradations": "thermend.degradations",
+    "metrics": "thermend.metrics",
+    "models": "thermend.methods.models",
+}
 
 
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     if name in _MODULES:
-        return import_module(f"thermend.{name}")
+        return import_module(_MODULES[name])
     if name not in _HOME:
         raise AttributeError(f"module 'thermend' has no attribute {name!r}")
     value = getattr(import_module(_HOME[name]), name)
@@ -53,14 +59,16 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "Cancelled",
     "Diagnosis",
     "InputError",
-    "MethodDescription",
+    "MethodInfo",
     "MissingDependencyError",
     "Restorer",
     "ThermalImage",
     "ThermendError",
     "UsageError",
+    "Verification",
     "__version__",
     "degradations",
     "diagnose",
@@ -68,6 +76,9 @@ __all__ = [
     "list_methods",
     "load",
     "metrics",
+    "models",
     "read",
+    "read_frames",
+    "verify",
     "write",
 ]

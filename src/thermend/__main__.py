@@ -1,4 +1,4 @@
-from thermend.app.main import run
+from thermend.app.cli.main import run
 
 if __name__ == "__main__":
     run()

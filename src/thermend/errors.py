@@ -43,3 +43,7 @@ class UsageError(ThermendError, ValueError):
 
 class MissingDependencyError(UsageError):
     """Something optional is not installed; the message holds the line that installs it."""
+
+
+class Cancelled(ThermendError):  # noqa: N818 (no error: it was asked for)
+    """The caller's ``cancel`` answered that the work is to end; nothing was made."""

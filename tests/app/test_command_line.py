@@ -185,7 +185,7 @@ def test_methods_are_listed_without_loading_any():
     rows = json.loads(thermend("methods", "--json").stdout)
     assert {"auto", "classical.he", "classical.seid", "classical.column-median"} <= {row["name"] for row in rows}
     heavy = "[m for m in ('cv2', 'numpy', 'torch') if m in sys.modules]"
-    code = f"import sys; from thermend.app.methods import run; run(True, str); print({heavy})"
+    code = f"import sys; from thermend.app.cli.methods import run; run(True, str); print({heavy})"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 
 

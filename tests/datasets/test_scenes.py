@@ -25,7 +25,7 @@ def test_every_view_is_of_this_world(view):
 
 
 def test_pictures_use_the_range_and_are_all_but_free_of_noise():
-    from thermend.methods.classical.noise_level import noise_sigma
+    from thermend.estimation.noise import noise_sigma
 
     pictures = [scene_picture(0, number) for number in range(8)]
     assert all(0 <= picture.min() < picture.max() <= 1 for picture in pictures)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from thermend import UsageError
-from thermend.io.sober_drunk import VIEWS, parts, recordings
+from thermend.datasets.sober_drunk import VIEWS, parts, recordings
 
 
 @pytest.fixture

@@ -14,23 +14,23 @@ from PIL import Image
 
 MODULE = '''
 import numpy as np
-from thermend.methods import MethodDescription
+from thermend.methods import MethodInfo
 from thermend.methods.protocol import Restored, StepRecord
 
 class Inverted:
     """Black-hot."""
-    info = None
+    def __init__(self, info):
+        self.info = info
     def restore(self, image, task):
         step = StepRecord(self.info.full_name, {"noise": image.diagnosis.noise_sigma})
         return Restored(np.ascontiguousarray(1 - image.pixels), [step])
 
-def opened():
-    method = Inverted()
-    method.info = INVERTED
-    return method
+def opened(info, options):
+    options.refuse_all(info)
+    return Inverted(info)
 
-INVERTED = MethodDescription("example.inverted", None, ("display",), None, "black-hot", opener=opened, licence="MIT")
-TAKEN = MethodDescription("classical.he", None, ("display",), None, "not ours", opener=opened)
+INVERTED = MethodInfo("example.inverted", None, ("display",), "black-hot", opened, licence="MIT")
+TAKEN = MethodInfo("classical.he", None, ("display",), "not ours", opened)
 '''
 
 

@@ -40,7 +40,10 @@ def results(images: dict[str, thermend.ThermalImage]) -> Iterator[tuple[str, np.
     for entry in METHODS:
         for name, image in images.items():
             for mode in entry.modes:
-                yield f"{entry.full_name} {name} {mode}", thermend.load(entry.full_name).restore(image, mode).pixels
+                yield (
+                    f"{entry.full_name} {name} {mode}",
+                    thermend.load(entry.full_name).restore(image, mode=mode).pixels,
+                )
 
 
 def main() -> None:

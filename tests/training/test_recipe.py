@@ -82,7 +82,7 @@ def test_a_wrong_key_is_named_before_torch_is_loaded(entry, tmp_path):
     path = tmp_path / "r.yaml"
     path.write_text(f"method: {entry.full_name}\ndata: x\nout: y\nsteps: 1\nbatchh: 3\n")
     code = (
-        "import sys\nfrom thermend.app import train\nfrom thermend.errors import UsageError\n"
+        "import sys\nfrom thermend.app.cli import train\nfrom thermend.errors import UsageError\n"
         f"try:\n    train.run({str(path)!r}, [])\nexcept UsageError as error:\n    print(error)\n"
         "print([m for m in ('torch', 'lightning') if m in sys.modules])"
     )

@@ -1,1 +1,1 @@
-"""The command line: one module a command, `main` in front; `inputs`, `outputs` and `batch` are what they share."""
+"""What people and programs talk to: the command line (`cli`). Thin: what is done lies in `thermend.jobs`."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING or find_spec("torch") is not None:
         shot_noise,
     )
     from thermend.degradations.nonuniformity import nonuniformity
-    from thermend.degradations.presets import PRESETS, degrade, generator_for, hm_tir, preset
+    from thermend.degradations.presets import PRESETS, degrade, degrade_levels, generator_for, hm_tir, preset
     from thermend.degradations.quantisation import jpeg, posterisation
     from thermend.degradations.resolution import low_resolution
     from thermend.degradations.stripes import stripes
@@ -59,6 +59,7 @@ __all__ = [
     "darkening",
     "dead_pixels",
     "degrade",
+    "degrade_levels",
     "fixed_pattern_noise",
     "gaussian_blur",
     "gaussian_noise",

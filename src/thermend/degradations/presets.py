@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -179,3 +180,27 @@ def degrade(pixels: NDArray[np.uint8], preset_name: str, seed: int, file_name: s
     with torch.no_grad():
         result = cascade(batch, generator_for(seed, preset_name, file_name))
     return np.asarray((result[0, 0] * 255).round().to(torch.uint8).numpy())
+
+
+def degrade_levels(levels: NDArray[np.float32], preset_name: str, seed: int, file_name: str) -> NDArray[np.float32]:
+    """One image of any depth under a preset, in floating point: nothing is rounded to 8 bits, and nothing cut off at the end.
+
+    Parameters
+    ----------
+    levels : (H, W) float32
+        normalised to [0, 1]; what is said in grey levels is of 255 over that range
+    preset_name : str
+    seed : int
+    file_name : str
+        of the image, without folders
+
+    Returns
+    -------
+    (H, W) float32
+    """
+    cascade = preset(preset_name)
+    unrounded = Cascade(tuple(replace(step, rounds=False) for step in cascade.steps), cascade.groups)
+    batch = torch.from_numpy(np.ascontiguousarray(levels, np.float32))[None, None]
+    with torch.no_grad():
+        result = [batch, *unrounded.stages(batch, generator_for(seed, preset_name, file_name))][-1]
+    return np.asarray(result[0, 0].numpy(), np.float32)

@@ -2,7 +2,7 @@
 
 | module | what |
 | --- | --- |
-| `images` | clean, degraded and visible images by their names; HM-TIR's layout |
+| `images` | an image file as evaluation sees it |
 | `measures` | one image degraded, restored and measured; means over many |
 | `reco` | ReCo, the fusion network that DEAL measures with |
 """

@@ -5,23 +5,29 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from thermend import metrics
+from thermend.datasets.samples import Sample
 from thermend.errors import InputError, MissingDependencyError, UsageError
-from thermend.evaluation import images
+from thermend.estimation import diagnosis_of, normalised
+from thermend.evaluation.images import as_grey, grey, opened_alone
 from thermend.image import ThermalImage
 from thermend.io.raster import luma
+from thermend.methods.steps import reference_steps
 from thermend.metrics.fidelity import grey_levels
 from thermend.metrics.learned import FULL_REFERENCE, NO_REFERENCE
 from thermend.metrics.learned import require as require_learned
+from thermend.normalisation import Normalisation
 
 Grey = NDArray[np.uint8]
+Levels = NDArray[np.float32]
 Values = dict[str, float | None]
 
 IDENTICAL_PSNR = 100.0
@@ -72,45 +78,106 @@ class Measured:
     seconds: float
 
 
+Restore = Callable[[ThermalImage, int], ThermalImage]
+
+
+class Degrade(Protocol):
+    """What spoils clean images."""
+
+    def grey(self, pixels: Grey, name: str) -> Grey:
+        """From (H, W) uint8 and the file's name to the same."""
+        ...
+
+    def levels(self, levels: Levels, name: str) -> Levels:
+        """From (H, W) float32 normalised to [0, 1] and the file's name to the same, unrounded."""
+        ...
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named test condition, as :class:`Degrade`.
+
+    Attributes
+    ----------
+    name : str
+    seed : int
+    """
+
+    name: str
+    seed: int = 0
+
+    def grey(self, pixels: Grey, name: str) -> Grey:
+        """As a camera of 8 bits would store it."""
+        from thermend import degradations
+
+        return degradations.degrade(pixels, self.name, self.seed, name)
+
+    def levels(self, levels: Levels, name: str) -> Levels:
+        """In floating point."""
+        from thermend import degradations
+
+        return degradations.degrade_levels(levels, self.name, self.seed, name)
+
+
 def measure(
-    sample: images.Sample,
-    restore: Callable[[ThermalImage, int], ThermalImage],
-    degrade: Callable[[Grey, str], Grey] | None = None,
+    sample: Sample,
+    restore: Restore,
+    degrade: Degrade | None = None,
     scale: int = 1,
     fuse: Callable[[Grey, Grey], Grey] | None = None,
     learned: Sequence[str] = (),
 ) -> Measured:
-    """Degrade, restore and compare one image.
+    """Degrade, restore and compare one image; temperatures and counts in their unit, pictures in grey levels of 255.
 
     Parameters
     ----------
-    restore : from an 8-bit image and the scale to the result
-    degrade : from the clean pixels and the file's name to degraded ones, where the sample has no degraded file
-    scale : the degraded image is reduced by this before (unless its file is that small), and restored to the clean size
-    fuse : of infrared and visible pixels, where the sample has a visible image; I of the fusion measures is the clean one
-    learned : names of further measures, of :data:`ON_REQUEST` or by pyiqa
+    sample : Sample
+    restore : callable
+        from an image and the scale to the result
+    degrade : Degrade or None
+        where the sample has no degraded file; None leaves the image as it is
+    scale : int
+        the degraded image is reduced by this before (unless its file is that small), and restored to the clean size
+    fuse : callable or None
+        of infrared and visible pixels, where the sample has a visible image; I of the fusion measures is the clean one
+    learned : sequence of str
+        names of further measures, of :data:`ON_REQUEST` or by pyiqa
 
     Raises
     ------
-    InputError : an image cannot be read, the sizes do not fit, or the sample has a problem
+    InputError
+        an image cannot be read, the sizes do not fit, or the sample has a problem
     """
     if sample.problem is not None:
         raise UsageError(sample.problem)
-    clean = images.grey(sample.clean, sample.recording)
+    opened = opened_alone(sample.clean, sample.recording)
+    if opened.is_picture:
+        return _measured_picture(sample, as_grey(opened), restore, degrade, scale, fuse, learned)
+    if fuse is not None:
+        raise InputError(sample.clean, "holds no 8-bit picture; fusion is measured on those")
+    return _measured_levels(sample, opened, restore, degrade, scale, learned)
+
+
+def _measured_picture(
+    sample: Sample,
+    clean: Grey,
+    restore: Restore,
+    degrade: Degrade | None,
+    scale: int,
+    fuse: Callable[[Grey, Grey], Grey] | None,
+    learned: Sequence[str],
+) -> Measured:
     if sample.degraded is not None:
-        degraded = images.grey(sample.degraded)
+        degraded = grey(sample.degraded)
     else:
-        degraded = clean if degrade is None else degrade(clean, sample.clean.name)
-    small = tuple(max(1, round(side / scale)) for side in clean.shape)
-    if degraded.shape not in (clean.shape, small):
-        sizes = " and ".join(f"{image.shape[1]} x {image.shape[0]}" for image in (degraded, clean))
-        raise InputError(sample.degraded or sample.clean, f"does not fit its clean image: {sizes} pixels")
+        degraded = clean if degrade is None else degrade.grey(clean, sample.clean.name)
+    small = _small(sample, degraded.shape, clean.shape, scale)
     if scale > 1 and degraded.shape == clean.shape:
         degraded = _resized(degraded, small)
     before = time.perf_counter()
     result = restore(ThermalImage.from_array(degraded), scale)
     seconds = time.perf_counter() - before
-    restored = grey_levels(result.pixels if result.unit == "display" else images.as_grey(result))
+    restored = grey_levels(result.pixels if result.unit == "display" else as_grey(result))
     shown = degraded if degraded.shape == clean.shape else _resized(degraded, clean.shape)
     if restored.shape != clean.shape:
         restored = _resized(restored, clean.shape)
@@ -121,6 +188,80 @@ def measure(
         _values(shown, clean, shown, visible, fuse, learned),
         seconds,
     )
+
+
+def _measured_levels(
+    sample: Sample, clean: ThermalImage, restore: Restore, degrade: Degrade | None, scale: int, learned: Sequence[str]
+) -> Measured:
+    """As :func:`measure`, for an image whose numbers mean something; for the eye's measures all are shown alike."""
+    normalisation = Normalisation.of(clean)
+    if sample.degraded is not None:
+        degraded = opened_alone(sample.degraded)
+        if degraded.unit != clean.unit:
+            raise InputError(sample.degraded, f"holds {degraded.unit}, its clean image {clean.unit}")
+    else:
+        levels = normalisation.apply(clean.pixels)
+        if degrade is not None:
+            levels = degrade.levels(levels, sample.clean.name)
+        degraded = clean.with_pixels(normalisation.undo(levels), depth="float32")
+    small = _small(sample, degraded.shape, clean.shape, scale)
+    if scale > 1 and degraded.shape == clean.shape:
+        reduced = cv2.resize(degraded.pixels, small[::-1], interpolation=cv2.INTER_AREA)
+        degraded = degraded.with_pixels(reduced)
+    before = time.perf_counter()
+    result = restore(degraded, scale)
+    seconds = time.perf_counter() - before
+    reference = _without_the_sensor(degraded)
+    values = []
+    for image in (result, degraded):
+        large = _as_large(image.pixels, clean.shape)
+        if image.unit == clean.unit:
+            own = _in_its_unit(large, clean, _as_large(reference, clean.shape))
+            picture = _shown(large, normalisation)
+        else:
+            own, picture = {}, grey_levels(large)
+        shown = _shown(_as_large(degraded.pixels, clean.shape), normalisation)
+        values.append(own | _values(picture, _shown(clean.pixels, normalisation), shown, None, None, learned))
+    return Measured(sample.name, values[0], values[1], seconds)
+
+
+def _in_its_unit(pixels: Levels, clean: ThermalImage, reference: Levels) -> Values:
+    """The error, and what the radiometric mode promises: shifts against the input without stripes and bad pixels."""
+    unit = "kelvin" if clean.unit == "celsius" else clean.unit
+    return {
+        f"rmse_{unit}": metrics.rmse(pixels, clean.pixels),
+        f"mean_shift_{unit}": metrics.mean_shift(pixels, reference),
+        f"smooth_shift_{unit}": metrics.smooth_shift(pixels, reference),
+    }
+
+
+def _without_the_sensor(image: ThermalImage) -> Levels:
+    """An image less what is no part of the scene's temperatures, in its unit."""
+    made = normalised(image)
+    diagnosis = replace(diagnosis_of(made, image), dead_pixels=0)
+    for step in reference_steps(diagnosis):
+        step.apply(made.pixels)
+    return made.normalisation.undo(made.pixels)
+
+
+def _shown(pixels: Levels, normalisation: Normalisation) -> Grey:
+    levels = np.nan_to_num(normalisation.apply(pixels), nan=0.0)
+    return np.clip(np.rint(levels * 255), 0, 255).astype(np.uint8)
+
+
+def _as_large(pixels: Levels, shape: tuple[int, int]) -> Levels:
+    if pixels.shape == shape:
+        return pixels
+    return np.asarray(cv2.resize(pixels, shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
+
+
+def _small(sample: Sample, given: tuple[int, ...], clean: tuple[int, ...], scale: int) -> tuple[int, int]:
+    """The size that the method gets; refuses a degraded image of another."""
+    small = (max(1, round(clean[0] / scale)), max(1, round(clean[1] / scale)))
+    if given not in (clean, small):
+        sizes = " and ".join(f"{shape[1]} x {shape[0]}" for shape in (given, clean))
+        raise InputError(sample.degraded or sample.clean, f"does not fit its clean image: {sizes} pixels")
+    return small
 
 
 def _values(
@@ -188,8 +329,8 @@ def _resized(image: Grey, shape: Sequence[int]) -> Grey:
 def mean(values: Sequence[Mapping[str, float | None]]) -> Values:
     """The mean of each measure over the images that have it."""
     means: Values = {}
-    for name in values[0] if values else ():
-        present = [v for each in values if (v := each[name]) is not None]
+    for name in dict.fromkeys(name for each in values for name in each):
+        present = [v for each in values if (v := each.get(name)) is not None]
         means[name] = float(np.mean(present)) if present else None
     return means
 

@@ -20,11 +20,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from thermend.errors import InputError, ThermendError, UsageError, first_line
-from thermend.image import Depth, ThermalImage
+from thermend.image import Depth, ThermalImage, register_writer
 from thermend.io.options import ReadOptions, StatedUnit
-
-READABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".npy")
-WRITABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")
+from thermend.io.suffixes import READABLE_SUFFIXES, WRITABLE_SUFFIXES
 
 _SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"BM": "bmp", b"\x93NUMPY": "npy",
@@ -63,6 +61,43 @@ def read(
     if found is None:
         raise UsageError(f"{os.fspath(path)}: has no page {page}; it has {count_pages(path)}")
     return found
+
+
+def read_frames(
+    path: str | os.PathLike[str],
+    *,
+    unit: StatedUnit | None = None,
+    palette: str | None = None,
+    emissivity: float | None = None,
+    reflected_temperature: float | None = None,
+    distance: float | None = None,
+) -> Iterator[ThermalImage]:
+    """Read the thermal images of a sequence, one after another: the pages of a file, or the images of a folder by name.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        a file as :func:`read` takes it, or a folder of such files
+    unit, palette, emissivity, reflected_temperature, distance
+        as for :func:`read`
+
+    Yields
+    ------
+    ThermalImage
+
+    Raises
+    ------
+    InputError
+        a file cannot be read as a thermal image
+    UsageError
+        an argument makes no sense, or the folder holds no image
+    """
+    options = ReadOptions(unit, palette, emissivity, reflected_temperature, distance)
+    if not Path(path).is_dir():
+        return read_pages(path, options)
+    from thermend.io.folders import image_files
+
+    return itertools.chain.from_iterable(read_pages(file, options) for file in image_files(Path(path)))
 
 
 def read_pages(path: str | os.PathLike[str], options: ReadOptions | None = None) -> Iterator[ThermalImage]:
@@ -197,6 +232,9 @@ def write(
         )
 
 
+register_writer(write)
+
+
 def _stamp(image: ThermalImage, depth: Depth, unit: str | None = None) -> ThermalImage:
     """The image with the stored numbers' unit in its provenance, so that it can be read back as what it is."""
     from thermend.io.metadata import PROVENANCE_KEY
@@ -215,6 +253,7 @@ __all__ = [
     "StatedUnit",
     "count_pages",
     "read",
+    "read_frames",
     "read_pages",
     "write",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from thermend.errors import UsageError
-from thermend.io import READABLE_SUFFIXES
+from thermend.io.suffixes import READABLE_SUFFIXES
 
 
 def stem_of(name: str) -> str:

@@ -16,6 +16,7 @@ from thermend.io import palettes, storage
 from thermend.io.limits import check_size
 from thermend.io.metadata import PROVENANCE_KEY, metadata_of_pillow, provenance_text
 from thermend.io.options import ReadOptions
+from thermend.rendering import rendered
 
 # The classes themselves, because Image.open has a limit of its own that ends below ours.
 _DECODERS: dict[str, Any] = {
@@ -100,15 +101,6 @@ def write(image: ThermalImage, path: Path, kind: str, depth: Depth, palette: str
                     f"its {name} block of {len(block) // 1000} kB does not fit into a JPEG; write .png or .tif"
                 )
         picture.save(path, "JPEG", quality=_JPEG_QUALITY, subsampling=0, exif=exif, **extras)
-
-
-def rendered(image: ThermalImage) -> NDArray[np.uint8]:
-    """An (H, W) uint8 picture of any image: grey levels as they are, everything else from its 0.1th to 99.9th percentile."""
-    pixels = np.nan_to_num(image.pixels, nan=float(image.extent[0]))
-    if image.unit == "display":
-        return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
-    low, high = image.extent
-    return np.clip(np.rint((pixels - low) * (255 / (high - low or 1.0))), 0, 255).astype(np.uint8)
 
 
 def luma(path: Path) -> NDArray[np.uint8]:

@@ -6,6 +6,7 @@ are further small protocols, which are asked for with ``isinstance``; nobody ask
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,9 +15,12 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from thermend.methods.watch import UNWATCHED, Watch
+
 if TYPE_CHECKING:
-    from thermend.diagnosis import Diagnosis
-    from thermend.methods.description import MethodDescription
+    from thermend.estimation import Diagnosis
+    from thermend.estimation.estimates import Estimates
+    from thermend.methods.info import MethodInfo
 
 Image = NDArray[np.float32]
 
@@ -33,11 +37,14 @@ class Task:
         1, 2 or 4 times as many pixels along each side
     contrast : str
         ``auto``, ``keep`` or ``stretch``
+    watch : Watch
+        is told how far the work is, and may end it
     """
 
     mode: str = "display"
     scale: int = 1
     contrast: str = "auto"
+    watch: Watch = UNWATCHED
 
 
 class PreparedImage:
@@ -53,10 +60,19 @@ class PreparedImage:
         0 is black and 1 is white, and what was beyond them is lost
     scale : int
         how many times the pixels were enlarged already
+    estimates : Estimates or None
+        what is measured of the pixels as they are; None where they were enlarged since
     """
 
-    def __init__(self, pixels: Image, judge: Callable[[], Diagnosis], is_picture: bool = False, scale: int = 1) -> None:
-        self.pixels, self.is_picture, self.scale = pixels, is_picture, scale
+    def __init__(
+        self,
+        pixels: Image,
+        judge: Callable[[], Diagnosis],
+        is_picture: bool = False,
+        scale: int = 1,
+        estimates: Estimates | None = None,
+    ) -> None:
+        self.pixels, self.is_picture, self.scale, self.estimates = pixels, is_picture, scale, estimates
         self._judge: Callable[[], Diagnosis] | None = judge
 
     @cached_property
@@ -67,8 +83,8 @@ class PreparedImage:
         return found
 
     def taken(self) -> Image:
-        """The pixels, which are the caller's alone from now on."""
-        pixels, self.pixels = self.pixels, np.empty((0, 0), np.float32)
+        """The pixels, which are the caller's alone from now on; nothing more can be estimated of them."""
+        pixels, self.pixels, self.estimates = self.pixels, np.empty((0, 0), np.float32), None
         return pixels
 
 
@@ -116,11 +132,11 @@ class Method(Protocol):
 
     Attributes
     ----------
-    info : MethodDescription
+    info : MethodInfo
         its row in the catalogue
     """
 
-    info: MethodDescription
+    info: MethodInfo
 
     def restore(self, image: PreparedImage, task: Task) -> Restored:
         """Mend one image.
@@ -170,6 +186,20 @@ class RemovesVignetting(Protocol):
 
 
 @runtime_checkable
+class ChoosesContrast(Protocol):
+    """A method that leaves the caller a choice of contrast: ``auto``, ``keep`` or ``stretch``."""
+
+    chooses_contrast: bool
+
+
+@runtime_checkable
+class FillsCores(Protocol):
+    """A method that keeps all cores busy by itself: several of it side by side gain nothing."""
+
+    fills_cores: bool
+
+
+@runtime_checkable
 class UsesNetworks(Protocol):
     """A method with a network in it."""
 
@@ -179,4 +209,76 @@ class UsesNetworks(Protocol):
 
     def weights_of(self, steps: list[StepRecord]) -> str | dict[str, str] | None:
         """SHA-256 of the files of the weights that had a part in what was done."""
+        ...
+
+
+@runtime_checkable
+class TakesPrompts(Protocol):
+    """A method that can be told what to remove."""
+
+    def prompt(self, path: str | os.PathLike[str]) -> None:
+        """Take from a file what to remove, instead of choosing it."""
+        ...
+
+
+@runtime_checkable
+class MendsDetail(Protocol):
+    """A method that a chain may hand noise, fixed pattern and blur to."""
+
+    def mend_detail(self, pixels: Image, mode: str, stripes: float, watch: Watch) -> Restored:
+        """Take off what is finer than the image's own detail.
+
+        Parameters
+        ----------
+        pixels : (H, W) float32
+            in [0, 1], destriped
+        mode : str
+        stripes : float
+            standard deviation of the stripes that were taken off, share of full range
+        watch : Watch
+        """
+        ...
+
+
+class Correction(Protocol):
+    """What brings an image's level and contrast back.
+
+    Attributes
+    ----------
+    chance : float
+        that they were lost at all, 0 to 1
+    vignetting : float
+        highest less lowest value of the smooth field that is added, share of full range
+    facts : dict
+        numbers for the provenance
+    """
+
+    chance: float
+
+    @property
+    def vignetting(self) -> float: ...
+
+    @property
+    def facts(self) -> dict[str, float]: ...
+
+    def apply(self, image: Image) -> None:
+        """Correct an image, (H, W), in place."""
+        ...
+
+
+@runtime_checkable
+class CorrectsLevel(Protocol):
+    """A method that a chain may ask whether level, contrast and vignetting are what they were."""
+
+    def correction(self, pixels: Image) -> Correction:
+        """From an image, (H, W) float32 in [0, 1] without its noise and stripes, to what brings it back."""
+        ...
+
+
+@runtime_checkable
+class EstimatesDegradations(Protocol):
+    """A method that has an opinion of what is wrong with an image."""
+
+    def opinion(self, pixels: Image) -> dict[str, dict[str, float]]:
+        """From an image, (H, W) float32 in [0, 1], to questions, and the chance of each answer."""
         ...

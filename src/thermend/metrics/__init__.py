@@ -1,4 +1,4 @@
-"""Measures, as pure functions on (H, W) arrays in grey levels of 255.
+"""Measures, as pure functions on (H, W) arrays, in grey levels of 255 unless they say otherwise.
 
 | module | what |
 | --- | --- |
@@ -7,6 +7,7 @@
 | `naturalness` | NIQE, by the statistics of clean thermal images |
 | `nonuniformity` | noise, roughness, residual stripe energy |
 | `fusion` | of a fused image: MI, SCD, VIF, Qabf, CC |
+| `temperatures` | of temperatures and counts in their unit: RMSE, shifts of mean and smooth component |
 | `learned` | NIQE, LPIPS, DISTS, FID, MUSIQ, MANIQA, NIMA, by pyiqa |
 """
 
@@ -34,6 +35,7 @@ from thermend.metrics.no_reference import (
     standard_deviation_uint8,
 )
 from thermend.metrics.nonuniformity import noise, roughness, stripe_energy
+from thermend.metrics.temperatures import mean_shift, rmse, smooth_shift
 
 __all__ = [
     "average_gradient",
@@ -46,13 +48,16 @@ __all__ = [
     "fid",
     "learned",
     "local_contrast",
+    "mean_shift",
     "mse",
     "mutual_information",
     "niqe_thermal",
     "noise",
     "psnr",
     "psnr_fitted",
+    "rmse",
     "roughness",
+    "smooth_shift",
     "spatial_frequency",
     "ssim",
     "standard_deviation",

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermend.bands import PIXELS_AT_ONCE
-from thermend.methods.classical.filters import median3
+from thermend.filters.smoothing import median3
 
 Image = NDArray[np.float32]
 

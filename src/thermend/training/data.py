@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from torch.nn import functional
 from torch.utils.data import Dataset, Sampler
 
+from thermend.datasets.sober_drunk import recordings
 from thermend.errors import InputError, UsageError, first_line
 from thermend.io import read
 from thermend.io.folders import image_files, stem_of
-from thermend.io.raster import luma, rendered
-from thermend.io.sober_drunk import recordings
+from thermend.io.raster import luma
+from thermend.rendering import rendered
 from thermend.training.recipe import Source
 
 PLAIN = Source()

@@ -19,8 +19,8 @@ from pydantic import (
     model_validator,
 )
 
+from thermend.datasets.sober_drunk import VIEWS, Part, View
 from thermend.errors import InputError, MissingDependencyError, UsageError
-from thermend.io.sober_drunk import VIEWS, Part, View
 from thermend.training.names import PRESETS
 
 

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("lightning", reason="needs the train extra")
 
 import thermend  # noqa: E402
-from thermend.methods.classical import column_median, noise_level  # noqa: E402
+from thermend.estimation import noise, stripes  # noqa: E402
 from thermend.methods.detail import METHODS, pipeline  # noqa: E402
 from thermend.methods.detail.chain import column_offsets, destriped, noise_sigma  # noqa: E402
 from thermend.methods.detail.checkpoints import load_network  # noqa: E402
@@ -42,14 +42,14 @@ def noisy(rng) -> np.ndarray:
 
 
 def test_training_estimates_noise_as_use_does(noisy):
-    expected = noise_level.noise_sigma(noisy)
+    expected = noise.noise_sigma(noisy)
     assert float(noise_sigma(torch.from_numpy(noisy)[None, None])) == pytest.approx(expected, rel=1e-5)
 
 
 def test_training_finds_stripes_as_use_does(noisy):
     for turned in (noisy, noisy.T):
         batch = torch.from_numpy(np.ascontiguousarray(turned))[None, None]
-        np.testing.assert_allclose(column_offsets(batch)[0][0], column_median.column_offsets(turned), atol=1e-6)
+        np.testing.assert_allclose(column_offsets(batch)[0][0], stripes.column_offsets(turned), atol=1e-6)
 
 
 @pytest.mark.parametrize("turned", [False, True])
@@ -58,9 +58,7 @@ def test_stripes_of_either_direction_go(noisy, turned):
     batch = torch.from_numpy(np.ascontiguousarray(given))[None, None]
     result, found = destriped(batch, noise_sigma(batch))
     assert float(found) == pytest.approx(0.05, rel=0.25)
-    wanted = given - (
-        column_median.column_offsets(noisy)[:, None] if turned else column_median.column_offsets(noisy)[None]
-    )
+    wanted = given - (stripes.column_offsets(noisy)[:, None] if turned else stripes.column_offsets(noisy)[None])
     assert np.abs(result[0, 0].numpy() - wanted).mean() < 0.002
 
 
@@ -122,8 +120,10 @@ def test_every_size_and_engine_gives_what_torch_gives(network, tmp_path, rng, sh
     write_onnx(network, tmp_path / "w.onnx", {"method": "detail/compact", **network.metadata()})
     write_tensors(tmp_path / "w.safetensors", network.state_dict(), {"method": "detail/compact", **network.metadata()})
     picture = rng.integers(0, 256, shape).astype(np.uint8)
-    ours = thermend.load("detail", tmp_path / "w.onnx", engine, precision="float32").restore(picture).pixels
-    exact = thermend.load("detail", tmp_path / "w.safetensors", "torch").restore(picture).pixels
+    ours = (
+        thermend.load("detail", weights=tmp_path / "w.onnx", engine=engine, precision="float32").restore(picture).pixels
+    )
+    exact = thermend.load("detail", weights=tmp_path / "w.safetensors", engine="torch").restore(picture).pixels
     assert ours.shape == shape
     np.testing.assert_allclose(ours, exact, atol=0.02)
 

@@ -218,7 +218,7 @@ def weights(folder, tmp_path_factory) -> Path:
 def test_every_engine_gives_what_the_network_gives(weights, scene, for_engine, engine):
     path = for_engine("dual-decoder", weights, engine)
     picture = np.rint(scene[:100, :150] * 255).astype(np.uint8)
-    result = thermend.load("dual-decoder", path, engine).restore(picture).pixels
+    result = thermend.load("dual-decoder", weights=path, engine=engine).restore(picture).pixels
     padded = np.pad(picture, ((0, 12), (0, 10)), "symmetric")
     with torch.no_grad():
         given = torch.from_numpy(padded.astype(np.float32) / 255)[None, None]
@@ -228,7 +228,9 @@ def test_every_engine_gives_what_the_network_gives(weights, scene, for_engine, e
 
 def test_it_is_for_pictures_alone(weights, scene):
     with pytest.raises(UsageError, match="no radiometric mode"):
-        thermend.load("dual-decoder", weights).restore(np.rint(20_000 + 2_000 * scene).astype(np.uint16), "radiometric")
+        thermend.load("dual-decoder", weights=weights).restore(
+            np.rint(20_000 + 2_000 * scene).astype(np.uint16), mode="radiometric"
+        )
 
 
 @pytest.mark.parametrize("facts", [{"attention": "none"}, {"widths": [4, 8]}, {"dual": "maybe", "attention": "much"}])

@@ -285,7 +285,7 @@ def test_a_run_goes_on_as_if_it_had_not_stopped(folder, prior, lessons):
 
 def test_what_was_trained_is_what_runs(weights, scene):
     picture = np.rint(scene * 255).astype(np.uint8)
-    result = thermend.load("hidra", weights).restore(picture)
+    result = thermend.load("hidra", weights=weights).restore(picture)
     network = load_network(weights)
     image = torch.from_numpy(picture.astype(np.float32) / 255)[None, None]
     side = 64
@@ -306,8 +306,8 @@ def test_tiles_are_steered_by_the_whole_image(weights, scene):
     picture = np.rint(np.clip(noisy, 0, 1) * 255).astype(np.uint8)
     seen = []
     for tile in (None, 96):
-        restorer = thermend.load("hidra", weights, tile=tile)
-        module = restorer.network.engine._module
+        restorer = thermend.load("hidra", weights=weights, tile=tile)
+        module = restorer.method.network.engine._module
         module.register_forward_pre_hook(
             lambda _, args, kwargs: seen.append(kwargs["vector"].clone()), with_kwargs=True
         )
@@ -320,14 +320,16 @@ def test_tiles_are_steered_by_the_whole_image(weights, scene):
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
 def test_every_engine_gives_what_torch_gives(weights, scene, for_engine, engine):
     picture = np.rint(scene * 255).astype(np.uint8)
-    expected = thermend.load("hidra", weights, "torch").restore(picture).pixels
-    found = thermend.load("hidra", for_engine("hidra", weights, engine), engine, precision="float32").restore(picture)
+    expected = thermend.load("hidra", weights=weights, engine="torch").restore(picture).pixels
+    found = thermend.load(
+        "hidra", weights=for_engine("hidra", weights, engine), engine=engine, precision="float32"
+    ).restore(picture)
     np.testing.assert_allclose(found.pixels, expected, atol=0.3)
 
 
 def test_temperatures_are_not_for_it(weights):
     with pytest.raises(UsageError, match="display"):
-        thermend.load("hidra", weights).restore(np.full((64, 64), 20000, np.uint16), "radiometric")
+        thermend.load("hidra", weights=weights).restore(np.full((64, 64), 20000, np.uint16), mode="radiometric")
 
 
 @pytest.mark.parametrize(
@@ -409,23 +411,23 @@ def test_a_crop_that_does_not_fit_is_refused_before_the_run(folder):
 
 def test_weights_of_another_kind_are_refused_by_name(prior, weights, tmp_path):
     with pytest.raises(InputError, match="holds no weights of HiDRA but of hidra/unet"):
-        thermend.load("hidra", prior[1])
+        thermend.load("hidra", weights=prior[1])
     with pytest.raises(InputError, match="does not say what its autoencoder is"):
-        thermend.load("hidra/autoencoder", weights)
+        thermend.load("hidra/autoencoder", weights=weights)
     facts = read_metadata(weights) | {"estimator": {"guides": True}}
     path = tmp_path / "torn.safetensors"
     write_tensors(path, read_tensors(weights), facts)
     with pytest.raises(InputError):
-        thermend.load("hidra", path)
+        thermend.load("hidra", weights=path)
     tensors = dict(read_tensors(weights))
     tensors.popitem()
     write_tensors(tmp_path / "short.safetensors", tensors, read_metadata(weights))
     with pytest.raises(InputError, match="is missing"):
-        thermend.load("hidra", tmp_path / "short.safetensors")
+        thermend.load("hidra", weights=tmp_path / "short.safetensors")
 
 
 def test_the_probe_can_be_asked_for_as_another_diagnosis(weights, folder, tmp_path, capsys):
-    from thermend.app import diagnose
+    from thermend.app.cli import diagnose
     from thermend.methods.hidra.probe import QUESTIONS, Probe, as_tensors
 
     generator = np.random.default_rng(0)
@@ -441,9 +443,9 @@ def test_the_probe_can_be_asked_for_as_another_diagnosis(weights, folder, tmp_pa
     assert code == 0
     opinion = json.loads(said[0])[0]["second_opinion"]
     assert opinion["by"] == "hidra"
-    restorer = thermend.load("hidra", path)  # the probe does not keep the network from running
+    restorer = thermend.load("hidra", weights=path)  # the probe does not keep the network from running
     picture = np.array(Image.open(folder / "0.png"))
-    vector = restorer.network.passes.vector((picture / 255).astype(np.float32), restorer.network)
+    vector = restorer.method.vector((picture / 255).astype(np.float32))
     for question, answers in QUESTIONS.items():
         assert sum(opinion[question].values()) == pytest.approx(1, abs=1e-3)
         expected = dict(zip(answers, probes[question].chances(vector)[0]))
@@ -455,7 +457,7 @@ def test_the_probe_can_be_asked_for_as_another_diagnosis(weights, folder, tmp_pa
     path.with_suffix(".onnx").write_bytes(b"")
     with pytest.raises(UsageError, match=r"probed\.onnx: --by takes weights with a probe"):
         diagnose.run([str(folder / "0.png")], {}, True, said.append, "hidra", str(path.with_suffix(".onnx")))
-    with pytest.raises(UsageError, match="expected hidra"):
+    with pytest.raises(UsageError, match="has no opinion"):
         diagnose.run([str(folder / "0.png")], {}, True, said.append, "deal")
     with pytest.raises(UsageError, match="--weights goes with --by"):
         diagnose.run([str(folder / "0.png")], {}, True, said.append, None, str(weights))
@@ -472,7 +474,7 @@ def test_trained_weights_on_a_stable_diffusion_run(folder, sd_turbo, scene):
     )  # fmt: skip
     path = train(made, HidraTraining, lambda _: None)
     assert "prompt" in read_tensors(path)
-    result = thermend.load("hidra/sd-turbo", path).restore(np.rint(scene * 255).astype(np.uint8))
+    result = thermend.load("hidra/sd-turbo", weights=path).restore(np.rint(scene * 255).astype(np.uint8))
     assert result.shape == scene.shape
     assert result.metadata.provenance["variant"] == "sd-turbo"
 
@@ -515,7 +517,7 @@ def test_a_pretrained_estimator_is_trained_along_and_comes_with_the_weights(fold
     moved = {name: float((before[name] - after[name]).abs().max()) for name in before}
     assert max(moved.values()) < 0.01
     assert moved["embeddings.patch_embeddings.projection.weight"] > 0
-    result = thermend.load("hidra", path).restore(np.rint(scene * 255).astype(np.uint8))
+    result = thermend.load("hidra", weights=path).restore(np.rint(scene * 255).astype(np.uint8))
     assert np.isfinite(result.pixels).all()
 
 
@@ -567,7 +569,7 @@ def test_a_unets_pictures_have_any_size(folder, prior):
 def test_validation_sees_what_will_run(folder, prior, weights, scene):
     ready = HidraTraining(recipe(folder, prior, "seen", start=str(weights)))
     picture = np.rint(scene * 255).astype(np.uint8)
-    expected = thermend.load("hidra", weights).restore(picture).pixels / 255
+    expected = thermend.load("hidra", weights=weights).restore(picture).pixels / 255
     with torch.no_grad():
         found = ready.restore(torch.from_numpy(picture.astype(np.float32) / 255)[None, None])[0, 0]
     np.testing.assert_allclose(found.clamp(0, 1).numpy(), np.clip(expected, 0, 1), atol=1e-3)
@@ -579,10 +581,10 @@ def test_files_that_misdescribe_themselves_are_refused_in_a_line(weights, tmp_pa
         path = tmp_path / f"{n}.safetensors"
         write_tensors(path, tensors, {key: value for key, value in (facts | changes).items() if value is not None})
         with pytest.raises(InputError, match=f"{n}.safetensors: "):
-            thermend.load("hidra", path)
+            thermend.load("hidra", weights=path)
 
 
 def test_it_takes_no_prompts(weights, tmp_path):
     for name in ("p.npz", "p.json"):
         with pytest.raises(UsageError, match=r"hidra/embedded takes no prompts"):
-            thermend.load("hidra", weights, prompts=tmp_path / name)
+            thermend.load("hidra", weights=weights, prompts=tmp_path / name)

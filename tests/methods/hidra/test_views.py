@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from thermend.methods.hidra.passes import views
+from thermend.methods.hidra.guidance import views
 
 
 def _numbered(height: int, width: int) -> np.ndarray:

@@ -11,8 +11,8 @@ pytest.importorskip("lightning", reason="needs the train extra")
 
 import thermend  # noqa: E402
 from thermend.methods.level import METHODS  # noqa: E402
+from thermend.methods.level.correction import Correction, overview, shown  # noqa: E402
 from thermend.methods.level.network import LevelNetwork, SurfaceFit, corrected  # noqa: E402
-from thermend.methods.level.passes import Correction, overview, shown  # noqa: E402
 from thermend.methods.level.pipeline import clipped_mean, dulled, percentiles  # noqa: E402
 from thermend.methods.level.recipe import LevelRecipe  # noqa: E402
 from thermend.methods.level.training import LevelTraining  # noqa: E402
@@ -106,7 +106,10 @@ def test_a_run_ends_in_weights_that_run_on_an_engine(tmp_path, scene):
     network = load_network(train(recipe, LevelTraining))
     write_onnx(network, tmp_path / "w.onnx", {"method": "level/compact", **network.metadata()}, half=True)
     picture = np.rint(scene * 100 + 60).astype(np.uint8)
-    results = [thermend.load("level", tmp_path / "w.onnx", e).restore(picture) for e in ("openvino", "onnxruntime")]
+    results = [
+        thermend.load("level", weights=tmp_path / "w.onnx", engine=e).restore(picture)
+        for e in ("openvino", "onnxruntime")
+    ]
     np.testing.assert_allclose(results[0].pixels, results[1].pixels, atol=0.5)
     assert results[0].metadata.provenance["steps"][0].keys() >= {"gain", "vignetting", "chance"}
 

@@ -20,7 +20,7 @@ class Dimming:
         self.present = present or DEGRADATIONS
         self.textures: list[np.ndarray] = []
 
-    def tiled(self, image, **others):
+    def tiled(self, image, seen=None, **others):
         assert 0 <= image.min() <= image.max() <= 1
         return image * np.float32(-0.1)
 

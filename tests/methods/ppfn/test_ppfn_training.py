@@ -14,7 +14,7 @@ pytest.importorskip("lightning", reason="needs the train extra")
 
 import thermend  # noqa: E402
 from thermend import InputError, UsageError  # noqa: E402
-from thermend.app import export  # noqa: E402
+from thermend.app.cli import export  # noqa: E402
 from thermend.methods import CATALOGUE  # noqa: E402
 from thermend.methods.ppfn import passes as running  # noqa: E402
 from thermend.methods.ppfn.checkpoints import built, load_network  # noqa: E402
@@ -227,7 +227,7 @@ def test_what_is_told_without_torch_is_what_torch_tells(rng, shape):
 def test_every_engine_makes_the_passes_of_the_network(weights, scene, for_engine, engine):
     path = for_engine("ppfn", weights, engine)
     picture = np.rint(scene[:144, :208] * 255).astype(np.uint8)
-    result = thermend.load("ppfn", path, engine, precision="float32").restore(picture, "display")
+    result = thermend.load("ppfn", weights=path, engine=engine, precision="float32").restore(picture, mode="display")
     with torch.no_grad():
         expected = load_network(weights)(torch.from_numpy(picture.astype(np.float32) / 255)[None, None])[0, 0].numpy()
     np.testing.assert_allclose(result.pixels, np.clip(expected, 0, 1) * 255, atol=0.02)
@@ -248,12 +248,12 @@ def test_bf16_is_near_float32(weights, scene, tmp_path):
     model = tmp_path / "w.onnx"
     assert export.run("ppfn", str(tmp_path / "w.safetensors"), str(model), say=lambda _: None) == 0
     try:
-        fast = thermend.load("ppfn", model, "openvino", precision="bf16")
+        fast = thermend.load("ppfn", weights=model, engine="openvino", precision="bf16")
     except UsageError as error:
         pytest.skip(str(error))
-    exact = thermend.load("ppfn", model, "openvino", precision="float32")
+    exact = thermend.load("ppfn", weights=model, engine="openvino", precision="float32")
     image = (0.3 + 0.4 * scene).astype(np.float32)
-    changes = [r.network.mend(image)[0] - image for r in (exact, fast)]
+    changes = [r.method.run(image, "display")[0] - image for r in (exact, fast)]
     assert np.abs(changes[0]).max() > 0.01
     assert np.abs(changes[1] - changes[0]).max() < 0.1 * np.abs(changes[0]).max()
 
@@ -267,7 +267,7 @@ def test_an_export_that_does_not_say_what_it_is_is_refused(weights, tmp_path):
     del stripped.metadata_props[:]
     onnx.save(stripped, str(tmp_path / "stripped.onnx"))
     with pytest.raises(InputError, match=r"stripped\.onnx: does not say that it is a network of ppfn"):
-        thermend.load("ppfn", tmp_path / "stripped.onnx")
+        thermend.load("ppfn", weights=tmp_path / "stripped.onnx")
 
 
 def test_a_fixed_size_is_the_images_alone(weights, scene, tmp_path):
@@ -277,7 +277,7 @@ def test_a_fixed_size_is_the_images_alone(weights, scene, tmp_path):
     model = tmp_path / "w.onnx"
     assert export.run("ppfn", str(weights), str(model), say=lambda _: None) == 0
     picture = np.rint(scene[:96, :128] * 255).astype(np.uint8)
-    free = thermend.load("ppfn", model, precision="float32").restore(picture, "display")
+    free = thermend.load("ppfn", weights=model, precision="float32").restore(picture, mode="display")
     for name, size in (("image", (96, 128)), ("texture", (96, 128))):
         fixed = onnx.load(str(model))
         sides = next(i for i in fixed.graph.input if i.name == name).type.tensor_type.shape.dim
@@ -287,9 +287,9 @@ def test_a_fixed_size_is_the_images_alone(weights, scene, tmp_path):
         onnx.save(fixed, str(path))
         if name == "texture":
             with pytest.raises(InputError, match=r"texture\.onnx: takes texture in one size alone"):
-                thermend.load("ppfn", path)
+                thermend.load("ppfn", weights=path)
         else:
-            result = thermend.load("ppfn", path, precision="float32").restore(picture, "display")
+            result = thermend.load("ppfn", weights=path, precision="float32").restore(picture, mode="display")
             np.testing.assert_allclose(result.pixels, free.pixels, atol=0.02)
 
 
@@ -297,24 +297,28 @@ def test_bf16_is_taken_by_itself_where_openvino_computes_it(weights, tmp_path):
     model = tmp_path / "w.onnx"
     assert export.run("ppfn", str(weights), str(model), say=lambda _: None) == 0
     try:
-        thermend.load("ppfn", model, "openvino", precision="bf16")
+        thermend.load("ppfn", weights=model, engine="openvino", precision="bf16")
         expected = "bf16"
     except UsageError:
         expected = "float32"
-    assert thermend.load("ppfn", model, "openvino").network.engine.precision == expected
-    assert thermend.load("ppfn", model, "openvino", precision="float32").network.engine.precision == "float32"
-    assert thermend.load("ppfn", model, "onnxruntime").network.engine.precision == "float32"
-    assert thermend.load("deal", engine="openvino").network.engine.precision == "float32"
+    assert thermend.load("ppfn", weights=model, engine="openvino").method.network.engine.precision == expected
+    assert (
+        thermend.load("ppfn", weights=model, engine="openvino", precision="float32").method.network.engine.precision
+        == "float32"
+    )
+    assert thermend.load("ppfn", weights=model, engine="onnxruntime").method.network.engine.precision == "float32"
+    assert thermend.load("deal", engine="openvino").method.network.engine.precision == "float32"
 
 
 def test_tiles_are_told_of_the_whole_image(weights, scene):
     picture = np.tile(np.rint(scene * 255).astype(np.uint8), (2, 2))
     picture[192:] //= 4  # below the part that is looked at it is dark
     whole, tiled = (
-        thermend.load("ppfn", weights, tile=tile).restore(picture, "display").pixels for tile in (None, 320)
+        thermend.load("ppfn", weights=weights, tile=tile).restore(picture, mode="display").pixels
+        for tile in (None, 320)
     )
     assert np.abs(whole - tiled).mean() < 1e-2
-    alone = thermend.load("ppfn", weights).restore(picture[:192, :240], "display").pixels
+    alone = thermend.load("ppfn", weights=weights).restore(picture[:192, :240], mode="display").pixels
     assert (
         np.abs(whole[:180, :220] - alone[:180, :220]).mean() > 0.05
     )  # a part that is told of itself comes out otherwise
@@ -338,7 +342,7 @@ def shading(folder, tmp_path_factory) -> Path:
 def test_a_surface_is_added_before_a_pass_whatever_the_engine(shading, scene, for_engine, engine):
     path = for_engine("ppfn", shading, engine)
     image = (0.3 + 0.4 * scene[:144, :208]).astype(np.float32)
-    result, _ = thermend.load("ppfn", path, engine, precision="float32").network.mend(image)
+    result, _ = thermend.load("ppfn", weights=path, engine=engine, precision="float32").method.run(image, "display")
     network = load_network(shading)
     with torch.no_grad():
         expected = network(torch.from_numpy(image)[None, None])[0, 0].numpy()
@@ -354,7 +358,7 @@ def test_every_pass_may_be_told_of_the_image_as_it_came(shading, scene, for_engi
     write_tensors(first, read_tensors(shading), read_metadata(shading) | {"told": "first"})
     image = (0.3 + 0.4 * scene[:144, :208]).astype(np.float32)
     path = for_engine("ppfn", first, engine)
-    result, _ = thermend.load("ppfn", path, engine, precision="float32").network.mend(image)
+    result, _ = thermend.load("ppfn", weights=path, engine=engine, precision="float32").method.run(image, "display")
     with torch.no_grad():
         of_first, of_each = (load_network(w)(torch.from_numpy(image)[None, None])[0, 0] for w in (first, shading))
     np.testing.assert_allclose(result, of_first.numpy(), atol=1e-4)
@@ -399,7 +403,7 @@ def test_the_surface_learns(folder, monkeypatch):
 
 
 def test_counts_come_back_as_counts(weights, scene):
-    result = thermend.load("ppfn", weights).restore(np.rint(20_000 + 2_000 * scene).astype(np.uint16))
+    result = thermend.load("ppfn", weights=weights).restore(np.rint(20_000 + 2_000 * scene).astype(np.uint16))
     assert result.unit == "counts"
     made = [list(step["pass"]) for step in result.metadata.provenance["steps"] if "pass" in step]
     assert made == [["noise"], ["blur"]]
@@ -443,7 +447,7 @@ def test_a_file_that_misdescribes_itself_is_refused_by_name(weights, tmp_path, c
     path = tmp_path / "w.safetensors"
     write_tensors(path, read_tensors(weights), read_metadata(weights) | changes)
     with pytest.raises(InputError, match=r"w\.safetensors"):
-        thermend.load("ppfn", path)
+        thermend.load("ppfn", weights=path)
 
 
 @pytest.mark.parametrize("iterations", [1, 2, 3])
@@ -477,20 +481,20 @@ def test_scenario_prompts_are_left_out_where_they_were_never_trained(folder):
 def test_torn_and_foreign_weights_are_refused_by_name(tmp_path, cases):
     (tmp_path / "torn.safetensors").write_bytes(b"\x10torn")
     with pytest.raises(InputError, match=r"torn\.safetensors"):
-        thermend.load("ppfn", tmp_path / "torn.safetensors")
+        thermend.load("ppfn", weights=tmp_path / "torn.safetensors")
     with pytest.raises(UsageError, match="hold no prompts"):
-        thermend.load("ppfn", cases / "parity/ppfn/random_dim16.pt")
+        thermend.load("ppfn", weights=cases / "parity/ppfn/random_dim16.pt")
 
 
 def test_prompts_may_be_stated(weights, scene, tmp_path):
     picture = np.rint(scene[:144, :208] * 255).astype(np.uint8)
     prompts = tmp_path / "p.json"
     prompts.write_text('{"blur": 0.4}')
-    result = thermend.load("ppfn", weights, prompts=prompts).restore(picture, "display")
+    result = thermend.load("ppfn", weights=weights, prompts=prompts).restore(picture, mode="display")
     made = [(step["pass"], step["composite"]) for step in result.metadata.provenance["steps"]]
     assert made == [({"blur": 0.4}, 0.0)]
     prompts.write_text('{"blur": 1, "noise": 1}')
-    result = thermend.load("ppfn", weights, prompts=prompts).restore(picture, "display")
+    result = thermend.load("ppfn", weights=weights, prompts=prompts).restore(picture, mode="display")
     assert [(step["pass"], step["composite"]) for step in result.metadata.provenance["steps"]] == [
         ({"noise": 1.0}, 1.0),
         ({"blur": 1.0}, 1.0),
@@ -503,7 +507,7 @@ def test_prompts_may_be_stated(weights, scene, tmp_path):
 def test_odd_prompts_are_refused_by_name(weights, tmp_path, text):
     (tmp_path / "p.json").write_text(text)
     with pytest.raises(InputError, match=r"p\.json: holds no prompts"):
-        thermend.load("ppfn", weights, prompts=tmp_path / "p.json")
+        thermend.load("ppfn", weights=weights, prompts=tmp_path / "p.json")
 
 
 def test_methods_without_prompts_say_so(tmp_path, weights):
@@ -513,15 +517,17 @@ def test_methods_without_prompts_say_so(tmp_path, weights):
             thermend.load(method, prompts=tmp_path / "p.json")
     np.savez(tmp_path / "p.npz", degradation=np.zeros((3, 128, 128)), scenario=np.zeros((2, 64)))
     with pytest.raises(UsageError, match="prompts of its own"):
-        thermend.load("ppfn", weights, prompts=tmp_path / "p.npz")
+        thermend.load("ppfn", weights=weights, prompts=tmp_path / "p.npz")
 
 
 def test_the_authors_checkpoints_run_with_the_authors_prompts(cases):
     folder = cases / "parity/ppfn"
     numbers = np.load(folder / "random_dim16_io.npz")
     image = numbers["x"][0, 0]
-    restorer = thermend.load("ppfn", folder / "random_dim16.pt", prompts=folder / "prompts.npz")
-    np.testing.assert_allclose(restorer.network(image), numbers["composite_steps"][-1][0, 0], atol=1e-5)
+    restorer = thermend.load("ppfn", weights=folder / "random_dim16.pt", prompts=folder / "prompts.npz")
+    np.testing.assert_allclose(
+        restorer.method.run(image, "display")[0], numbers["composite_steps"][-1][0, 0], atol=1e-5
+    )
 
 
 def test_the_authors_checkpoints_are_exported_with_the_authors_prompts(cases, tmp_path):
@@ -537,5 +543,7 @@ def test_the_authors_checkpoints_are_exported_with_the_authors_prompts(cases, tm
     model = tmp_path / "m.onnx"
     prompts = str(folder / "prompts.npz")
     assert export.run("ppfn", str(folder / "random_dim16.pt"), str(model), say=lambda _: None, prompts=prompts) == 0
-    restorer = thermend.load("ppfn/restormer", model, precision="float32")
-    np.testing.assert_allclose(restorer.network(numbers["x"][0, 0]), numbers["composite_steps"][-1][0, 0], atol=1e-4)
+    restorer = thermend.load("ppfn/restormer", weights=model, precision="float32")
+    np.testing.assert_allclose(
+        restorer.method.run(numbers["x"][0, 0], "display")[0], numbers["composite_steps"][-1][0, 0], atol=1e-4
+    )

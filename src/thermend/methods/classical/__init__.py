@@ -5,7 +5,7 @@ A new method is a module here and a line in :data:`METHODS`.
 
 from __future__ import annotations
 
-from thermend.methods.description import MethodDescription
+from thermend.methods.info import MethodInfo
 
 _BOTH = ("radiometric", "display")
 _DISPLAY = ("display",)
@@ -13,13 +13,13 @@ _DISPLAY = ("display",)
 
 def _classical(
     variant: str, function: str, title: str, adapter: str = "Filter", modes: tuple[str, ...] = _BOTH
-) -> MethodDescription:
-    return MethodDescription(
-        f"classical.{variant}", None, modes, f"{__name__}.{function}", title, f"{__name__}.adapters:{adapter}"
+) -> MethodInfo:
+    return MethodInfo(
+        f"classical.{variant}", None, modes, title, f"{__name__}.adapters:{adapter}", f"{__name__}.{function}"
     )
 
 
-METHODS: tuple[MethodDescription, ...] = (
+METHODS: tuple[MethodInfo, ...] = (
     _classical("he", "histogram:equalise", "histogram equalisation (HE)", modes=_DISPLAY),
     _classical("clahe", "histogram:clahe", "contrast-limited adaptive histogram equalisation (CLAHE)", modes=_DISPLAY),
     _classical("plateau", "histogram:plateau_equalise", "plateau equalisation", modes=_DISPLAY),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from thermend.methods.classical.deblur import within_measured
-from thermend.methods.classical.resample import limit_overshoot
-from thermend.methods.description import MethodDescription
+from thermend.filters.deconvolution import within_measured
+from thermend.filters.resampling import enlarged
+from thermend.methods.info import MethodInfo
+from thermend.methods.options import Options
 from thermend.methods.protocol import Image, PreparedImage, Restored, StepRecord, Task
 
 
@@ -17,12 +16,15 @@ class Filter:
 
     Parameters
     ----------
-    info : MethodDescription
-    function : callable
+    info : MethodInfo
+        its ``function`` is called
+    options : Options
+        all of them refused
     """
 
-    def __init__(self, info: MethodDescription, function: Callable[..., Image]) -> None:
-        self.info, self.function = info, function
+    def __init__(self, info: MethodInfo, options: Options) -> None:
+        options.refuse_all(info)
+        self.info, self.function = info, info.load_function()
 
     def restore(self, image: PreparedImage, task: Task) -> Restored:
         """Apply the function."""
@@ -69,12 +71,15 @@ class Upsampler:
 
     Parameters
     ----------
-    info : MethodDescription
-    function : callable
+    info : MethodInfo
+        its ``function`` is called
+    options : Options
+        all of them refused
     """
 
-    def __init__(self, info: MethodDescription, function: Callable[[Image, int], Image]) -> None:
-        self.info, self.function = info, function
+    def __init__(self, info: MethodInfo, options: Options) -> None:
+        options.refuse_all(info)
+        self.info, self.function = info, info.load_function()
 
     def enlarge(self, pixels: Image, scale: int) -> Image:
         """From (H, W) to (scale H, scale W)."""
@@ -84,11 +89,3 @@ class Upsampler:
         """Enlarge; where pixels are temperatures, without the overshoot beside edges."""
         large = enlarged(image.pixels, task.scale, self.enlarge, task.mode)
         return Restored(large, [StepRecord(self.info.full_name, {"scale": task.scale}, ("low-resolution",))])
-
-
-def enlarged(pixels: Image, scale: int, upsample: Callable[[Image, int], Image], mode: str) -> Image:
-    """Upsampled pixels; where they are temperatures, without the overshoot beside edges, which nobody measured."""
-    large = upsample(pixels, scale)
-    if mode == "radiometric":
-        limit_overshoot(large, pixels, scale)
-    return large

@@ -1,140 +1,17 @@
-"""Dead and stuck pixels and columns: found as what no lens could draw, replaced from their surroundings."""
+"""Dead and stuck pixels and columns, found and replaced."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-
-from thermend.methods.classical.filters import Image, median3
-from thermend.methods.classical.inpaint import inpaint
-from thermend.methods.classical.noise_level import noise_sigma
-
-_FOOTPRINT = 0.2
-"""A point source spreads: a neighbour gets more than this share of its height. What stands out alone is a defect."""
-_LEAST_COLUMN = 0.03  # of full range; what is less is a stripe
-_ROWS_AT_MOST = 1024  # to look for dead columns in
-_LEAST_GAP = 0.012  # of full range: three grey levels
+from thermend.estimation.bad_pixels import find_dead_columns, find_dead_pixels
+from thermend.filters.replacement import replace_columns, replace_pixels
+from thermend.filters.smoothing import Image
 
 
-def find_dead_pixels(image: Image, sigma: float | None = None, threshold: float = 6.0) -> NDArray[np.bool_]:
-    """(H, W) bool, True at pixels that stand out alone from all around them, or beside another such pixel of another height.
-
-    A pixel stands out where the gap to the highest of its neighbours is more than `threshold` times the noise, more than
-    twice the spread of the neighbours, and nearly its whole height above the lowest: a small hot target, seen through a
-    lens, always lifts its neighbours too. Two alike side by side are left alone: they may be a target.
-
-    Parameters
-    ----------
-    sigma : standard deviation of the noise, in the image's unit; estimated if None
-    """
-    height, width = image.shape
-    dead = np.zeros(image.shape, np.bool_)
-    if min(height, width) < 3:
-        return dead
-    sigma = noise_sigma(image) if sigma is None else sigma
-    floor = np.float32(max(threshold * sigma, _LEAST_GAP))
-    ys, xs = np.nonzero(np.abs(image - median3(image)) > floor)
-    if not len(ys):
-        return dead
-    own, around = image[ys, xs], _neighbours(image, ys, xs)
-    for sign in (1, -1):
-        ordered = np.sort(sign * around, axis=1)
-        single = _stands_out(sign * own, ordered[:, 0], ordered[:, -1], floor)
-        dead[ys[single], xs[single]] = True
-        # The highest neighbour may be dead itself: then it stands out as well, this one disregarded, and by another height.
-        paired = _stands_out(sign * own, ordered[:, 0], ordered[:, -2], floor)
-        beside = np.zeros(image.shape, np.bool_)
-        beside[ys[paired], xs[paired]] = True
-        highest = _neighbours(beside, ys, xs)[np.arange(len(ys)), np.argmax(sign * around, axis=1)]
-        height_own, height_other = sign * own - ordered[:, 0], ordered[:, -1] - ordered[:, 0]
-        unlike = np.abs(height_own - height_other) > _FOOTPRINT * np.maximum(height_own, height_other)
-        second = paired & highest & unlike
-        dead[ys[second], xs[second]] = True
-    return dead
+def replace_dead_pixels(image: Image) -> Image:
+    """The image, its dead pixels replaced by the median of their living neighbours."""
+    return replace_pixels(image, find_dead_pixels(image))
 
 
-def _stands_out(
-    own: NDArray[np.float32], lowest: NDArray[np.float32], highest: NDArray[np.float32], floor: np.float32
-) -> NDArray[np.bool_]:
-    gap = own - highest
-    return np.asarray((gap > floor) & (gap > 2 * (highest - lowest)) & (gap > (1 - _FOOTPRINT) * (own - lowest)))
-
-
-def _neighbours(image: NDArray[Any], ys: NDArray[np.intp], xs: NDArray[np.intp]) -> NDArray[Any]:
-    """(N, 8) values around each of N places; mirrored at the border."""
-    height, width = image.shape
-    columns = []
-    for y, x in ((y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)):
-        rows, across = np.abs(ys + y), np.abs(xs + x)
-        rows = np.where(rows >= height, 2 * height - 2 - rows, rows)
-        across = np.where(across >= width, 2 * width - 2 - across, across)
-        columns.append(image[rows, across])
-    return np.stack(columns, 1)
-
-
-def find_dead_columns(image: Image, threshold: float = 8.0) -> NDArray[np.bool_]:
-    """(W,) bool, True at single columns that are stuck: above or below both neighbours nearly all along, by more than
-    `threshold` times what columns usually differ, or without any of the scene in them.
-
-    As with pixels, what lifts its neighbours is a line that the lens drew, a cable or a mast, and no defect.
-    """
-    height, width = image.shape
-    if width < 5 or height < 8:
-        return np.zeros(width, np.bool_)
-    rows = image[:: -(-height // _ROWS_AT_MOST)]
-    left = np.pad(rows[:, 1:] - rows[:, :-1], ((0, 0), (1, 0)), mode="edge")
-    right = np.pad(rows[:, :-1] - rows[:, 1:], ((0, 0), (0, 1)), mode="edge")
-    nearer = np.where(np.abs(left) < np.abs(right), left, right)
-    nearer[np.sign(left) != np.sign(right)] = 0
-    level = np.median(nearer, axis=0)
-    usual_step = 1.4826 * float(np.median(np.abs(np.median(rows[:, 1:] - rows[:, :-1], axis=0))))
-    agreement = np.mean(np.sign(nearer) == np.sign(level), axis=0)
-    dead = (np.abs(level) > max(threshold * usual_step, _LEAST_COLUMN)) & (agreement > 0.8)
-    beyond = np.pad(rows, ((0, 0), (2, 2)), mode="reflect")
-    height_above = np.median(rows - 0.5 * (beyond[:, :-4] + beyond[:, 4:]), axis=0)
-    dead &= np.abs(level) > (1 - _FOOTPRINT) * np.abs(height_above)
-    dead[[0, -1]] = False
-    variation = rows.std(axis=0)
-    stuck = variation < 0.02 * float(np.median(variation))
-    if 0 < stuck.mean() < 0.1:
-        dead |= stuck
-    return np.asarray(dead)
-
-
-def replace_dead_pixels(image: Image, dead: NDArray[np.bool_] | None = None) -> Image:
-    """Replace dead pixels by the median of their living neighbours (3 x 3, or inpainting where none lives)."""
-    dead = find_dead_pixels(image) if dead is None else dead
-    if not dead.any():
-        return image.copy()
-    mended = image.copy()
-    ys, xs = np.nonzero(dead)
-    if min(image.shape) > 1:
-        neighbours = _neighbours(image, ys, xs).astype(np.float32)
-        neighbours[_neighbours(dead, ys, xs)] = np.nan
-        alive = ~np.isnan(neighbours).all(1)
-        mended[ys[alive], xs[alive]] = np.nanmedian(neighbours[alive], axis=1)
-    else:
-        alive = np.zeros(len(ys), np.bool_)
-    if not alive.all():
-        hole = np.zeros(image.shape, np.bool_)
-        hole[ys[~alive], xs[~alive]] = True
-        mended = inpaint(mended, hole)
-    return mended
-
-
-def replace_dead_columns(image: Image, dead: NDArray[np.bool_] | None = None) -> Image:
-    """Replace dead columns by straight lines between their living neighbours."""
-    dead = find_dead_columns(image) if dead is None else dead
-    if not dead.any() or dead.all():
-        return image.copy()
-    mended = image.copy()
-    alive = np.flatnonzero(~dead)
-    for column in np.flatnonzero(dead):
-        right = int(np.searchsorted(alive, column))
-        a = alive[max(right - 1, 0)]
-        b = alive[min(right, len(alive) - 1)]
-        share = 0.5 if a == b else (column - a) / (b - a)
-        mended[:, column] = (1 - share) * image[:, a] + share * image[:, b]
-    return mended
+def replace_dead_columns(image: Image) -> Image:
+    """The image, its dead columns replaced by straight lines between their living neighbours."""
+    return replace_columns(image, find_dead_columns(image))

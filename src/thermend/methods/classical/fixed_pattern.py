@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from thermend.estimation.noise import noise_sigma
+from thermend.filters.smoothing import Image, box
 from thermend.methods.classical.dct_denoise import denoise_dct
-from thermend.methods.classical.filters import Image, box
-from thermend.methods.classical.noise_level import noise_sigma
 
 
 def estimate_fixed_pattern(frames: Iterable[Image]) -> Image:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from thermend.methods.classical.filters import Image, guided
+from thermend.filters.smoothing import Image, guided
 
 
 def remove_stripes(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from thermend.methods.classical.filters import Image, guided
+from thermend.filters.smoothing import Image, guided
 from thermend.methods.classical.histogram import plateau_equalise
 
 

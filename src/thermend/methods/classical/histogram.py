@@ -5,11 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from thermend.methods.classical.filters import Image
+from thermend.filters.smoothing import Image
+from thermend.filters.tone import stretch
 
 _BINS = 4096
-SCENE_LEVELS = (14 / 255, 223 / 255)
-"""Where the 1st and the 99th percentile of an undamaged image lie on average."""
 
 
 def _through_cumulative(image: Image, weights: np.ndarray) -> Image:
@@ -75,18 +74,4 @@ def clahe(image: Image, clip_limit: float = 2.0, tiles: int = 8) -> Image:
     return np.clip((equalised + fine) / 255, 0, 1).astype(np.float32)
 
 
-def stretch(image: Image, low: float = 1.0, high: float = 99.0, levels: tuple[float, float] = SCENE_LEVELS) -> Image:
-    """Linear stretch between two percentiles.
-
-    Parameters
-    ----------
-    low, high : percentiles
-    levels : where they go, full range 1
-    """
-    bottom, top = (float(p) for p in np.percentile(image, (low, high)))
-    if top - bottom < 1e-4:
-        return image.copy()
-    stretched = image - np.float32(bottom)
-    stretched *= np.float32((levels[1] - levels[0]) / (top - bottom))
-    stretched += np.float32(levels[0])
-    return np.asarray(np.clip(stretched, 0, 1, out=stretched))
+__all__ = ["clahe", "equalise", "plateau_equalise", "stretch"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import fft
 
-from thermend.methods.classical.filters import Image
-from thermend.methods.classical.variational import laplacian_eigenvalues, shrink, transposed_difference
+from thermend.filters.smoothing import Image
+from thermend.filters.total_variation import laplacian_eigenvalues, shrink, transposed_difference
 
 
 def remove_stripes(

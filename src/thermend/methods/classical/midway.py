@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from thermend.methods.classical.filters import Image
+from thermend.filters.smoothing import Image
 
 SIGMAS = (1.0, 2.0, 4.0, 8.0, 16.0)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from thermend.methods.classical.filters import Image
-from thermend.methods.classical.noise_level import noise_sigma
+from thermend.estimation.noise import noise_sigma
+from thermend.filters.smoothing import Image
 
 
 def denoise_nlm(

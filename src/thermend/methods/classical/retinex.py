@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from thermend.methods.classical.filters import Image, gaussian
+from thermend.filters.smoothing import Image, gaussian
 
 SCALES = (15.0, 80.0, 250.0)
 """Standard deviations of the surrounds, pixels, as in Jobson et al."""

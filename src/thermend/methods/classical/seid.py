@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from thermend.methods.classical.filters import Image, box
-from thermend.methods.classical.noise_level import noise_sigma
+from thermend.estimation.noise import noise_sigma
+from thermend.filters.smoothing import Image, box
 from thermend.methods.classical.nonlocal_means import denoise_nlm
 
 _SLOW = 12.0  # columns; slower changes are the scene's

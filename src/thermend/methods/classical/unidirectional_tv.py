@@ -6,8 +6,8 @@ import numpy as np
 from scipy import fft
 from scipy.ndimage import gaussian_filter1d
 
-from thermend.methods.classical.filters import Image
-from thermend.methods.classical.variational import laplacian_eigenvalues, shrink, transposed_difference
+from thermend.filters.smoothing import Image
+from thermend.filters.total_variation import laplacian_eigenvalues, shrink, transposed_difference
 
 SLOW = 12.0
 """Columns; what changes more slowly than this across the stripes is the scene's shading, which the functional would

@@ -6,7 +6,7 @@ import numpy as np
 import pywt
 from scipy import fft
 
-from thermend.methods.classical.filters import Image
+from thermend.filters.smoothing import Image
 
 
 def remove_stripes(image: Image, levels: int = 4, wavelet: str = "db5", sigma: float = 1.0) -> Image:

@@ -6,6 +6,7 @@
 | `levels` | not in the paper: what of an image's contrast the whole image alone can tell |
 | `generator` | 2.1, Eq. 3, the degradation generator N_G |
 | `training` | 2.1, Algorithm 1, Eqs. 4 and 5, the dynamic adversarial solution; section 3, its losses and rates |
+| `method` | the network in use |
 | `checkpoints` | weights, ours and the authors' |
 """
 
@@ -13,23 +14,16 @@ from __future__ import annotations
 
 from functools import partial
 
-from thermend.methods.description import RESEARCH_ONLY, MethodDescription
-
-_TILING = {"overlap": 128, "multiple": 1, "least": 32, "whole": 450_000, "side": 640}
-"""A pixel costs about a kilobyte and a half on its way through, and sees some fifty pixels to each side."""
-
+from thermend.methods.info import RESEARCH_ONLY, MethodInfo
 
 _variant = partial(
-    MethodDescription,
+    MethodInfo,
     "deal",
     modes=("display",),
-    loader=None,
-    runs_network=True,
+    opener="thermend.methods.deal.method:SpikingRestorer",
     network="thermend.methods.deal.checkpoints:load_for_running",
-    preparation="thermend.methods.deal.levels:preparation",
     recipe="thermend.methods.deal.recipe:DealRecipe",
     training="thermend.methods.deal.training:DealTraining",
-    tiling=_TILING,
 )
 
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from thermend.degradations import Step
 from thermend.degradations.severity import rounded, uniform
-from thermend.methods.deal.recipe import STAGES, Strategy
+from thermend.methods.deal.names import STAGES, Strategy
 
 _CHANNELS = (16, 32, 64, 128, 128)
 

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from thermend.methods.deal.names import CASCADES, STAGES, Strategy
 from thermend.training.names import DEGRADATIONS
 from thermend.training.recipe import Recipe, Section
 
 if TYPE_CHECKING:
     from thermend.degradations import Step
     from thermend.methods.deal.generator import DegradationGenerator
-
-CASCADES = ("cascade-1", "cascade-2", "cascade-3", "six-block")
-"""The networks of :data:`thermend.methods.deal.network.PRESETS`, by name."""
-STAGES = 5
-Strategy = Literal["adversarial", "random", "average", "all"]
 
 
 def _degradation(value: Any) -> Any:

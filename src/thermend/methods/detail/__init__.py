@@ -6,31 +6,29 @@
 | `pipeline` | the damage that it learns from |
 | `chain` | what the classical chain does before it, for batches |
 | `training` | its recipe and its loss |
-| `passes` | what it is told in use |
+| `method` | the network in use |
+| `known` | what it is told of an image |
 | `checkpoints` | weights |
 """
 
 from __future__ import annotations
 
-from thermend.methods.description import MethodDescription
+from thermend.methods.info import MethodInfo
 
 METHODS = (
-    MethodDescription(
+    MethodInfo(
         "detail",
         "compact",
         ("radiometric", "display"),
-        None,
         "network against noise, fixed pattern and blur, after the classical destriper",
+        "thermend.methods.detail.method:Detail",
         parameters=1_625_092,
         macs=12_651_069_440,
         weights="detail-compact",
         licence="CC-BY-4.0 AND CC0-1.0",
-        runs_network=True,
+        serves="detail",
         network="thermend.methods.detail.checkpoints:load_network",
-        passes="thermend.methods.detail.passes:DetailPass",
         recipe="thermend.methods.detail.recipe:DetailRecipe",
         training="thermend.methods.detail.training:DetailTraining",
-        tiling={"overlap": 96, "whole": 1_500_000, "side": 768},
-        quick=True,
     ),
 )

@@ -1,6 +1,6 @@
 """What the classical chain does before the network, for batches and on any device: training sees what use will give it.
 
-The same numbers as `thermend.methods.classical.column_median` and `noise_level` give, image by image (a test holds the two
+The same numbers as `thermend.estimation.stripes` and `noise_level` give, image by image (a test holds the two
 against each other); in use those do it.
 """
 
@@ -20,7 +20,7 @@ def median(values: torch.Tensor, dim: int) -> torch.Tensor:
 
 
 def noise_sigma(images: torch.Tensor) -> torch.Tensor:
-    """(B, 1, H, W) to (B,): see :func:`thermend.methods.classical.noise_level.noise_sigma`."""
+    """(B, 1, H, W) to (B,): see :func:`thermend.estimation.noise.noise_sigma`."""
     response = images[..., 2:] - 2 * images[..., 1:-1] + images[..., :-2]
     response = response[:, :, 2:] - 2 * response[:, :, 1:-1] + response[:, :, :-2]
     rows, columns = (n // _BLOCK for n in response.shape[2:])
@@ -39,7 +39,7 @@ def _clipped(differences: torch.Tensor) -> torch.Tensor:
 def column_offsets(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """The columns' offsets, (B, W) of mean 0, and the spreads of the stripes and of the scene's steps, (B,) each.
 
-    The tridiagonal system of :func:`thermend.methods.classical.column_median.column_offsets` is that of a path: the cosine
+    The tridiagonal system of :func:`thermend.estimation.stripes.column_offsets` is that of a path: the cosine
     transform of type II makes it diagonal.
     """
     rows = images[:, 0, :: max(1, images.shape[2] // 1024)]

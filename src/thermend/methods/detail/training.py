@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 
 from thermend.errors import InputError, UsageError
-from thermend.methods.classical.column_median import column_offsets
+from thermend.estimation.stripes import column_offsets
 from thermend.methods.detail.chain import destriped, noise_sigma
+from thermend.methods.detail.known import known_of
 from thermend.methods.detail.network import built
-from thermend.methods.detail.passes import known_of
 from thermend.methods.detail.pipeline import Damaged, damaged, varied
 from thermend.methods.detail.recipe import DetailRecipe
 from thermend.training.draw import Draw

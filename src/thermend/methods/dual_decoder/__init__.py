@@ -4,6 +4,7 @@
 | --- | --- |
 | `network` | generator with inner and outer skips and cross-level attention (Figs. 2 to 4); Markovian discriminator |
 | `training` | the joint loss (Eqs. 4 to 8) |
+| `method` | the generator in use |
 | `checkpoints` | weights |
 """
 
@@ -11,18 +12,16 @@ from __future__ import annotations
 
 from functools import partial
 
-from thermend.methods.description import RESEARCH_ONLY, MethodDescription
+from thermend.methods.info import RESEARCH_ONLY, MethodInfo
 
 _variant = partial(
-    MethodDescription,
+    MethodInfo,
     "dual-decoder",
     modes=("display",),
-    loader=None,
-    runs_network=True,
+    opener="thermend.methods.dual_decoder.method:DualDecoding",
     network="thermend.methods.dual_decoder.checkpoints:load_network",
     recipe="thermend.methods.dual_decoder.recipe:DualDecoderRecipe",
     training="thermend.methods.dual_decoder.training:DualDecoderTraining",
-    tiling={"overlap": 96, "multiple": 16},
 )
 
 

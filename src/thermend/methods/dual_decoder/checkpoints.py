@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from thermend.methods.dual_decoder.names import WIDTHS
 from thermend.methods.dual_decoder.network import DualDecodingGenerator
-from thermend.methods.dual_decoder.recipe import WIDTHS
 from thermend.weights.checkpoints import network_of
 
 

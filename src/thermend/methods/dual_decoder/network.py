@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from thermend.methods.dual_decoder.recipe import WIDTHS, AttentionKind, CriticNorm
+from thermend.methods.dual_decoder.names import WIDTHS, AttentionKind, CriticNorm
 
 CRITIC_WIDTHS = (46, 92, 184, 368)
 """Of the discriminator (assumed)."""

@@ -7,13 +7,9 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from thermend.methods.dual_decoder.names import WIDTHS, AttentionKind, CriticNorm
 from thermend.training.names import PRESETS
 from thermend.training.recipe import Recipe, Section
-
-WIDTHS = {"full": (64, 128, 192, 512), "compact": (32, 64, 96, 256)}
-"""Channels of the levels, 1/2 to 1/16 of the resolution: the paper's (assumed), and half as many for CPUs."""
-AttentionKind = Literal["cross-level", "pixel", "multi-head", "none"]
-CriticNorm = Literal["batch", "instance", "none"]
 
 
 class Losses(Section):

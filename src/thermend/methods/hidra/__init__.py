@@ -10,7 +10,8 @@
 | `solver` | the first-order hyper-gradient |
 | `training`, `critic` | bi-level training and its losses |
 | `recipe` | what a training follows from |
-| `passes` | inference: one vector for all tiles |
+| `guidance` | inference: one vector for all tiles |
+| `method` | the network in use |
 | `probe` | how well the vector tells types and levels apart |
 | `lessons` | not in the paper: what DEM is taught first, where its DINOv2 is no pretrained one |
 | `prior_training`, `identity` | not in the paper: the embedded prior's own training, and where it begins |
@@ -23,25 +24,22 @@ from __future__ import annotations
 
 from functools import partial
 
-from thermend.methods.description import RESEARCH_ONLY, MethodDescription
+from thermend.methods.info import RESEARCH_ONLY, MethodInfo
 
-_TILING = {"overlap": 96, "whole": 700_000, "side": 640}
 _variant = partial(
-    MethodDescription,
+    MethodInfo,
     "hidra",
     modes=("display",),
-    loader=None,
-    runs_network=True,
+    opener="thermend.methods.hidra.method:Diffusion",
     forms=(".safetensors",),
-    tiling=_TILING,
 )
 _guided = partial(
     _variant,
+    opener="thermend.methods.hidra.method:GuidedDiffusion",
     network="thermend.methods.hidra.checkpoints:load_for_running",
-    passes="thermend.methods.hidra.passes:GuidedStep",
     recipe="thermend.methods.hidra.recipe:HidraRecipe",
     training="thermend.methods.hidra.training:HidraTraining",
-    invents=True,
+    generative=True,
 )
 
 METHODS = (
@@ -76,8 +74,8 @@ METHODS = (
         title="HiDRA's prior without LoRA",
         weights="hidra-unet",
         licence=RESEARCH_ONLY,
-        invents=True,
-        tiling={**_TILING, "multiple": 16},
+        generative=True,
+        opener="thermend.methods.hidra.method:Prior",
         network="thermend.methods.hidra.checkpoints:load_prior",
         recipe="thermend.methods.hidra.recipe:UnetRecipe",
         training="thermend.methods.hidra.prior_training:UnetTraining",

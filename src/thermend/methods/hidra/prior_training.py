@@ -12,7 +12,6 @@ from torch.nn import functional
 from thermend.errors import UsageError
 from thermend.methods.hidra.backbone import (
     EMBEDDED,
-    IMPOSSIBLE,
     AutoencoderKL,
     DDPMScheduler,
     OneStepDiffusion,
@@ -20,52 +19,20 @@ from thermend.methods.hidra.backbone import (
     UNet2DConditionModel,
     configuration,
     mirrored,
-    multiple_of,
     no_prompt,
     read_autoencoder,
 )
 from thermend.methods.hidra.identity import (
     autoencoder_as_identity,
-    carrier_of_autoencoder,
-    carrier_of_unet,
     unet_as_identity,
 )
+from thermend.methods.hidra.prior_checks import built
 from thermend.methods.hidra.recipe import AutoencoderRecipe, PriorRecipe, UnetRecipe
 from thermend.training.features import Features, features
 from thermend.training.module import TrainingModule
 from thermend.training.recipe import Recipe
 from thermend.weights.checkpoints import sha256_of
 from thermend.weights.shipped import shipped
-
-
-def check_autoencoder(changes: Mapping[str, Any], identity: bool, crop: int) -> None:
-    """Raise ValueError where there can be no such autoencoder, or the crop does not fit it."""
-    with torch.device("meta"):
-        model = _built(AutoencoderKL, "autoencoder", changes)
-    multiple = multiple_of(model)
-    if identity:
-        carrier_of_autoencoder(model.config)
-    if crop % multiple:
-        raise ValueError(f"crop {crop}: expected a multiple of {multiple}")
-
-
-def check_unet(changes: Mapping[str, Any], identity: bool) -> None:
-    """Raise ValueError where there can be no such UNet."""
-    with torch.device("meta"):
-        model = _built(UNet2DConditionModel, "unet", changes)
-    if identity:
-        carrier_of_unet(model.config)
-
-
-def _built(kind: Any, which: str, changes: Mapping[str, Any]) -> Any:
-    """A model of diffusers, or ValueError."""
-    unknown = set(changes) - set(EMBEDDED[which])
-    if unknown:
-        raise ValueError(f"configuration: {', '.join(sorted(unknown))}: no such key; {', '.join(EMBEDDED[which])} are")
-    try:
-        return kind(**{**EMBEDDED[which], **changes})
-    except IMPOSSIBLE as error:
-        raise ValueError(f"configuration: there is no such model ({' '.join(str(error).split())[:120]})") from error
 
 
 class PriorTraining(TrainingModule):
@@ -94,7 +61,7 @@ class AutoencoderTraining(PriorTraining):
     power: torch.Tensor
 
     def __init__(self, recipe: AutoencoderRecipe) -> None:
-        model = _built(AutoencoderKL, "autoencoder", recipe.configuration)
+        model = built(AutoencoderKL, "autoencoder", recipe.configuration)
         if recipe.begins_as_identity:
             autoencoder_as_identity(model)
         super().__init__(recipe, Reconstruction(model))
@@ -151,7 +118,7 @@ class UnetTraining(PriorTraining):
     def __init__(self, recipe: UnetRecipe) -> None:
         path = self.files(recipe)["autoencoder"]
         autoencoder, self.autoencoder_sha256 = read_autoencoder(path), sha256_of(path)
-        unet = _built(UNet2DConditionModel, "unet", recipe.configuration)
+        unet = built(UNet2DConditionModel, "unet", recipe.configuration)
         scheduler = DDPMScheduler(**EMBEDDED["scheduler"])
         try:
             network = OneStepDiffusion(autoencoder.requires_grad_(False), unet, scheduler, no_prompt(unet))

@@ -260,7 +260,7 @@ class AutoencoderRecipe(PriorRecipe):
 
     @model_validator(mode="after")
     def _can_be(self) -> AutoencoderRecipe:
-        from thermend.methods.hidra.prior_training import check_autoencoder
+        from thermend.methods.hidra.prior_checks import check_autoencoder
 
         check_autoencoder(self.configuration, self.begins_as_identity, self.crop)
         return self
@@ -279,7 +279,7 @@ class UnetRecipe(PriorRecipe):
 
     @model_validator(mode="after")
     def _can_be(self) -> UnetRecipe:
-        from thermend.methods.hidra.prior_training import check_unet
+        from thermend.methods.hidra.prior_checks import check_unet
 
         check_unet(self.configuration, self.begins_as_identity)
         return self

@@ -18,9 +18,9 @@ from thermend.errors import InputError, ThermendError, UsageError, first_line
 from thermend.methods.hidra.backbone import IMPOSSIBLE
 from thermend.methods.hidra.checkpoints import built, check_prior, halves_of, open_prior
 from thermend.methods.hidra.critic import PatchCritic, critic_loss, generator_loss
+from thermend.methods.hidra.guidance import views
 from thermend.methods.hidra.lessons import Lessons
 from thermend.methods.hidra.network import Hidra
-from thermend.methods.hidra.passes import views
 from thermend.methods.hidra.pipeline import known
 from thermend.methods.hidra.recipe import HidraRecipe
 from thermend.methods.hidra.solver import hypergradient, ratio

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from thermend.methods.level.passes import FIELD, PERCENTILES, THUMBNAIL
+from thermend.methods.level.correction import FIELD, PERCENTILES, THUMBNAIL
 
 WIDTHS = (32, 64, 128, 192)
 GLOBAL = 192
@@ -184,7 +184,7 @@ class LevelNetwork(nn.Module):
 
 
 def corrected(image: torch.Tensor, field: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
-    """gain · image + field, (B, 1, H, W): see :meth:`thermend.methods.level.passes.Correction.apply`."""
+    """gain · image + field, (B, 1, H, W): see :meth:`thermend.methods.level.correction.Correction.apply`."""
     smooth = functional.interpolate(field, image.shape[2:], mode="bicubic", align_corners=False)
     return image * numbers[:, :1, None, None].exp() + smooth
 

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from thermend.degradations.severity import GREY_LEVELS
-from thermend.methods.level.passes import PERCENTILES
+from thermend.methods.level.correction import PERCENTILES
 from thermend.training.data import CONVENTION
 from thermend.training.draw import Draw
 

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from thermend.methods.level.correction import OVERVIEW, overview, shown
 from thermend.methods.level.network import built, corrected
-from thermend.methods.level.passes import OVERVIEW, overview, shown
 from thermend.methods.level.pipeline import dulled, percentiles
 from thermend.methods.level.recipe import LevelRecipe
 from thermend.training.on_device import OnDeviceTraining

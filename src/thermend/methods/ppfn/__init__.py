@@ -8,6 +8,7 @@
 | `pipeline`, `samples` | the gated degradation pipeline |
 | `training` | selective progressive training |
 | `passes` | inference, pass by pass |
+| `method` | the network in use |
 | `estimator` | not in the paper: prompts that choose themselves |
 | `whole` | not in the paper: what a network is told of the whole image while it sees a piece |
 | `checkpoints` | weights, ours and the authors' |
@@ -17,20 +18,16 @@ from __future__ import annotations
 
 from functools import partial
 
-from thermend.methods.description import RESEARCH_ONLY, MethodDescription
+from thermend.methods.info import RESEARCH_ONLY, MethodInfo
 
 _variant = partial(
-    MethodDescription,
+    MethodInfo,
     "ppfn",
     modes=("radiometric", "display"),
-    loader=None,
-    runs_network=True,
+    opener="thermend.methods.ppfn.method:PromptedRestorer",
     network="thermend.methods.ppfn.checkpoints:load_for_running",
-    passes="thermend.methods.ppfn.passes:ProgressivePasses",
-    takes_prompts=True,
     recipe="thermend.methods.ppfn.recipe:PpfnRecipe",
     training="thermend.methods.ppfn.training:PpfnTraining",
-    tiling={"overlap": 128, "whole": 1_500_000, "side": 768},
 )
 
 
@@ -43,7 +40,7 @@ METHODS = (
         macs=19_040_095_872,
         weights="ppfn-compact",
         licence=RESEARCH_ONLY,
-        quick=True,
+        opener="thermend.methods.ppfn.method:QuickPromptedRestorer",
     ),
     _variant(
         "restormer",

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermend.errors import InputError, UsageError
+from thermend.methods.watch import UNWATCHED, Watch
 
 Image = NDArray[np.float32]
 
@@ -52,7 +53,7 @@ class Network(Protocol):
     @property
     def fixed_size(self) -> tuple[int, int] | None: ...
 
-    def tiled(self, image: Image, **others: NDArray[np.float32]) -> Image:
+    def tiled(self, image: Image, seen: Any = None, **others: NDArray[np.float32]) -> Image:
         """The first output for an image of any size; the other inputs are the same for every tile."""
         ...
 
@@ -130,8 +131,6 @@ class ProgressivePasses:
     ValueError : they say something else
     """
 
-    inputs = INPUTS
-
     def __init__(self, facts: Mapping[str, Any]) -> None:
         order, iterations = facts.get("order", [*reversed(DEGRADATIONS)]), facts.get("iterations", 3)
         self.told: Told = facts.get("told", "each")
@@ -179,7 +178,9 @@ class ProgressivePasses:
         of_scenario = [float(self.dual and name == scenario) for name in SCENARIOS]
         self.by_hand = np.array([amounts], np.float32), np.array([of_scenario], np.float32)
 
-    def __call__(self, image: Image, mode: str, network: Network) -> tuple[Image, list[dict[str, Any]]]:
+    def __call__(
+        self, image: Image, mode: str, network: Network, watch: Watch = UNWATCHED
+    ) -> tuple[Image, list[dict[str, Any]]]:
         """The restored image, (H, W), and the passes that were made.
 
         Parameters
@@ -200,7 +201,9 @@ class ProgressivePasses:
         seen: Seen | None = None
         scenario: Image | None = None
         first: Mapping[str, Image] | None = None
-        for planned in self.passes:
+        for number, planned in enumerate(self.passes):
+            part = watch.within(number, len(self.passes))
+            part.at(0, 1)
             names = tuple(name for name in planned if name not in left)
             if not names:
                 continue
@@ -215,7 +218,7 @@ class ProgressivePasses:
             if self.has_surface:
                 coarse = network.outputs(self._no_image(network), **prompts, **told)[-1][0, 0]
                 within = within + cv2.resize(coarse, image.shape[::-1], interpolation=cv2.INTER_CUBIC)
-            passed = network.tiled(within, **prompts, **told)
+            passed = network.tiled(within, part.at, **prompts, **told)
             passed += within
             within = np.clip(passed, 0, 1, out=passed)
             steps.append(self._facts(seen, names, degradation, scenario))

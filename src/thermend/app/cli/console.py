@@ -1,0 +1,45 @@
+"""What all commands say, and how they end."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+DONE, SOME_FAILED, WRONG_USE = 0, 1, 2
+
+
+def complain(message: str) -> None:
+    """One line on standard error."""
+    print("thermend: " + " ".join(str(message).split()), file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def progress(total: int, title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, nothing in a pipe; the given function is told how many files are done, and of how many."""
+    if not sys.stderr.isatty() or total < 2:
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def show(table: Any) -> None:
+    """Print a rich table, as wide as it needs to be where there is no terminal to fit it into."""
+    from rich.console import Console
+
+    terminal = Console()
+    (terminal if terminal.is_terminal else Console(width=200)).print(table)
+
+
+def exit_code(done: int, failed: int) -> int:
+    """0 where all was done, 1 where something failed, 2 where nothing could be done at all."""
+    if failed == 0:
+        return DONE
+    return SOME_FAILED if done else WRONG_USE

@@ -1,0 +1,103 @@
+"""`thermend enhance`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from thermend.app.cli import console
+from thermend.errors import UsageError
+from thermend.jobs import executors
+from thermend.jobs.job import Outcome
+from thermend.jobs.sinks import resolve_target
+from thermend.jobs.sources import Input, collect
+
+
+def run(
+    patterns: Sequence[str],
+    out: str,
+    reading: dict[str, Any],
+    options: dict[str, Any],
+    say: Callable[[str], None] = print,
+    as_json: bool = False,
+) -> int:
+    """Carry out the command; returns its exit code.
+
+    Parameters
+    ----------
+    patterns : sequence of str
+        inputs
+    out : str
+    reading : dict
+        of :class:`thermend.io.ReadOptions`
+    options : dict
+        of :class:`thermend.jobs.enhance.Enhance`
+
+    Raises
+    ------
+    UsageError
+        nothing could be started
+    """
+    from thermend.io import ReadOptions, palettes
+    from thermend.jobs.enhance import Enhance, check_names
+    from thermend.methods import find
+    from thermend.methods.protocol import FillsCores
+    from thermend.restoration.restorer import check_contrast
+
+    executors.quieten_libraries()
+    inputs = collect(patterns, skip=Path(out))
+    target, single = resolve_target(out, inputs)
+    job = Enhance(target, single, ReadOptions(**reading), **options)
+    check_names(inputs, job)
+    info = find(job.method)
+    if job.mode not in ("auto", *info.modes):
+        if job.mode not in ("radiometric", "display"):
+            raise UsageError(f"mode {job.mode!r}: expected auto, radiometric or display")
+        raise UsageError(f"{info.full_name} changes contrast and has no {job.mode} mode; use --mode display")
+    if job.scale not in (1, 2, 4):
+        raise UsageError(f"--scale {job.scale}: expected 1, 2 or 4")
+    if job.depth not in (None, 8, 16, 32):
+        raise UsageError(f"--depth {job.depth}: expected 8, 16 or 32")
+    if job.palette is not None:
+        palettes.table(job.palette)
+    method = job.restorer().method  # wrong names, weights and engines are found before the first file
+    check_contrast(method, job.contrast, job.mode)
+    alone = isinstance(method, FillsCores) or len(inputs) <= 2  # a second process costs more than it saves
+    workers = 1 if alone else min(executors.cores(), len(inputs))
+    answers: list[tuple[Input, Outcome]] = []
+    with console.progress(len(inputs), "mending") as seen:
+        running = executors.run(job, inputs, workers, progress=seen, work=job.begin() if workers == 1 else None)
+        with closing(running):
+            for item, outcome in running:
+                answers.append((item, outcome))
+                for line in _lines(item, outcome, job.trust_map):
+                    console.complain(line)
+    if as_json:
+        say(json.dumps([_row(item, outcome) for item, outcome in answers], indent=1))
+    elif written := sum(outcome.written is not None for _, outcome in answers):
+        say(f"{written} of {len(inputs)} written to {target}")
+    failed = sum(outcome.error is not None for _, outcome in answers)
+    return console.exit_code(len(answers) - failed, failed)
+
+
+def _lines(item: Input, outcome: Outcome, mapped: bool) -> list[str]:
+    """What is said of one file on standard error."""
+    lines = [line for line in (outcome.error, outcome.skipped) if line]
+    if outcome.unsupported:
+        share = f"{item.path}: {outcome.suspect:.0%} of its result is not supported by what was measured"
+        lines.append(share + ("" if mapped else " (--trust-map shows where)"))
+    return lines
+
+
+def _row(item: Input, outcome: Outcome) -> dict[str, Any]:
+    return {
+        "file": str(item.path),
+        "result": outcome.written,
+        "steps": list(outcome.steps),
+        "error": outcome.error,
+        "skipped": outcome.skipped,
+        "suspect": outcome.suspect,
+    }

@@ -1,0 +1,308 @@
+"""The command `thermend`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Annotated, Optional
+
+import typer
+
+from thermend.app.cli import console
+from thermend.errors import ThermendError
+from thermend.jobs import executors
+from thermend.version import __version__
+
+app = typer.Typer(
+    help="Mend thermal-infrared images: stripes, noise, blur, low contrast; temperatures are kept.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders (searched through) or globs.")]
+UnitOption = Annotated[
+    Optional[str],  # noqa: UP045 (typer reads the annotation on Python 3.10)
+    typer.Option("--unit", help="What the stored numbers are: celsius, kelvin, centikelvin (TLinear) or counts."),
+]
+PaletteOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--input-palette", help="Palette of coloured inputs, if it is not recognised; black-hot if hot is dark."
+    ),
+]
+EmissivityOption = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option("--emissivity", help="Instead of that in a radiometric JPEG, 0 to 1."),
+]
+ReflectedOption = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option("--reflected-temperature", help="Instead of that in a radiometric JPEG, degrees Celsius."),
+]
+DistanceOption = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option("--distance", help="Instead of that in a radiometric JPEG, metres."),
+]
+PrecisionOption = Annotated[
+    str, typer.Option(help="Of a network: float32, or bf16 (faster, exact to a grey level); auto takes float32.")
+]
+PromptsOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(metavar="FILE", help="Of a prompted network: what to remove (.json), or its prompts (.npz)."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"thermend {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def enhance(
+    inputs: Inputs,
+    out: Annotated[str, typer.Option("-o", "--out", metavar="OUT", help="Folder for the results, or a file for one.")],
+    method: Annotated[str, typer.Option(help="As `thermend methods` lists them: NAME or NAME/VARIANT.")] = "auto",
+    weights: Annotated[Optional[str], typer.Option(metavar="FILE", help="A network's weights.")] = None,  # noqa: UP045
+    mode: Annotated[str, typer.Option(help="radiometric (keep temperatures), display (for the eye) or auto.")] = "auto",
+    contrast: Annotated[
+        str,
+        typer.Option(
+            help="auto (give back what was lost), keep, or stretch (over the whole range; for the eye alone)."
+        ),
+    ] = "auto",
+    scale: Annotated[int, typer.Option(help="1, 2 or 4 times as many pixels along each side.")] = 1,
+    unit: UnitOption = None,
+    palette: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Colour display results; for radiometric ones write a coloured picture beside them."),
+    ] = None,
+    input_palette: PaletteOption = None,
+    depth: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Bits a pixel of the results: 8, 16 or 32; the input's by default."),
+    ] = None,
+    emissivity: EmissivityOption = None,
+    reflected_temperature: ReflectedOption = None,
+    distance: DistanceOption = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Also write a picture of input and result side by side.")
+    ] = False,
+    engine: Annotated[
+        str, typer.Option(help="What computes a network: openvino, onnxruntime, torch or auto.")
+    ] = "auto",
+    device: Annotated[str, typer.Option(help="cpu, or what the engine calls its devices.")] = "auto",
+    precision: PrecisionOption = "auto",
+    prompts: PromptsOption = None,
+    tile: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Side of a network's tiles, pixels."),
+    ] = None,
+    trust_map: Annotated[
+        bool, typer.Option("--trust-map", help="Also write where a result departs from what was measured.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Mend thermal images.
+
+    Temperatures stay temperatures: radiometric inputs give float32 TIFF in degrees Celsius; pictures stay pictures.
+    """
+    from thermend.app.cli import enhance as command
+
+    reading = {
+        "unit": unit, "palette": input_palette, "emissivity": emissivity,
+        "reflected_temperature": reflected_temperature, "distance": distance,
+    }  # fmt: skip
+    options = {
+        "method": method, "weights": weights, "mode": mode, "contrast": contrast, "scale": scale, "palette": palette,
+        "depth": depth, "compare": compare, "engine": engine, "device": device, "precision": precision,
+        "prompts": prompts, "tile": tile, "trust_map": trust_map, "overwrite": overwrite,
+    }  # fmt: skip
+    raise typer.Exit(command.run(inputs, out, reading, options, typer.echo, as_json))
+
+
+@app.command()
+def diagnose(
+    inputs: Inputs,
+    unit: UnitOption = None,
+    input_palette: PaletteOption = None,
+    emissivity: EmissivityOption = None,
+    reflected_temperature: ReflectedOption = None,
+    distance: DistanceOption = None,
+    by: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="hidra", help="Ask that network too: type and level of damage."),
+    ] = None,
+    weights: Annotated[Optional[str], typer.Option(metavar="FILE", help="Of that network.")] = None,  # noqa: UP045
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what is wrong with thermal images: noise, stripes, blur, shading, dead pixels, contrast."""
+    from thermend.app.cli import diagnose as command
+
+    options = {
+        "unit": unit, "palette": input_palette, "emissivity": emissivity,
+        "reflected_temperature": reflected_temperature, "distance": distance,
+    }  # fmt: skip
+    raise typer.Exit(command.run(inputs, options, as_json, typer.echo, by, weights))
+
+
+@app.command()
+def methods(as_json: JsonOption = False) -> None:
+    """List the methods."""
+    from thermend.app.cli import methods as command
+
+    raise typer.Exit(command.run(as_json, typer.echo))
+
+
+@app.command()
+def degrade(
+    inputs: Inputs,
+    out: Annotated[str, typer.Option("-o", "--out", metavar="OUT", help="Folder for the degraded images.")],
+    preset: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="NAME", help="The papers' test conditions: hm-tir-hard, deal-stripe-heavy, hidra-mild, ..."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="The same seed gives the same images.")] = 0,
+    layout: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="hm-tir", help="Write a tree in the layout of that data set, with all its conditions."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
+) -> None:
+    """Degrade clean thermal images as the papers do, to test methods on (needs the extra `train`)."""
+    from thermend.app.cli import degrade as command
+
+    raise typer.Exit(command.run(inputs, out, preset, seed, layout, overwrite, typer.echo))
+
+
+@app.command()
+def evaluate(
+    method: Annotated[str, typer.Option(help="As `thermend methods` lists them.")],
+    clean: Annotated[Optional[str], typer.Option(metavar="DIR", help="The clean images.")] = None,  # noqa: UP045
+    degraded: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="DIR", help="Degraded images of the same names."),
+    ] = None,
+    preset: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="NAME", help="Degrade the clean images so."),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the preset.")] = 0,
+    dataset: Annotated[
+        Optional[tuple[str, str]],  # noqa: UP045
+        typer.Option(metavar="NAME DIR", help="hm-tir or sober-drunk, or a tree of that layout."),
+    ] = None,
+    scale: Annotated[int, typer.Option(help="Reduce the degraded images by 2 or 4, and restore their size.")] = 1,
+    weights: Annotated[Optional[str], typer.Option(metavar="FILE", help="A network's weights.")] = None,  # noqa: UP045
+    engine: Annotated[str, typer.Option(help="What computes a network.")] = "auto",
+    device: Annotated[str, typer.Option(help="Where.")] = "auto",
+    precision: PrecisionOption = "auto",
+    prompts: PromptsOption = None,
+    fuse: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="reco", help="Fuse results with visible images, and measure those."),
+    ] = None,
+    fuse_weights: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="FILE", help="The fusion network's parameters."),
+    ] = None,
+    visible: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="DIR", help="Visible images of the same names."),
+    ] = None,
+    measure: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            metavar="NAME", help="Also niqe_thermal, lite0; or niqe, musiq, maniqa, nima, lpips, dists (pyiqa)."
+        ),
+    ] = None,
+    json_file: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--json", metavar="FILE", help="Write everything there, for programs."),
+    ] = None,
+) -> None:
+    """Measure a method: how near its results come to the clean images."""
+    from thermend.app.cli import evaluate as command
+    from thermend.jobs.evaluate import Evaluate
+
+    job = Evaluate(
+        method, weights, engine, device, precision, prompts, preset, seed, scale, fuse_weights, tuple(measure or ())
+    )  # fmt: skip
+    raise typer.Exit(command.run(job, clean, degraded, dataset, fuse, visible, json_file, typer.echo))
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file; recipes/ has those of the papers.")],
+    changes: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(
+            metavar="[KEY=VALUE ...]", help="Keys of the recipe to change: data=DIR out=DIR generator.gate=0.5"
+        ),
+    ] = None,
+) -> None:
+    """Train a method as a recipe says, or go on with a run that was interrupted (needs the extra `train`)."""
+    from thermend.app.cli import train as command
+
+    raise typer.Exit(command.run(recipe, changes or [], typer.echo))
+
+
+@app.command()
+def export(
+    method: Annotated[str, typer.Option(help="A method with a network, as `thermend methods` lists them.")],
+    out: Annotated[str, typer.Option("-o", "--out", metavar="MODEL.onnx", help="The file to write.")],
+    weights: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="FILE", help="A checkpoint; by default the weights that ship."),
+    ] = None,
+    prompts: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="FILE.npz", help="Prompts that a checkpoint was trained with and does not hold."),
+    ] = None,
+    half: Annotated[
+        bool,
+        typer.Option("--half", help="Store the weights in half precision: half as large, computed with in single."),
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+) -> None:
+    """Write a network as ONNX, for engines and to train on (needs the extra `train`)."""
+    from thermend.app.cli import export as command
+
+    raise typer.Exit(command.run(method, weights, out, overwrite, typer.echo, prompts, half))
+
+
+def run() -> None:
+    """Entry point; every expected error becomes one line and an exit code."""
+    signal.signal(signal.SIGTERM, executors.stop)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: its threads would only wait for one another
+    try:
+        app()
+        sys.stdout.flush()
+    except ThermendError as error:
+        console.complain(str(error))
+        sys.exit(console.WRONG_USE)
+    except OSError as error:  # the reader of a pipe went away, or the disk that the answer went to is full
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            console.complain(f"the answer cannot be written: {error.strerror or error}")
+        sys.exit(console.SOME_FAILED)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,67 @@
+"""What several ask of one image, estimated once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from thermend.estimation.noise import noise_sigma
+from thermend.estimation.stripes import Stripes, column_offsets, neighbour_differences, stripes_of
+from thermend.estimation.vignetting import nonuniformity_surface, overview
+from thermend.filters.smoothing import Image
+
+
+class Estimates:
+    """Noise, stripes and vignetting of one image; each is estimated when it is first asked for, and kept.
+
+    Whoever changes the pixels asks before: what is asked for afterwards would be of other pixels.
+
+    Parameters
+    ----------
+    pixels : (H, W) float32
+        normalised
+    """
+
+    def __init__(self, pixels: Image) -> None:
+        self._pixels: Image = pixels
+        self._differences: dict[bool, np.ndarray] = {}
+        self._offsets: dict[str, np.ndarray] = {}
+
+    @cached_property
+    def noise(self) -> float:
+        """Standard deviation of the white noise, share of full range."""
+        return noise_sigma(self._pixels)
+
+    @cached_property
+    def stripes(self) -> Stripes:
+        """Strength and direction, share of full range."""
+        return stripes_of(self.differences(False), self.differences(True), self._pixels.shape, self.noise)  # type: ignore[arg-type]
+
+    @cached_property
+    def vignetting(self) -> tuple[Image, float]:
+        """The smooth side-to-side surface (of a large image reduced), and the share of the variation that it explains."""
+        return nonuniformity_surface(overview(self._pixels))
+
+    def differences(self, rows: bool) -> np.ndarray:
+        """Median differences of neighbouring columns, (W − 1,), or rows, (H − 1,)."""
+        if rows not in self._differences:
+            turned = self._turned(rows)
+            self._differences[rows] = neighbour_differences(turned) if turned.shape[1] > 1 else np.zeros(0)
+        return self._differences[rows]
+
+    def offsets(self, direction: str) -> np.ndarray:
+        """Offset of each column, (W,), or row, (H,), of mean 0.
+
+        Parameters
+        ----------
+        direction : str
+            ``columns`` or ``rows``
+        """
+        if direction not in self._offsets:
+            rows = direction == "rows"
+            self._offsets[direction] = column_offsets(self._turned(rows), self.differences(rows))
+        return self._offsets[direction]
+
+    def _turned(self, rows: bool) -> Image:
+        return self._pixels.T if rows else self._pixels

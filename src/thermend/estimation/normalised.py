@@ -1,0 +1,72 @@
+"""An image as estimators and methods see it: inpainted, normalised, free of single defects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thermend.estimation.bad_pixels import find_defects
+from thermend.estimation.estimates import Estimates
+from thermend.filters.inpainting import inpaint
+from thermend.filters.replacement import replace_pixels
+from thermend.filters.smoothing import Image
+from thermend.image import ThermalImage
+from thermend.normalisation import Normalisation
+
+_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """What :func:`normalised` makes.
+
+    Attributes
+    ----------
+    pixels : (H, W) float32, finite, normalised; the caller's to change
+    normalisation : how to undo that
+    stretched : between the image's percentiles; False for 8-bit pictures, which are divided by 255
+    defects : number of dead pixels that were replaced
+    """
+
+    pixels: NDArray[np.float32]
+    normalisation: Normalisation
+    stretched: bool
+    defects: int
+
+    @cached_property
+    def estimates(self) -> Estimates:
+        """What is measured of the pixels as they are."""
+        return Estimates(self.pixels)
+
+
+def normalised(image: ThermalImage) -> Normalised:
+    """Inpaint invalid pixels, normalise, and, where percentiles decide the range, replace single dead pixels.
+
+    Dead pixels are none of the scene, like invalid ones: whatever the method, they must not be carried past it as hot
+    spots, nor stretch the range in which it works. The percentiles are therefore taken anew once they are gone.
+    """
+    normalisation = Normalisation.of(image)
+    measured = fill_invalid(image)
+    pixels = normalisation.apply(measured)
+    stretched = not image.is_picture
+    defects = 0
+    for _ in range(_ROUNDS if stretched else 0):
+        dead = find_defects(pixels)
+        if not dead.any():
+            break
+        defects += int(dead.sum())
+        pixels = replace_pixels(pixels, dead)
+        if not normalisation.is_worn(pixels):
+            break
+        measured = replace_pixels(measured, dead)
+        normalisation = Normalisation.of(image.with_pixels(measured))
+        pixels = normalisation.apply(measured)
+    return Normalised(pixels, normalisation, stretched, defects)
+
+
+def fill_invalid(image: ThermalImage) -> Image:
+    """The image's pixels with every invalid one inpainted; the image's own array where none is."""
+    return image.pixels if image.valid.all() else inpaint(image.pixels, ~image.valid)

@@ -1,0 +1,6 @@
+"""Suffixes of the files that are read and written."""
+
+from __future__ import annotations
+
+READABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".npy")
+WRITABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")

@@ -1,0 +1,215 @@
+"""Where a job runs: here, or in processes of its own, so that memory stays flat and a crash costs one input."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator, Sized
+from multiprocessing.connection import Connection, wait
+from typing import Any, TypeVar
+
+from thermend.errors import Cancelled
+from thermend.jobs.job import Job, Outcome
+
+Item = TypeVar("Item")
+
+DIED = "ended the process that worked on it (out of memory?)"
+_ENDS = 5.0  # s that a worker is given to end by itself
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def threads() -> int:
+    """Cores that a network may take: in a worker one, since each of the others has a worker too; else 0, all."""
+    return int(multiprocessing.parent_process() is not None)
+
+
+def stop(number: int, _: Any) -> None:
+    """Handle a signal that asks to end: leave by way of every clean-up."""
+    raise SystemExit(128 + number)
+
+
+def quieten_libraries() -> None:
+    """Keep decoders from writing lines of their own about files that we complain about already."""
+    for name in ("tifffile", "PIL"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
+    warnings.simplefilter("ignore")
+
+
+def run(
+    job: Job[Item],
+    items: Iterable[Item],
+    workers: int = 1,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    cancel: Callable[[], bool] | None = None,
+    work: Callable[[Item], Outcome] | None = None,
+) -> Generator[tuple[Item, Outcome], None, None]:
+    """Carry out a job; each input comes back with what became of it, as they come.
+
+    Parameters
+    ----------
+    job : Job
+    items : iterable
+        inputs; taken a few at a time
+    workers : int
+        processes; 1 works in this one
+    progress : callable or None
+        called with the number of inputs that are done, and of all as far as they are known
+    cancel : callable or None
+        asked before each input; where it answers True nothing more is begun, and what is being worked on is given up
+    work : callable or None
+        what ``job.begin()`` gave in this process already
+
+    Raises
+    ------
+    Cancelled
+        ``cancel`` answered True
+    """
+    total = len(items) if isinstance(items, Sized) else 0
+    running = inline(job, items, work) if workers <= 1 else processes(job, items, workers, cancel)
+    try:
+        for done, answer in enumerate(running, 1):
+            if progress is not None:
+                progress(done, max(total, done))
+            yield answer
+            if cancel is not None and cancel():
+                raise Cancelled("cancelled")
+    finally:
+        running.close()
+
+
+def inline(
+    job: Job[Item], items: Iterable[Item], work: Callable[[Item], Outcome] | None = None
+) -> Generator[tuple[Item, Outcome], None, None]:
+    """In this process, one after another."""
+    work = work or job.begin()
+    for item in items:
+        yield item, work(item)
+
+
+class _Worker:
+    """One process, and what it is working on."""
+
+    def __init__(self, job: Job[Any], context: Any) -> None:
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(job, theirs), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.item: Any = None
+        self.is_busy = False
+
+    def give(self, item: Any) -> bool:
+        """Whether it took it; one that died did not."""
+        try:
+            self.connection.send(item)
+        except OSError:
+            return False
+        self.item, self.is_busy = item, True
+        return True
+
+    def answer(self) -> Outcome | None:
+        """What became of its input; None where the process died of it."""
+        self.is_busy = False
+        try:
+            found: Outcome = self.connection.recv()
+        except (EOFError, OSError):
+            return None
+        return found
+
+    def end(self, at_once: bool = False) -> None:
+        self.connection.close()
+        if at_once:
+            self.process.terminate()
+        self.process.join(_ENDS)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+
+
+def processes(
+    job: Job[Item], items: Iterable[Item], count: int, cancel: Callable[[], bool] | None = None
+) -> Generator[tuple[Item, Outcome], None, None]:
+    """In processes of their own. One that dies costs the input that it worked on; another takes its place."""
+    context = multiprocessing.get_context("spawn")
+    remaining: Iterator[Item] = iter(items)
+    workers: list[_Worker] = []
+    ended = False
+    try:
+        while True:
+            for worker in [w for w in workers if not w.is_busy]:
+                ended = ended or not _fed(worker, remaining, workers, job, context)
+            while not ended and len(workers) < count:
+                worker = _Worker(job, context)
+                workers.append(worker)
+                ended = not _fed(worker, remaining, workers, job, context)
+            busy = {w.connection: w for w in workers if w.is_busy}
+            if not busy:
+                return
+            for connection in wait(list(busy), 0.5):
+                worker = busy[connection]  # type: ignore[index]
+                item, outcome = worker.item, worker.answer()
+                if outcome is None:
+                    worker.end(at_once=True)
+                    workers.remove(worker)
+                    outcome = Outcome(job.source(item), error=f"{job.source(item)}: {DIED}")
+                yield item, outcome
+            if cancel is not None and cancel():
+                raise Cancelled("cancelled")
+    except BaseException:  # stopped from outside: what is being worked on is given up, and leaves nothing behind
+        for worker in workers:
+            worker.process.terminate()
+        raise
+    finally:
+        for worker in workers:
+            worker.end()
+
+
+def _fed(worker: _Worker, remaining: Iterator[Any], workers: list[_Worker], job: Job[Any], context: Any) -> bool:
+    """Give a worker the next input, or its place to another if it has died; False where there are no more."""
+    for item in remaining:
+        while not worker.give(item):
+            worker.end(at_once=True)
+            workers.remove(worker)
+            worker = _Worker(job, context)
+            workers.append(worker)
+        return True
+    return False
+
+
+def _serve(job: Job[Any], connection: Connection) -> None:
+    """What a process does: begin, then answer for each input until nobody asks."""
+    # One process a core: threads beneath it would only fight. The variables are read when numpy is first imported.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+    import cv2
+
+    cv2.setNumThreads(1)
+    quieten_libraries()
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers in order
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    work = job.begin()
+    while True:
+        try:
+            item = connection.recv()
+        except (EOFError, OSError):
+            sys.exit(0)
+        connection.send(work(item))
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed has nobody to work for."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,77 @@
+"""Inference: the vector P of the whole image steers every tile of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.float32]
+
+VIEWS = 3
+"""Pieces, along each side at most, that P is estimated from: at full resolution, since noise does not survive a thumbnail."""
+STEP = 8
+"""What their places are multiples of, so that the squares of an image that was enlarged lie in each as they do in a crop; up to
+so many pixels less one are left out at the ends."""
+
+
+class Network(Protocol):
+    """What runs the network; :class:`thermend.engines.network.TiledNetwork` does."""
+
+    @property
+    def fixed_size(self) -> tuple[int, int] | None:
+        """Height and width, where the network takes no other."""
+        ...
+
+    def outputs(self, batch: Image, **others: Image) -> list[Image]:
+        """All outputs, run once."""
+        ...
+
+
+class Guidance:
+    """How the degradation vector P of an image is had from a file of weights.
+
+    Parameters
+    ----------
+    facts : mapping
+        what the weights say of themselves: ``view``, the side of the pieces that P was learned from, ``estimator`` and
+        ``multiple``
+
+    Raises
+    ------
+    ValueError, TypeError
+        they say something else
+    """
+
+    def __init__(self, facts: Mapping[str, Any]) -> None:
+        estimator = facts.get("estimator")
+        if not isinstance(estimator, Mapping) or not isinstance(facts.get("view"), int):
+            raise ValueError("does not say how HiDRA's degradation vector is estimated")
+        self.width = int(estimator["width"]) if estimator.get("guides") else 1
+        self.guides = bool(estimator.get("guides"))
+        self.view = int(facts["view"])
+        self.multiple = int(facts.get("multiple", 8))
+        if self.view < 1 or self.width < 1 or self.multiple < 1:
+            raise ValueError("says impossible things of HiDRA's degradation vector")
+
+    def vector(self, image: Image, network: Network) -> Image:
+        """P of a whole image, (1, width): the mean over pieces spread over it."""
+        if not self.guides:
+            return np.zeros((1, self.width), np.float32)
+        unused = np.zeros((1, 1, *(network.fixed_size or 2 * (self.multiple,))), np.float32)
+        none = np.zeros((1, self.width), np.float32)
+        found = network.outputs(unused, vector=none, view=views(np.clip(image, 0, 1), self.view))[1]
+        return np.asarray(found.mean(0, keepdims=True), np.float32)
+
+
+def views(image: Image, side: int) -> Image:
+    """(N, 1, side, side): up to 3 × 3 pieces, spread evenly but for :data:`STEP`; a smaller image is mirrored up to one."""
+    down, right = (max(0, side - n) for n in image.shape)
+    if down or right:
+        image = np.pad(image, ((0, down), (0, right)), mode="symmetric")
+    tops, lefts = (
+        np.unique(np.linspace(0, n - side, min(VIEWS, -(-n // side))).astype(int) // STEP * STEP) for n in image.shape
+    )
+    return np.stack([image[top : top + side, left : left + side] for top in tops for left in lefts])[:, None]

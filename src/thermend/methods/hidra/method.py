@@ -1,0 +1,90 @@
+"""HiDRA in use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from thermend.errors import InputError, UsageError
+from thermend.methods.hidra.guidance import Guidance
+from thermend.methods.network import Image, NetworkMethod
+from thermend.methods.watch import UNWATCHED, Watch
+from thermend.weights.checkpoints import SUFFIXES
+
+
+class Diffusion(NetworkMethod):
+    """A part of the diffusion model, run once."""
+
+    tiling = {"overlap": 96, "whole": 700_000, "side": 640}  # noqa: RUF012
+
+
+class Prior(Diffusion):
+    """The one step of the prior, without LoRA."""
+
+    tiling = {**Diffusion.tiling, "multiple": 16}  # noqa: RUF012
+
+
+class GuidedDiffusion(Diffusion):
+    """One step, steered by the degradation vector of the whole image."""
+
+    inputs = {"vector": False, "view": False}  # noqa: RUF012
+    says_its_plan = True
+
+    def read_plan(self, facts: Mapping[str, Any]) -> None:
+        """Take how the degradation vector is estimated."""
+        self.guidance = Guidance(facts)
+        self._says_it_has_a_probe = bool(facts.get("probe"))
+        self.tiling = {**type(self).tiling, "multiple": self.guidance.multiple}
+
+    def vector(self, pixels: Image) -> Image:
+        """P of a whole image, (H, W) in [0, 1]; (1, width)."""
+        return self.guidance.vector(pixels, self.network)
+
+    def run(self, image: Image, mode: str, watch: Watch = UNWATCHED) -> tuple[Image, list[dict[str, Any]]]:
+        """The restored image, (H, W), and what was done: the length of P, and what the probe reads off it."""
+        within = np.clip(image, 0, 1)
+        vector = self.vector(within)
+        unseen = np.zeros((1, 1, self.guidance.view, self.guidance.view), np.float32)
+        found: dict[str, Any] = {"vector": round(float(np.linalg.norm(vector)), 3)}
+        return self.network.tiled(within, watch.at, vector=vector, view=unseen), [found | self._read_off(vector)]
+
+    @cached_property
+    def _probes(self) -> dict[str, Any]:
+        """The linear probes that come with the weights, by question."""
+        if self.weights_path.suffix not in SUFFIXES:
+            raise UsageError(f"{self.weights_path}: --by takes weights with a probe, {' or '.join(SUFFIXES)}")
+        from thermend.methods.hidra.probe import read_probes
+
+        probes = read_probes(self.weights_path)
+        if any(probe.weight.shape[1] != self.guidance.width for probe in probes.values()):
+            raise InputError(self.weights_path, f"holds a probe of vectors of another width than {self.guidance.width}")
+        return probes
+
+    def _read_off(self, vector: Image) -> dict[str, Any]:
+        """The likeliest answer to each question of the probe, and its chance; nothing where no probe comes with the weights."""
+        if not self._says_it_has_a_probe or self.weights_path.suffix not in SUFFIXES:
+            return {}
+        answers = {question: max(chances.items(), key=lambda pair: pair[1]) for question, chances in self._of(vector)}
+        return {question: {name: chance} for question, (name, chance) in answers.items()}
+
+    def _of(self, vector: Image) -> list[tuple[str, dict[str, float]]]:
+        from thermend.methods.hidra.probe import QUESTIONS
+
+        return [
+            (question, {n: round(float(c), 4) for n, c in zip(QUESTIONS[question], probe.chances(vector)[0])})
+            for question, probe in self._probes.items()
+        ]
+
+    def opinion(self, pixels: Image) -> dict[str, dict[str, float]]:
+        """Chances of each type of degradation, as if there were one alone (``types``), and of each level of composite damage
+        (``levels``), by name.
+
+        Raises
+        ------
+        UsageError, InputError
+            the weights hold no probe
+        """
+        return dict(self._of(self.vector(pixels))) if self._probes else {}

@@ -1,0 +1,183 @@
+"""Classical steps, with the numbers of a diagnosis: what `auto` plans, and what no scene's temperatures hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thermend.bands import bands, filter_in_bands
+from thermend.estimation import Diagnosis
+from thermend.estimation.bad_pixels import find_dead_columns, find_dead_pixels
+from thermend.estimation.estimates import Estimates
+from thermend.estimation.stripes import column_offsets
+from thermend.estimation.vignetting import nonuniformity_surface
+from thermend.filters.dct import denoise_dct
+from thermend.filters.deconvolution import scene_power, wiener, within_measured
+from thermend.filters.replacement import replace_columns, replace_pixels
+from thermend.filters.tone import stretch
+from thermend.filters.unclipping import unclip
+
+Image = NDArray[np.float32]
+
+LEAST_STRIPES = 0.3
+"""Grey levels; see `thermend.estimation.diagnosis`."""
+
+STRETCH, SURFACE = "classical.stretch", "classical.surface"
+DESTRIPER, DENOISER, SHARPENER = "classical.column-median", "classical.dct", "classical.wiener"
+DEAD_COLUMNS, DEAD_PIXELS = "classical.dead-columns", "classical.dead-pixels"
+"""What the provenance calls the steps: the methods of the same arithmetic."""
+
+
+@dataclass
+class Step:
+    """One thing that is done to an image.
+
+    Attributes
+    ----------
+    name : str
+        the method, as the catalogue names it
+    facts : dict
+        the numbers that it was done with, for the provenance
+    apply : callable
+        changes an (H, W) float32 array in place
+    reference : bool
+        True where the step takes off what is no part of the scene's temperatures (stripes, dead pixels)
+    """
+
+    name: str
+    facts: dict[str, Any]
+    apply: Callable[[Image], None] = field(repr=False)
+    reference: bool = False
+
+
+def defect_steps(diagnosis: Diagnosis) -> list[Step]:
+    """Dead columns and dead pixels replaced, as a diagnosis finds them."""
+    steps = []
+    if diagnosis.dead_columns:
+        steps.append(Step(DEAD_COLUMNS, {"columns": diagnosis.dead_columns}, _mend_dead_columns, True))
+    if diagnosis.dead_pixels:
+        noise = diagnosis.noise_sigma / 255
+        steps.append(Step(DEAD_PIXELS, {"pixels": diagnosis.dead_pixels}, _dead_pixel_mender(noise), True))
+    return steps
+
+
+def surface_step(diagnosis: Diagnosis, known: Estimates | None = None) -> Step:
+    """The smooth side-to-side surface subtracted.
+
+    Parameters
+    ----------
+    diagnosis : Diagnosis
+    known : Estimates or None
+        of the pixels as they will be when the step comes, if they are known already
+    """
+    surface = None if known is None else known.vignetting[0]
+
+    def subtract(pixels: Image) -> None:
+        same = surface is not None and surface.shape == pixels.shape
+        pixels -= surface if same else nonuniformity_surface(pixels)[0]  # type: ignore[arg-type]
+
+    facts = {"amplitude": round(diagnosis.nonuniformity, 2), "part": "side to side"}
+    return Step(SURFACE, facts, subtract, True)
+
+
+def stripe_steps(diagnosis: Diagnosis, picture: bool, known: Estimates | None = None) -> list[Step]:
+    """Stripes subtracted, the stronger ones first.
+
+    Parameters
+    ----------
+    diagnosis : Diagnosis
+    picture : bool
+        0 is black and 1 is white, and what was beyond them is lost
+    known : Estimates or None
+        of the pixels as they will be when the first of the steps comes, if they are known already
+    """
+    direction, steps = diagnosis.stripe_direction, []
+    if direction == "none" or diagnosis.stripe_sigma <= LEAST_STRIPES:
+        return []
+    offsets = None if known is None else known.offsets(direction)
+    facts: dict[str, Any] = {"direction": direction, "sigma": round(diagnosis.stripe_sigma, 3)}
+    steps.append(Step(DESTRIPER, facts, _destriper(direction, picture, offsets), True))
+    if diagnosis.crossing_stripe_sigma > LEAST_STRIPES:
+        other = "columns" if direction == "rows" else "rows"
+        facts = {"direction": other, "sigma": round(diagnosis.crossing_stripe_sigma, 3)}
+        steps.append(Step(DESTRIPER, facts, _destriper(other, picture), True))
+    return steps
+
+
+def reference_steps(diagnosis: Diagnosis, known: Estimates | None = None) -> list[Step]:
+    """Only those that take off what is no part of the scene's temperatures: dead columns and pixels, stripes.
+
+    Parameters
+    ----------
+    diagnosis : Diagnosis
+    known : Estimates or None
+        of the pixels that the steps will be applied to
+    """
+    defects = defect_steps(diagnosis)
+    return defects + stripe_steps(diagnosis, False, None if defects else known)
+
+
+def denoising_step(diagnosis: Diagnosis) -> Step:
+    """White noise taken off by the sliding-window cosine transform."""
+    noise = diagnosis.noise_sigma / 255
+    return Step(
+        DENOISER,
+        {"sigma": round(diagnosis.noise_sigma, 3)},
+        lambda pixels: filter_in_bands(pixels, lambda band: denoise_dct(band, noise), 16),
+    )
+
+
+def sharpening_step(diagnosis: Diagnosis, mode: str) -> Step:
+    """Blur undone by a Wiener filter; where pixels are temperatures bounded by what was measured nearby."""
+    noise, sigma = diagnosis.noise_sigma / 255, diagnosis.blur_sigma
+
+    def apply(pixels: Image) -> None:
+        power = scene_power(pixels, noise)
+
+        def sharpen(band: Image) -> Image:
+            sharp = wiener(band, sigma, noise, power=power)
+            return within_measured(sharp, band) if mode == "radiometric" else sharp
+
+        filter_in_bands(pixels, sharpen, 32)
+
+    return Step(SHARPENER, {"sigma": round(sigma, 3)}, apply)
+
+
+def stretching_step(**facts: Any) -> Step:
+    """The range between the 1st and the 99th percentile spread."""
+
+    def apply(pixels: Image) -> None:
+        pixels[:] = stretch(pixels)
+
+    return Step(STRETCH, facts, apply)
+
+
+def _mend_dead_columns(pixels: Image) -> None:
+    for turned in (pixels, pixels.T):
+        dead = find_dead_columns(turned)
+        if dead.any():
+            turned[:] = replace_columns(turned, dead)
+
+
+def _dead_pixel_mender(noise: float) -> Callable[[Image], None]:
+    return lambda pixels: filter_in_bands(pixels, lambda band: replace_pixels(band, find_dead_pixels(band, noise)), 4)
+
+
+def _destriper(direction: str, picture: bool, known: NDArray[np.float64] | None = None) -> Callable[[Image], None]:
+    """Subtracts column offsets; in a picture, what they had driven against black or white is made up for."""
+
+    def apply(pixels: Image) -> None:
+        turned = pixels.T if direction == "rows" else pixels
+        offsets = (column_offsets(turned) if known is None else known).astype(np.float32)
+        for own, _ in bands(turned.shape, 0):
+            part = turned[own]
+            measured = part.copy() if picture else part
+            part -= offsets
+            if picture:
+                unclip(part, measured)
+
+    return apply

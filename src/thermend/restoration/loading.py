@@ -1,0 +1,92 @@
+"""Methods made ready to run, and kept."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+from thermend.methods import find
+from thermend.methods.options import Options
+from thermend.restoration.restorer import Restorer
+from thermend.weights.checkpoints import sha256_of
+
+_KEPT_AT_MOST = 8
+_kept: OrderedDict[tuple[Any, ...], Restorer] = OrderedDict()
+_lock = threading.Lock()
+
+
+def load(
+    method: str,
+    *,
+    weights: str | os.PathLike[str] | None = None,
+    engine: str = "auto",
+    device: str = "auto",
+    tile: int | None = None,
+    precision: str = "auto",
+    prompts: str | os.PathLike[str] | None = None,
+    threads: int = 0,
+) -> Restorer:
+    """Make a method ready to run. Asked for the same again, with files of the same content, the same restorer is given.
+
+    Parameters
+    ----------
+    method : str
+        ``auto``, or as the catalogue names it (``thermend methods``)
+    weights : str or PathLike or None
+        file of a network's weights, instead of those that ship: ``.onnx``, or ``.safetensors``, ``.pt``, ``.pth``, which need
+        torch
+    engine : str
+        ``openvino``, ``onnxruntime``, ``torch``; for networks
+    device : str
+        ``cpu``, or what the engine calls its devices; for networks
+    tile : int or None
+        side of a tile, pixels; for networks
+    precision : str
+        ``float32``, or ``bf16``: several times as fast on CPUs that compute it, and exact to about one grey level. ``auto``
+        takes float32, but for ``ppfn`` and the networks of ``auto``, which in bf16 are exact to a fraction of one
+    prompts : str or PathLike or None
+        file for a prompted network. ``.json``: what to remove, and how much of each prompt, instead of what the network would
+        choose, as in ``{"noise": 1, "blur": 0.5, "scenario": "composite"}``. ``.npz``: arrays ``degradation``, (3, 128, 128),
+        and ``scenario``, (2, 64), that the authors' checkpoints were trained with
+    threads : int
+        cores that OpenVINO or ONNX Runtime may take on the CPU; 0, all; for networks
+
+    Returns
+    -------
+    Restorer
+        safe to share between threads, and picklable
+
+    Raises
+    ------
+    UsageError
+        an unknown name; an engine, device or precision that is not to be had; weights or prompts for a method that has none
+    InputError
+        the weights cannot be read
+    """
+    info = find(method)
+    options = Options(method, weights, engine, device, tile, precision, prompts, threads)
+    key = (
+        method,
+        *(_content(path) for path in (weights, prompts)),
+        engine, device, tile, precision, threads,
+    )  # fmt: skip
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+    made = Restorer(info.open(options))
+    with _lock:
+        made = _kept.setdefault(key, made)
+        while len(_kept) > _KEPT_AT_MOST:
+            _kept.popitem(last=False)
+    return made
+
+
+def _content(path: str | os.PathLike[str] | None) -> tuple[str, str] | None:
+    """A file by its name and by the hash of what is in it."""
+    if path is None:
+        return None
+    return os.fspath(path), sha256_of(path) if Path(path).is_file() else ""
