@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint samples pictures clean
+.PHONY: demo test quick lint docs samples pictures clean
 
 demo: $(VENV)/.core
 	$(BIN)/thermend enhance samples --out demo --compare --overwrite
@@ -12,6 +12,9 @@ demo: $(VENV)/.core
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+quick: $(VENV)/.dev ## the fast half of the tests, in a minute
+	$(BIN)/python -m pytest -m "not slow"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check src tests samples benchmarks docs recipes
@@ -31,7 +34,7 @@ $(VENV)/.core: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.core
-	$(PIP) --editable '.[dev,train,hidra]'
+	$(PIP) --editable '.[dev,train,hidra]' --editable ./packages/thermend-weights
 	touch $@
 
 clean:

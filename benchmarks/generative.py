@@ -1,6 +1,6 @@
 """Methods beside one another by fidelity, by naturalness and by trust: what a generative method is to be measured by.
 
-    python benchmarks/generative.py hidra/embedded ppfn/compact auto --on roadscene=DIR hit-uav=DIR \\
+    python benchmarks/generative.py hidra/tiny ppfn/compact auto --on roadscene=DIR hit-uav=DIR \\
         --presets hidra-mild hidra-moderate hidra-severe hidra-extreme [--images 8] [--page docs/reproduction/hidra.md]
 
 PSNR in dB; SSIM; NIQE by the statistics of clean thermal images (lower is better); the mean absolute difference of

@@ -1,7 +1,7 @@
 """Recipes beside one another: each with every seed, measured on validation images, paired over images.
 
-    python benchmarks/recipes.py recipes/deal/strategy-adversarial.yaml recipes/deal/strategy-average.yaml \\
-        recipes/deal/strategy-all.yaml --data DIR [DIR ...] --on NAME=DIR [NAME=DIR ...] --seeds 0 1 2 \\
+    python benchmarks/recipes.py recipes/deal/table7-adversarial.yaml recipes/deal/table7-average.yaml \\
+        recipes/deal/table7-all.yaml --data DIR [DIR ...] --on NAME=DIR [NAME=DIR ...] --seeds 0 1 2 \\
         --presets deal-stripe-heavy deal-x4 deal-low-contrast deal-composite none [--page PAGE --place PLACE]
 
 The first recipe is the one that the others are compared with. Runs that have ended are not made again.

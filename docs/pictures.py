@@ -154,7 +154,7 @@ if __name__ == "__main__":
         "dual-decoder.png",
     )
     network(
-        "hidra/embedded",
+        "hidra/tiny",
         "rescue.png",
         "hidra-moderate",
         "dull, blurred, striped, noisy",

@@ -47,3 +47,7 @@ class MissingDependencyError(UsageError):
 
 class Cancelled(ThermendError):  # noqa: N818 (no error: it was asked for)
     """The caller's ``cancel`` answered that the work is to end; nothing was made."""
+
+
+class RenamedWarning(FutureWarning):
+    """Something was asked for by an earlier name; the message has today's."""

@@ -95,13 +95,13 @@ def test_stripes_are_lines_of_the_stated_strength(direction, axis):
     assert spread[1] / spread[0] == pytest.approx(2, rel=0.1)
 
 
-def test_nonuniformity_is_the_cosine_law(batch):
+def test_vignetting_is_the_cosine_law(batch):
     height, width = batch.shape[2:]
     cy, cx = 0.3 * (height - 1), 0.8 * (width - 1)
     radius = np.array([[np.hypot(y - cy, x - cx) for x in range(width)] for y in range(height)])
     n = np.cos(np.pi / 2 * radius / radius.max()) ** 4
-    np.testing.assert_allclose(d.nonuniformity(batch, 51.0, 0.3, 0.8)[0, 0], batch[0, 0].numpy() + 0.2 * n, atol=1e-6)
-    inverted = d.nonuniformity(batch, 51.0, 0.3, 0.8, 1.0)
+    np.testing.assert_allclose(d.vignetting(batch, 51.0, 0.3, 0.8)[0, 0], batch[0, 0].numpy() + 0.2 * n, atol=1e-6)
+    inverted = d.vignetting(batch, 51.0, 0.3, 0.8, 1.0)
     np.testing.assert_allclose(inverted[0, 0], batch[0, 0].numpy() + 0.2 * (1 - n), atol=1e-6)
 
 
@@ -175,7 +175,7 @@ SMOOTH = {
     "blur": (lambda x, s: d.gaussian_blur(x, s, size=9), (1.3,)),
     "anisotropic-blur": (lambda x, a, b, t: d.anisotropic_blur(x, a, b, t, size=7), (1.2, 0.8, 0.4)),
     "smoothing": (d.smoothing, (0.5,)),
-    "nonuniformity": (d.nonuniformity, (30.0, 0.4, 0.7, 0.3)),
+    "vignetting": (d.vignetting, (30.0, 0.4, 0.7, 0.3)),
     "stripes": (lambda x, o, g: d.stripes(x, o, g, generator=seeded()), (10.0, 0.05)),
     "gaussian-noise": (lambda x, s: d.gaussian_noise(x, s, generator=seeded()), (8.0,)),
     "shot-noise": (lambda x, p: d.shot_noise(x, p, generator=seeded()), (300.0,)),

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import thermend
-from thermend.estimation.vignetting import nonuniformity_surface
+from thermend.estimation.vignetting import vignetting_surface
 
 
 def _grey(image: np.ndarray) -> np.ndarray:
@@ -54,14 +54,14 @@ def test_shading_of_a_plain_wall_is_certain_and_of_a_scene_is_not(scene, rng):
     x = np.linspace(-1, 1, 240)[None]
     wall = 0.5 + 0.2 * x**2 + rng.normal(0, 0.01, (192, 240))
     found = thermend.diagnose(_grey(wall))
-    assert found.nonuniformity_share > 0.22
-    assert found.nonuniformity == pytest.approx(0.2 * 255, rel=0.2)
+    assert found.vignetting_share > 0.22
+    assert found.vignetting == pytest.approx(0.2 * 255, rel=0.2)
     assert thermend.diagnose(_grey(scene)).nonuniformity_share < 0.22
 
 
 def test_shading_from_top_to_bottom_is_left_to_the_scene():
     sky = np.repeat(np.linspace(0.1, 0.9, 192)[:, None], 240, 1).astype(np.float32)
-    surface, share = nonuniformity_surface(sky)
+    surface, share = vignetting_surface(sky)
     assert np.ptp(surface) < 0.01
     assert share < 0.05
 

@@ -9,7 +9,10 @@ from PIL import Image
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
+import thermend  # noqa: E402
 from thermend import InputError, UsageError  # noqa: E402
+from thermend.normalisation import Normalisation  # noqa: E402
+from thermend.training import data  # noqa: E402
 from thermend.training.data import CleanCrops, NumberedSamples, chosen_files, clean_pixels, source_files  # noqa: E402
 from thermend.training.recipe import Source  # noqa: E402
 
@@ -106,12 +109,12 @@ def test_a_folder_named_twice_counts_once(folders):
 
 
 def test_too_few_images_are_counted(folders):
-    with pytest.raises(UsageError, match="images: 11, but the folders hold 10"):
+    with pytest.raises(UsageError, match="max_images: 11, but the folders hold 10"):
         chosen_files(folders, 11, None, 0)
 
 
 def test_a_crop_that_does_not_fit_names_the_image(folders):
-    with pytest.raises(UsageError, match=r"a0\.png: 240 x 192 pixels; a crop of 200"):
+    with pytest.raises(UsageError, match=r"a0\.png: 240 x 192 pixels; a patch of 200"):
         CleanCrops([folders[0] / "a0.png"], 200, 0)
 
 
@@ -127,7 +130,7 @@ def test_a_crop_depends_on_its_number_alone(crops):
 
 
 def test_every_turn_sees_every_image_once(crops):
-    places = {image.data_ptr(): k for k, image in enumerate(crops.thumbnails)}
+    places = {whole.reduced.data_ptr(): k for k, whole in enumerate(crops._whole)}
     seen = [places[crops[n]["whole"].data_ptr()] for n in range(20)]
     assert sorted(seen[:10]) == sorted(seen[10:]) == list(range(10))
     assert seen[:10] != seen[10:]
@@ -141,6 +144,33 @@ def test_a_sample_is_a_piece_of_its_image(crops):
     pieces = [image[0].unfold(0, 64, 1).unfold(1, 64, 1) for image in crops.images]
     sums = torch.cat([p.sum((2, 3)).flatten() for p in pieces])
     assert float((sums - sample["clean"].sum()).abs().min()) < 1e-2
+
+
+def test_few_images_are_held_and_samples_are_the_same(folders, crops, monkeypatch):
+    monkeypatch.setattr(data, "HELD", 3 * (240 * 192 + 256 * 256) * 4)
+    few = CleanCrops([path for path, _ in chosen_files(folders, None, None, 0)], 64, 3)
+    for number in range(30):
+        for key, value in crops[number].items():
+            assert torch.equal(few[number][key], value)
+        assert few._whole.held <= data.HELD
+
+
+def test_an_image_that_is_not_held_is_named_when_it_is_seen(folders, monkeypatch):
+    monkeypatch.setattr(data, "HELD", 1)
+    paths = [path for path, _ in chosen_files(folders, None, None, 0)]
+    few = CleanCrops(paths, 64, 3)
+    paths[7].write_bytes(b"")
+    with pytest.raises(InputError, match="b2"):
+        [few[number] for number in range(10)]
+
+
+def test_no_depth_is_lost_on_the_way_to_training(tmp_path, scene):
+    counts = np.rint(20_000 + 20_000 * scene).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", counts)
+    pixels = clean_pixels(tmp_path / "a.tif", False)
+    image = thermend.read(tmp_path / "a.tif")
+    np.testing.assert_array_equal(pixels, Normalisation.of(image).apply(image.pixels).clip(0, 1))
+    assert len(np.unique(pixels)) == len(np.unique(counts)) > 1000
 
 
 def test_stretches_follow_one_another_without_gap():

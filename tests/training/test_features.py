@@ -1,4 +1,4 @@
-"""Pretrained features: the usual checkpoints read by their keys, the stand-in named as such."""
+"""Pretrained features: the usual checkpoints read by their keys, and never others in their place."""
 
 from __future__ import annotations
 
@@ -110,19 +110,25 @@ def test_a_download_of_something_else_is_refused(monkeypatch):
         features("vgg19")
 
 
-@pytest.mark.parametrize(("network", "width", "share"), [("vgg19", 112, 16), ("efficientnet-b0", 1280, 32)])
-def test_alone_lite0_stands_in_and_is_called_so(alone, tmp_path, monkeypatch, network, width, share):
+@pytest.mark.parametrize(("blocks", "width", "share", "name"), [(11, 112, 16, ", 11 blocks"), (16, 1280, 32, "")])
+def test_lite0_is_taken_where_it_is_named(alone, tmp_path, monkeypatch, blocks, width, share, name):
     torch.save(usual_efficientnet(True), tmp_path / "lite.pth")
-    monkeypatch.setattr(module, "stand_in_file", lambda: tmp_path / "lite.pth")
-    found = features(network)
-    assert found.name == f"efficientnet-lite0 in place of {network}"
+    monkeypatch.setattr(module, "lite0_file", lambda: tmp_path / "lite.pth")
+    found = features("lite0", None, blocks)
+    assert found.name == "efficientnet-lite0" + name
     assert found(torch.rand(1, 1, 64, 96)).shape == (1, width, 64 // share, 96 // share)
 
 
-def test_without_the_stand_in_the_package_is_named(alone, monkeypatch):
+@pytest.mark.parametrize("network", ["lpips", "vgg19", "efficientnet-b0"])
+def test_nothing_takes_the_place_of_what_is_not_to_be_had(alone, network):
+    with pytest.raises(MissingDependencyError, match=f"weights of {network} are not to be had.*lite0"):
+        features(network)
+
+
+def test_without_lite0_its_package_is_named(alone, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingDependencyError, match="offline"):
-        features("vgg19")
+        features("lite0")
 
 
 def test_foreign_files_are_refused_by_name(tmp_path):
@@ -187,9 +193,6 @@ def test_without_the_channels_weights_lpips_is_not_half_of_itself(alone, tmp_pat
     torch.save(usual_vgg16(), tmp_path / "vgg16.pth")
     with pytest.raises(MissingDependencyError, match="--no-deps lpips"):
         features("lpips", tmp_path / "vgg16.pth")
-    torch.save(usual_efficientnet(True), tmp_path / "lite.pth")
-    monkeypatch.setattr(module, "stand_in_file", lambda: tmp_path / "lite.pth")
-    assert features("lpips").name == "efficientnet-lite0 in place of lpips"
 
 
 def test_a_foreign_lpips_is_refused(tmp_path, lpips_package):

@@ -12,6 +12,7 @@ pytest.importorskip("yaml", reason="needs the train extra")
 from thermend import InputError, UsageError
 from thermend.methods import CATALOGUE
 from thermend.training.recipe import Recipe, check, read_recipe
+from thermend.training.renamed import RENAMED
 
 TEXT = "method: some\nout: runs/x\nsteps: 10\nbatch: 2\ncrop: 64\nrate: 1.0e-3\n"
 
@@ -30,8 +31,8 @@ def test_the_command_line_changes_keys(file):
     assert [str(p) for p in recipe.data] == ["a", "b"]
     assert recipe.steps == 20
     assert recipe.validation is not None
-    assert recipe.validation.images == 2
-    assert recipe.images is None
+    assert recipe.validation.max_images == 2
+    assert recipe.max_images is None
 
 
 @pytest.mark.parametrize(
@@ -93,16 +94,40 @@ def test_a_wrong_key_is_named_before_torch_is_loaded(entry, tmp_path):
 
 def test_a_split_takes_the_place_of_a_number(file):
     values = read_recipe(file, ["data=a", "images=3", "split=names.txt"])
-    assert "images" not in values
-    with pytest.raises(UsageError, match="images and split exclude each other"):
+    assert "max_images" not in values
+    with pytest.raises(UsageError, match="max_images and split exclude each other"):
         check(Recipe, values | {"images": 3}, file)
 
 
 def test_a_missing_key_is_named(file):
     values = read_recipe(file, ["data=a"])
-    del values["rate"]
-    with pytest.raises(UsageError, match="rate: is missing"):
+    del values["learning_rate"]
+    with pytest.raises(UsageError, match="learning_rate: is missing"):
         check(Recipe, values, file)
+
+
+@pytest.mark.parametrize("section", RENAMED)
+def test_earlier_names_are_read_and_todays_are_said(tmp_path, section):
+    lines = []
+    for old, new in RENAMED[section].items():
+        before = f"{section}." if section else ""
+        path = tmp_path / f"{old}.yaml"
+        path.write_text(f"{section}:\n  {old}: 1\n" if section else f"{old}: 1\n")
+        values = read_recipe(path, [], lines.append)
+        assert (values[section] if section else values) == {new: 1}
+        assert lines[-1] == f"{path}: {before}{old} is called {before}{new} now"
+        values = read_recipe(path, [f"{before}{old}=2"])  # what is above counts, by whatever name
+        assert (values[section] if section else values) == {new: 2}
+        path.write_text(f"{section}:\n  {old}: 1\n  {new}: 2\n" if section else f"{old}: 1\n{new}: 2\n")
+        with pytest.raises(UsageError, match=f"{old} is the old name of {new}; give one of them"):
+            read_recipe(path)
+
+
+def test_a_recipe_does_not_read_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("SECRET", "sesame")
+    (tmp_path / "r.yaml").write_text("out: ${oc.env:SECRET}\ndata: $SECRET\nmethod: '{SECRET}'\n")
+    values = read_recipe(tmp_path / "r.yaml", ["split=${SECRET}"])
+    assert values == {"out": "${oc.env:SECRET}", "data": "$SECRET", "method": "{SECRET}", "split": "${SECRET}"}
 
 
 def test_missing_data_says_what_to_type(file):

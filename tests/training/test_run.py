@@ -22,6 +22,7 @@ from thermend.errors import MissingDependencyError  # noqa: E402
 from thermend.training.losses import ssim  # noqa: E402
 from thermend.training.module import TrainingError, TrainingModule  # noqa: E402
 from thermend.training.recipe import Recipe, Section  # noqa: E402
+from thermend.training.renamed import RENAMED  # noqa: E402
 from thermend.training.run import train  # noqa: E402
 from thermend.weights.checkpoints import read_metadata, read_tensors, write_tensors  # noqa: E402
 
@@ -40,8 +41,8 @@ class Denoising(TrainingModule):
         layers = [nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Dropout(0.2), nn.Conv2d(4, 1, 3, padding=1)]
         super().__init__(recipe, nn.Sequential(*layers))
 
-    def configure_optimizers(self):
-        return [torch.optim.Adam(self.network.parameters(), self.recipe.rate)]
+    def make_optimizers(self):
+        return [torch.optim.Adam(self.network.parameters(), self.recipe.learning_rate)]
 
     def degrade(self, batch, generator):
         clean = batch["clean"]
@@ -410,11 +411,52 @@ def test_a_loss_that_is_no_number_ends_the_run_with_advice(recipe, tmp_path):
 
 def test_the_rate_warms_up_and_falls(recipe):
     module = Denoising(recipe("x", warmup=4, schedule="cosine", steps=104, rate=1.0))
-    rates = [module.rate_at(step) for step in range(104)]
+    rates = [module.factor_at(step) for step in range(104)]
     np.testing.assert_allclose(rates[:4], [0.25, 0.5, 0.75, 1.0])
     assert rates[54] == pytest.approx(0.505, abs=1e-3)
     assert rates[-1] == pytest.approx(0.01, abs=1e-3)
     assert rates[4:] == sorted(rates[4:], reverse=True)
+
+
+def test_every_optimiser_follows_the_schedule(recipe):
+    rates = []
+
+    class Rivals(Denoising):
+        def __init__(self, recipe):
+            super().__init__(recipe)
+            self.critic = nn.Linear(1, 1)
+
+        def make_optimizers(self):
+            return [*super().make_optimizers(), torch.optim.SGD(self.critic.parameters(), 3.0)]
+
+        def step(self, batch, generator):
+            first, second = self.optimizers()
+            rates.append([first.param_groups[0]["lr"], second.param_groups[0]["lr"]])
+            loss = (self.network(self.degrade(batch, generator)) - batch["clean"]).square().mean()
+            first.zero_grad()
+            self.manual_backward(loss)
+            first.step()
+            return {"loss": loss}
+
+    made = recipe("rivals", warmup_steps=2, schedule="cosine", steps=6, learning_rate=0.5)
+    train(made, Rivals)
+    factors = [Rivals(made).factor_at(step) for step in range(6)]
+    assert factors[0] == 0.5
+    assert factors[5] < 0.2
+    np.testing.assert_allclose(rates, np.outer(factors, [0.5, 3.0]))
+
+
+def test_a_run_of_before_keys_were_renamed_goes_on(recipe, tmp_path):
+    Denoising.die_at = 6
+    with pytest.raises(Killed):
+        train(recipe("run"), Denoising)
+    Denoising.die_at = None
+    path = tmp_path / "run/run.json"
+    stored = json.loads(path.read_text())
+    for old, new in RENAMED[""].items():
+        stored["recipe"][old] = stored["recipe"].pop(new)
+    path.write_text(json.dumps(stored))
+    assert train(recipe("run"), Denoising).is_file()
 
 
 def test_a_device_that_is_not_there_is_named(recipe):

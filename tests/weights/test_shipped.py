@@ -11,10 +11,9 @@ import pytest
 import thermend
 from thermend import metrics
 from thermend.degradations import PRESETS, degrade
-from thermend.methods import CATALOGUE
-from thermend.weights import shipped as place
+from thermend.methods import CATALOGUE, find
 from thermend.weights.onnx_export import read_onnx_metadata
-from thermend.weights.shipped import shipped
+from thermend.weights.shipped import folders, shipped
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = [entry for entry in CATALOGUE if entry.weights is not None]
@@ -23,7 +22,7 @@ NAMES = [entry.full_name for entry in SHIPPED]
 
 
 def test_every_file_belongs_to_a_row_of_the_catalogue():
-    files = {p.name for p in (Path(place.__file__).parent / "files").iterdir()}
+    files = {p.name for folder in folders() for p in folder.iterdir()}
     assert files == {f"{e.weights}{suffix}" for e in SHIPPED for suffix in (*e.forms, ".md")}
 
 
@@ -47,6 +46,24 @@ def test_weights_that_learned_from_limited_images_say_so(entry):
     assert len(data) > 100
     limited = any(name in data for name in ("RoadScene", "LLVIP"))
     assert ("LicenseRef" in entry.licence) == limited
+
+
+def test_thermend_itself_holds_the_default_alone():
+    own = {p.name for p in folders()[0].iterdir()}
+    assert own == {f"{e.weights}{suffix}" for e in SHIPPED if e.serves for suffix in (*e.forms, ".md")}
+    assert sum(p.stat().st_size for p in folders()[0].iterdir()) < 20e6
+
+
+def test_without_the_other_package_its_line_is_said(monkeypatch):
+    import importlib.util
+
+    from thermend.weights import shipped as module
+
+    real = importlib.util.find_spec
+    monkeypatch.setattr(module, "find_spec", lambda name: None if name == "thermend_weights" else real(name))
+    with pytest.raises(thermend.MissingDependencyError, match="pip install ./packages/thermend-weights"):
+        find("deal/cascade-2").open()
+    assert thermend.load("auto").restore(np.full((48, 64), 90, np.uint8)).unit == "display"
 
 
 def test_the_default_may_be_used_in_a_company():

@@ -5,6 +5,7 @@
 | `samples` | clean images of a folder, each with its degraded and its visible version |
 | `hm_tir`, `sober_drunk` | published layouts, as they are downloaded |
 | `coco` | boxes in COCO's layout, as HIT-UAV has them |
+| `lazy` | many images of which few are held |
 | `splits` | training and test images by name |
 | `scenes` | random thermal scenes in degrees Celsius |
 

@@ -5,7 +5,7 @@
 | `contrast` | lost contrast and brightness |
 | `resolution` | too few pixels |
 | `blur` | optics, smoothing |
-| `nonuniformity` | shading by lens and housing |
+| `vignetting` | smooth shading by lens and housing |
 | `stripes` | columns and rows with their own gain and offset |
 | `noise` | detector, photons, fixed pattern, dead pixels |
 | `quantisation` | few grey levels, JPEG |
@@ -30,11 +30,13 @@ if TYPE_CHECKING or find_spec("torch") is not None:
         gaussian_noise,
         shot_noise,
     )
-    from thermend.degradations.nonuniformity import nonuniformity
     from thermend.degradations.presets import PRESETS, degrade, degrade_levels, generator_for, hm_tir, preset
     from thermend.degradations.quantisation import jpeg, posterisation
     from thermend.degradations.resolution import low_resolution
     from thermend.degradations.stripes import stripes
+    from thermend.degradations.vignetting import vignetting
+
+    nonuniformity = vignetting  # its earlier name
 else:
 
     def __getattr__(name: str) -> Any:
@@ -74,4 +76,5 @@ __all__ = [
     "shot_noise",
     "smoothing",
     "stripes",
+    "vignetting",
 ]

@@ -11,11 +11,11 @@ import torch
 from thermend.degradations.blur import anisotropic_blur, gaussian_blur, smoothing
 from thermend.degradations.contrast import contrast, darkening, haze
 from thermend.degradations.noise import correlated_noise, dead_pixels, fixed_pattern_noise, gaussian_noise, shot_noise
-from thermend.degradations.nonuniformity import nonuniformity
 from thermend.degradations.quantisation import jpeg, posterisation
 from thermend.degradations.resolution import low_resolution
 from thermend.degradations.severity import rounded
 from thermend.degradations.stripes import stripes
+from thermend.degradations.vignetting import vignetting
 
 DEGRADATIONS: dict[str, Callable[..., torch.Tensor]] = {
     "contrast": contrast,
@@ -25,7 +25,7 @@ DEGRADATIONS: dict[str, Callable[..., torch.Tensor]] = {
     "blur": gaussian_blur,
     "anisotropic-blur": anisotropic_blur,
     "smoothing": smoothing,
-    "nonuniformity": nonuniformity,
+    "vignetting": vignetting,
     "stripes": stripes,
     "fixed-pattern-noise": fixed_pattern_noise,
     "shot-noise": shot_noise,

@@ -27,7 +27,7 @@ def _detector(strength: float) -> tuple[Step, ...]:
     amplitudes = tuple(strength * a for a in range(15, 76))
     return (
         Step(
-            "nonuniformity",
+            "vignetting",
             {
                 "amplitude": OneOf(amplitudes),
                 "centre_y": Uniform(0, 1),

@@ -8,7 +8,7 @@ import numpy as np
 
 from thermend.estimation.noise import noise_sigma
 from thermend.estimation.stripes import Stripes, column_offsets, neighbour_differences, stripes_of
-from thermend.estimation.vignetting import nonuniformity_surface, overview
+from thermend.estimation.vignetting import overview, vignetting_surface
 from thermend.filters.smoothing import Image
 
 
@@ -41,7 +41,7 @@ class Estimates:
     @cached_property
     def vignetting(self) -> tuple[Image, float]:
         """The smooth side-to-side surface (of a large image reduced), and the share of the variation that it explains."""
-        return nonuniformity_surface(overview(self._pixels))
+        return vignetting_surface(overview(self._pixels))
 
     def differences(self, rows: bool) -> np.ndarray:
         """Median differences of neighbouring columns, (W − 1,), or rows, (H − 1,)."""

@@ -76,7 +76,7 @@ def _fit_slopes(small: np.ndarray, order: int) -> np.ndarray:
     return coefficients
 
 
-def nonuniformity_surface(image: Image) -> tuple[Image, float]:
+def vignetting_surface(image: Image) -> tuple[Image, float]:
     """The part of a smooth surface that varies along the rows, and how much of the image's own variation it explains.
 
     Scenes are shaded from top to bottom (sky, road, floor) as strongly as any lens shades them, but seldom from side to

@@ -158,6 +158,32 @@ def count_pages(path: str | os.PathLike[str]) -> int:
     return 1
 
 
+def shape_of(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Height and width of a file's first image; of most formats its header is enough.
+
+    Raises
+    ------
+    InputError
+        the file cannot be read as a thermal image
+    """
+    path = Path(path)
+    try:
+        kind = _kind(path)
+        if kind == "npy":
+            import numpy as np
+
+            height, width = np.load(path, mmap_mode="r", allow_pickle=False).shape[-2:]
+            return int(height), int(width)
+        if kind in ("png", "bmp"):
+            from PIL import Image
+
+            with Image.open(path) as opened:
+                return opened.height, opened.width
+    except Exception:
+        pass  # what is wrong with it, reading says better
+    return read(path).shape
+
+
 def _kind(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(16)
@@ -255,5 +281,6 @@ __all__ = [
     "read",
     "read_frames",
     "read_pages",
+    "shape_of",
     "write",
 ]

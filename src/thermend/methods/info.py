@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from thermend.methods.options import Options
     from thermend.methods.protocol import Method
 
+RENAMED = {"hidra/embedded": "hidra/tiny"}
+"""What methods were called, and what they are called now; the earlier names stand in saved runs, weights and scripts."""
+
 RESEARCH_ONLY = "LicenseRef-research AND LicenseRef-non-commercial"
 """Of weights that learned from RoadScene (for research) and LLVIP (non-commercial)."""
 
@@ -51,6 +54,8 @@ class MethodInfo:
         suffixes in which those ship: ONNX, to run on engines and to train on, or what only torch reads
     generative : bool
         whether it draws what is likely: each of its results is held against what was measured
+    part : bool
+        whether it is a part of another method's network, that is trained and exported by itself and mends no images
     serves : str or None
         what a chain may hand to it: ``detail`` (:class:`~thermend.methods.protocol.MendsDetail`) or ``level``
         (:class:`~thermend.methods.protocol.CorrectsLevel`)
@@ -74,6 +79,7 @@ class MethodInfo:
     weights: str | None = None
     forms: tuple[str, ...] = (".onnx",)
     generative: bool = False
+    part: bool = False
     serves: str | None = None
     network: str | None = None
     recipe: str | None = None
@@ -157,6 +163,11 @@ class MethodInfo:
     def load_training(self) -> Any:
         """Import what ``training`` names."""
         return None if self.training is None else imported(self.training)
+
+
+def todays_name(name: str) -> str:
+    """Of a method, by whatever name it is known."""
+    return RENAMED.get(name, name)
 
 
 def imported(place: str) -> Any:

@@ -14,7 +14,7 @@ from thermend.engines import ENGINES, FASTEST, Engine, open_onnx
 from thermend.engines.network import TiledNetwork
 from thermend.errors import InputError, MissingDependencyError, UsageError
 from thermend.filters.deconvolution import within_measured
-from thermend.methods.info import MethodInfo
+from thermend.methods.info import MethodInfo, todays_name
 from thermend.methods.options import Options
 from thermend.methods.protocol import PreparedImage, Restored, StepRecord, TakesPrompts, Task
 from thermend.methods.watch import UNWATCHED, Watch
@@ -153,7 +153,7 @@ def _module_of(info: MethodInfo, path: Path, engine: str, further: list[Any]) ->
 
 def _variant_of(path: Path, facts: Mapping[str, Any], info: MethodInfo) -> str | None:
     """Of an ONNX file: what it says itself, if it says anything."""
-    stated = str(facts.get("method", "")) if info.network is not None else ""
+    stated = todays_name(str(facts.get("method", ""))) if info.network is not None else ""
     if not stated:
         return info.variant
     name, _, variant = stated.partition("/")

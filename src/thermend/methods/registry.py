@@ -11,9 +11,9 @@ import warnings
 from functools import cache
 from importlib.metadata import entry_points
 
-from thermend.errors import UsageError
+from thermend.errors import RenamedWarning, UsageError
 from thermend.methods import auto, classical, deal, detail, dual_decoder, hidra, level, onnx, ppfn
-from thermend.methods.info import MethodInfo
+from thermend.methods.info import MethodInfo, todays_name
 
 CATALOGUE: tuple[MethodInfo, ...] = (
     *auto.METHODS,
@@ -59,7 +59,7 @@ def catalogue() -> tuple[MethodInfo, ...]:
 
 def list_methods() -> list[MethodInfo]:
     """Every method, one row a variant: name, what it is, modes, parameters, and what its weights may be used for."""
-    return list(catalogue())
+    return [row for row in catalogue() if not row.part]
 
 
 def find(name: str) -> MethodInfo:
@@ -71,6 +71,9 @@ def find(name: str) -> MethodInfo:
     """
     if not isinstance(name, str):
         raise UsageError(f"a method is named by text, not by {name!r}")
+    if (today := todays_name(name)) != name:
+        warnings.warn(f"{name} is called {today} now", RenamedWarning, stacklevel=2)
+        name = today
     for entry in catalogue():
         if name in (entry.full_name, entry.name):
             return entry

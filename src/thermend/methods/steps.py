@@ -14,7 +14,7 @@ from thermend.estimation import Diagnosis
 from thermend.estimation.bad_pixels import find_dead_columns, find_dead_pixels
 from thermend.estimation.estimates import Estimates
 from thermend.estimation.stripes import column_offsets
-from thermend.estimation.vignetting import nonuniformity_surface
+from thermend.estimation.vignetting import vignetting_surface
 from thermend.filters.dct import denoise_dct
 from thermend.filters.deconvolution import scene_power, wiener, within_measured
 from thermend.filters.replacement import replace_columns, replace_pixels
@@ -78,7 +78,7 @@ def surface_step(diagnosis: Diagnosis, known: Estimates | None = None) -> Step:
 
     def subtract(pixels: Image) -> None:
         same = surface is not None and surface.shape == pixels.shape
-        pixels -= surface if same else nonuniformity_surface(pixels)[0]  # type: ignore[arg-type]
+        pixels -= surface if same else vignetting_surface(pixels)[0]  # type: ignore[arg-type]
 
     facts = {"amplitude": round(diagnosis.nonuniformity, 2), "part": "side to side"}
     return Step(SURFACE, facts, subtract, True)

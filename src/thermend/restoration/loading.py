@@ -8,6 +8,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
+from thermend.errors import UsageError
 from thermend.methods import find
 from thermend.methods.options import Options
 from thermend.restoration.restorer import Restorer
@@ -67,6 +68,8 @@ def load(
         the weights cannot be read
     """
     info = find(method)
+    if info.part:
+        raise UsageError(f"{info.full_name} is a part of {info.name} and mends no images by itself; recipes train it")
     options = Options(method, weights, engine, device, tile, precision, prompts, threads)
     key = (
         method,

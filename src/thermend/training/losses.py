@@ -1,4 +1,8 @@
-"""Losses that several methods train with, on batches (B, C, H, W) in [0, 1]."""
+"""Losses that several methods train with, on batches (B, C, H, W) in [0, 1].
+
+SSIM is ours: torchmetrics 1.9 averages over the mirrored border too, so that its value is not scikit-image's, by which the
+papers' tables are made; this one is, to 1e-6.
+"""
 
 from __future__ import annotations
 

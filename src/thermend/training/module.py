@@ -62,8 +62,8 @@ class TrainingModule(lightning.LightningModule):
                     recipe.init_from, "holds weights of another network than the one that is to be trained"
                 ) from error
         self.averaged = (
-            AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True)
-            if recipe.average
+            AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True)
+            if recipe.ema_decay
             else None
         )
         self.register_buffer("steps_done", torch.zeros((), dtype=torch.long))
@@ -78,7 +78,7 @@ class TrainingModule(lightning.LightningModule):
     @classmethod
     def samples(cls, recipe: Recipe, paths: Sequence[Path]) -> CleanCrops:
         """What the run draws its batches from."""
-        return CleanCrops(paths, recipe.crop, recipe.seed, recipe.convention, recipe.source)
+        return CleanCrops(paths, recipe.patch_size, recipe.seed, recipe.convention, recipe.source)
 
     @classmethod
     def files(cls, recipe: Recipe) -> dict[str, Path]:
@@ -154,8 +154,6 @@ class TrainingModule(lightning.LightningModule):
 
     def training_step(self, batch: Mapping[str, torch.Tensor], _: int) -> None:
         """Called by Lightning."""
-        for group in self.enhancer.param_groups:
-            group["lr"] = self.rate_at(self.done)
         self._clock = self._clock or time.monotonic()
         seed = _seed(self.recipe.seed, self.done, self.global_rank)
         torch.manual_seed(seed)
@@ -167,14 +165,17 @@ class TrainingModule(lightning.LightningModule):
         loss = float(logged["loss"].detach()) if looked_at else 0.0
         if not math.isfinite(loss):
             raise TrainingError(
-                f"step {self.done + 1}: the loss is {loss}; the run ends here. A lower rate"
-                " (rate=...), a longer warmup or precision=float32 may help, in another folder (out=DIR)"
+                f"step {self.done + 1}: the loss is {loss}; the run ends here. A lower"
+                " learning_rate, a longer warmup or precision=float32 may help, in another folder (out=DIR)"
             )
         self.done += 1
         now = time.monotonic()
         self.seconds += now - self._clock
         self._clock = now
         self.steps_done.fill_(self.done)
+        schedulers: Any = self.lr_schedulers()
+        for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
+            scheduler.step()
         self.seconds_done.fill_(self.seconds)
         self._share_statistics()
         if self.averaged is not None:
@@ -201,11 +202,20 @@ class TrainingModule(lightning.LightningModule):
         first = optimizers[0] if isinstance(optimizers, (list, tuple)) else optimizers
         return first.optimizer
 
-    def rate_at(self, step: int) -> float:
-        """The rate of the optimiser at a step: a linear warm-up, then constant or a cosine down to a hundredth."""
+    @abstractmethod
+    def make_optimizers(self) -> list[torch.optim.Optimizer]:
+        """The optimisers, the network's first, at the learning rates of the recipe."""
+
+    def configure_optimizers(self) -> Any:
+        """Called by Lightning: every optimiser with the recipe's schedule."""
+        made = self.make_optimizers()
+        return made, [torch.optim.lr_scheduler.LambdaLR(optimizer, self.factor_at) for optimizer in made]
+
+    def factor_at(self, step: int) -> float:
+        """On every optimiser's learning rate at a step: a linear warm-up, then constant or a cosine down to a hundredth."""
         if self.recipe.minutes is not None:
-            return rate_of(self.recipe, step, share=self.share)
-        return rate_of(self.recipe, step, self.recipe.most_steps)
+            return factor_of(self.recipe, step, share=self.share)
+        return factor_of(self.recipe, step, self.recipe.most_steps)
 
     @property
     def share(self) -> float:
@@ -223,7 +233,7 @@ class TrainingModule(lightning.LightningModule):
 
         Raises
         ------
-        TrainingError : the pretrained features of the losses, which may have been a stand-in's, are others than they were
+        TrainingError : the pretrained features of the losses are others than they were
         """
         before, now = checkpoint.get("features"), self.metadata().get("features")
         if before is not None and before != now:
@@ -234,15 +244,15 @@ class TrainingModule(lightning.LightningModule):
         self.seconds = float(checkpoint["state_dict"].get("seconds_done", 0.0))
 
 
-def rate_of(recipe: Recipe, step: int, steps: int = 0, share: float | None = None) -> float:
-    """The rate at a step of so many, or after a share of the run, by a recipe's ``rate``, ``warmup`` and ``schedule``."""
-    if step < recipe.warmup:
-        return recipe.rate * (step + 1) / recipe.warmup
+def factor_of(recipe: Recipe, step: int, steps: int = 0, share: float | None = None) -> float:
+    """On the learning rate at a step of so many, or after a share of the run, by ``warmup_steps`` and ``schedule``."""
+    if step < recipe.warmup_steps:
+        return (step + 1) / recipe.warmup_steps
     if recipe.schedule == "constant":
-        return recipe.rate
+        return 1.0
     if share is None:
-        share = (step - recipe.warmup) / max(1, steps - recipe.warmup)
-    return recipe.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
+        share = (step - recipe.warmup_steps) / max(1, steps - recipe.warmup_steps)
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
 
 
 def _seed(*parts: int) -> int:

@@ -4,7 +4,7 @@ lists)."""
 from __future__ import annotations
 
 DEGRADATIONS = (
-    "contrast", "darkening", "haze", "low-resolution", "blur", "anisotropic-blur", "smoothing", "nonuniformity", "stripes",
+    "contrast", "darkening", "haze", "low-resolution", "blur", "anisotropic-blur", "smoothing", "vignetting", "stripes",
     "fixed-pattern-noise", "shot-noise", "gaussian-noise", "correlated-noise", "dead-pixels", "posterisation", "jpeg",
 )  # fmt: skip
 PRESETS = (

@@ -28,9 +28,10 @@ class OnDeviceTraining(TrainingModule):
         """Keep the images, from which a step draws."""
         self.source = samples
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Called by Lightning."""
-        return torch.optim.AdamW(self.network.parameters(), self.recipe.rate, weight_decay=self.recipe.weight_decay)
+    def make_optimizers(self) -> list[torch.optim.Optimizer]:
+        """AdamW."""
+        own = self.recipe
+        return [torch.optim.AdamW(self.network.parameters(), own.learning_rate, weight_decay=own.weight_decay)]
 
     def descend(self, loss: torch.Tensor) -> None:
         """One step of the optimiser down a loss."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import (
-    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -22,6 +21,7 @@ from pydantic import (
 from thermend.datasets.sober_drunk import VIEWS, Part, View
 from thermend.errors import InputError, MissingDependencyError, UsageError
 from thermend.training.names import PRESETS
+from thermend.training.renamed import RENAMED, with_todays_names
 
 
 def as_list(value: Any) -> Any:
@@ -30,9 +30,22 @@ def as_list(value: Any) -> Any:
 
 
 class Section(BaseModel):
-    """A part of a recipe; unknown keys are errors."""
+    """A part of a recipe; unknown keys are errors, and earlier names are read.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
+    Attributes
+    ----------
+    place : str
+        its key in the recipe, by which its earlier names are known
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    place: ClassVar[str | None] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_todays_names(cls, values: Any) -> Any:
+        known = cls.place is not None and cls.place in RENAMED and isinstance(values, Mapping)
+        return with_todays_names(values, section=cls.place or "") if known else values
 
     def paths(self) -> Iterator[tuple[str, Path]]:
         """Every key whose value is a path, as ``section.key``, and the path."""
@@ -71,13 +84,14 @@ class Validation(Section):
     ----------
     data : folders of clean images
     presets : test conditions; ``none`` is the undamaged image
-    images : at most so many, spread evenly over the names
+    max_images : at most so many, spread evenly over the names
     every : steps
     """
 
     data: Annotated[tuple[Path, ...], BeforeValidator(as_list)] = Field(min_length=1)
+    place = "validation"
     presets: tuple[str, ...] = Field(min_length=1)
-    images: int = Field(4, ge=1)
+    max_images: int = Field(4, ge=1)
     every: int = Field(1000, ge=1)
 
     @field_validator("presets")
@@ -96,19 +110,18 @@ class Recipe(Section):
     ----------
     method : NAME or NAME/VARIANT
     data : folders of clean images
-    images : so many of them, drawn by the seed from all folders alike; None takes all
-    split : a file that names the images to take, one a line, instead of ``images``
+    max_images : so many of them, drawn by the seed from all folders alike; None takes all
+    split : a file that names the images to take, one a line, instead of ``max_images``
     source : what the folders hold
     convention : bring each image's 1st and 99th percentile to grey levels 14 and 223, so that lost contrast can be known
     out : folder of the run; a run that is there already goes on
-    init_from : weights to begin with, of the same network, a checkpoint or an ONNX file of ours (the key's earlier name,
-        ``start``, is still read); None draws them
+    init_from : weights to begin with, of the same network, a checkpoint or an ONNX file of ours; None draws them
     seed : of everything that is drawn
     steps, minutes : how long a run is, in optimiser steps or in minutes of training; one of the two
-    batch, crop : crops a step (on each device); side of a crop, pixels
-    rate : of the optimiser, after ``warmup`` steps
-    schedule : ``constant``, or ``cosine`` down to a hundredth
-    average : weights are averaged over the last 1 / (1 − average) steps or so; 0 takes them as they are
+    batch_size, patch_size : patches a step (on each device); side of a patch, pixels
+    learning_rate : of the network's optimiser, after ``warmup_steps``
+    schedule : of every optimiser's learning rate: ``constant``, or ``cosine`` down to a hundredth
+    ema_decay : weights are averaged over the last 1 / (1 − decay) steps or so; 0 takes them as they are
     precision : ``float32``, or ``bf16`` for convolutions
     compile : the network's blocks are compiled first, which needs a C++ compiler and pays in long runs
     device, devices : ``auto``, ``cpu`` or ``cuda``; how many
@@ -118,23 +131,24 @@ class Recipe(Section):
     validation : None measures nothing
     """
 
+    place = ""
     method: str
     data: Annotated[tuple[Path, ...], BeforeValidator(as_list)] = Field(min_length=1)
-    images: int | None = Field(None, ge=1)
+    max_images: int | None = Field(None, ge=1)
     split: Path | None = None
     source: Source = Source()
     convention: bool = True
     out: Path
-    init_from: Path | None = Field(None, validation_alias=AliasChoices("init_from", "start"))
+    init_from: Path | None = None
     seed: int = Field(0, ge=0)
     steps: int | None = Field(None, ge=1)
     minutes: float | None = Field(None, gt=0)
-    batch: int = Field(ge=1)
-    crop: int = Field(ge=32)
-    rate: float = Field(gt=0)
-    warmup: int = Field(0, ge=0)
+    batch_size: int = Field(ge=1)
+    patch_size: int = Field(ge=32)
+    learning_rate: float = Field(gt=0)
+    warmup_steps: int = Field(0, ge=0)
     schedule: Literal["constant", "cosine"] = "constant"
-    average: float = Field(0.0, ge=0, lt=1)
+    ema_decay: float = Field(0.0, ge=0, lt=1)
     precision: Literal["float32", "bf16"] = "float32"
     compile: bool = False
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -156,8 +170,8 @@ class Recipe(Section):
             raise ValueError("steps or minutes: set one of them, and the other to null")
         if self.minutes is not None and self.devices > 1:
             raise ValueError("minutes: several devices would not end together; set steps")
-        if self.images is not None and self.split is not None:
-            raise ValueError("images and split exclude each other: set one of them to null")
+        if self.max_images is not None and self.split is not None:
+            raise ValueError("max_images and split exclude each other: set one of them to null")
         return self
 
 
@@ -188,13 +202,16 @@ _ENDLESS = 10**9
 R = TypeVar("R", bound=Recipe)
 
 
-def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = ()) -> dict[str, Any]:
+def read_recipe(
+    path: str | os.PathLike[str], changes: Sequence[str] = (), say: Callable[[str], None] | None = None
+) -> dict[str, Any]:
     """A recipe's keys, with what the command line changes, not yet checked.
 
     Parameters
     ----------
     path : YAML file; its key ``base`` may name another, beside it, whose keys hold where it has none
     changes : ``KEY=VALUE``; the key of a section is written ``section.key``, the value as in YAML
+    say : called with a line for every key that has another name today
 
     Raises
     ------
@@ -205,7 +222,7 @@ def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = ()) -> di
         import yaml
     except ImportError as error:
         raise MissingDependencyError("training needs more packages: pip install 'thermend[train]'") from error
-    recipe = _with_base(Path(path), yaml, ())
+    recipe = _with_base(Path(path), yaml, (), say)
     for change in changes:
         key, sign, text = change.partition("=")
         if not sign or not key:
@@ -222,8 +239,16 @@ def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = ()) -> di
             if not isinstance(_at(recipe, sections[:depth]), (Mapping, type(None))):
                 raise UsageError(f"{change!r}: {'.'.join(sections[:depth])} is no section of the recipe")
             above = {sections[depth - 1]: above}
-        recipe = _merged(recipe, above)
+        recipe = _merged(recipe, _renamed(repr(change), above, say))
     return recipe
+
+
+def _renamed(where: str, values: Mapping[str, Any], say: Callable[[str], None] | None) -> dict[str, Any]:
+    """A layer of a recipe by today's names: before layers are merged, so that each key has one."""
+    try:
+        return with_todays_names(values, None if say is None else lambda line: say(f"{where}: {line}"))
+    except ValueError as error:
+        raise UsageError(f"{where}: {error}") from error
 
 
 def _at(recipe: Any, place: Sequence[str]) -> Any:
@@ -232,7 +257,7 @@ def _at(recipe: Any, place: Sequence[str]) -> Any:
     return recipe
 
 
-def _with_base(path: Path, yaml: Any, seen: tuple[Path, ...]) -> dict[str, Any]:
+def _with_base(path: Path, yaml: Any, seen: tuple[Path, ...], say: Callable[[str], None] | None) -> dict[str, Any]:
     """A file's keys, on top of those of the file that its key ``base`` names."""
     if not path.is_file():
         raise InputError(path, "no such file")
@@ -245,22 +270,23 @@ def _with_base(path: Path, yaml: Any, seen: tuple[Path, ...]) -> dict[str, Any]:
     if not isinstance(recipe, dict) or not all(isinstance(key, str) for key in recipe):
         raise InputError(path, "is no recipe: expected keys and values")
     base = recipe.pop("base", None)
+    recipe = _renamed(str(path), recipe, say)
     if base is None:
         return recipe
     if not isinstance(base, str):
         raise InputError(path, f"base: {base!r}: expected the name of a recipe, beside this one")
     if path.resolve() in seen:
         raise InputError(path, "base: is its own base")
-    return _merged(_with_base(path.parent / base, yaml, (*seen, path.resolve())), recipe)
+    return _merged(_with_base(path.parent / base, yaml, (*seen, path.resolve()), say), recipe)
 
 
-_EXCLUSIVE = {"split": "images", "minutes": "steps", "steps": "minutes", "start": "init_from", "init_from": "start"}
+_EXCLUSIVE = {"split": "max_images", "minutes": "steps", "steps": "minutes"}
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(below)
     for key, other in _EXCLUSIVE.items():
-        if key in above and (above[key] is not None or key in ("start", "init_from")):
+        if above.get(key) is not None:
             result.pop(other, None)  # they exclude each other, and what is above counts
     for key, value in above.items():
         lower = result.get(key)
@@ -283,8 +309,6 @@ def check(kind: type[R], values: Mapping[str, Any], source: str | os.PathLike[st
     ------
     UsageError : a key is unknown, missing or has an impossible value; the message names it
     """
-    if "start" in values and "init_from" in values:
-        raise UsageError(f"{os.fspath(source)}: start is the old name of init_from; give one of them")
     if values.get("data") is None:
         raise UsageError(f"{os.fspath(source)}: data is missing; say where the images are: data=DIR")
     try:

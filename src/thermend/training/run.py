@@ -25,6 +25,7 @@ from thermend.training.callbacks import LatestWeights, Measures, ProgressLine, S
 from thermend.training.data import CleanCrops, NumberedSamples, chosen_files
 from thermend.training.module import TrainingModule
 from thermend.training.recipe import Recipe
+from thermend.training.renamed import with_todays_names
 from thermend.version import __version__
 from thermend.weights.checkpoints import sha256_of, write_tensors
 
@@ -71,7 +72,7 @@ def train(recipe: Recipe, kind: Any, say: Callable[[str], None] = print) -> Path
         raise UsageError(f"{out}: is there already and holds no run; choose another folder: out=DIR")
     if recipe.compile and not any(map(shutil.which, (os.environ.get("CXX", ""), "g++", "clang++", "cl"))):
         raise UsageError("compile: there is no C++ compiler here (g++, or $CXX); compile=false does without")
-    files = chosen_files(recipe.data, recipe.images, recipe.split, recipe.seed, out, recipe.source)
+    files = chosen_files(recipe.data, recipe.max_images, recipe.split, recipe.seed, out, recipe.source)
     facts = _facts(kind, recipe, files)
     if weights.is_file() or last.is_file():
         _check_same(out, facts)
@@ -134,9 +135,9 @@ def _trainer(recipe: Recipe, samples: CleanCrops, done: int) -> tuple[lightning.
         )
     except Exception as error:
         raise UsageError(f"device {recipe.device!r} × {recipe.devices}: {' '.join(str(error).split())}") from error
-    sampler = NumberedSamples(stretch * recipe.batch * recipe.devices, done // stretch)
+    sampler = NumberedSamples(stretch * recipe.batch_size * recipe.devices, done // stretch)
     return trainer, DataLoader(
-        samples, recipe.batch, sampler=sampler, num_workers=recipe.workers, persistent_workers=recipe.workers > 0
+        samples, recipe.batch_size, sampler=sampler, num_workers=recipe.workers, persistent_workers=recipe.workers > 0
     )
 
 
@@ -150,7 +151,7 @@ def _fit(trainer: lightning.Trainer, module: TrainingModule, loader: DataLoader,
     except OSError as error:
         raise InputError(module.recipe.out, f"cannot be written: {error.strerror or error}") from error
     except (torch.OutOfMemoryError, MemoryError) as error:
-        raise UsageError("the device has not enough memory; a smaller batch or crop needs less") from error
+        raise UsageError("the device has not enough memory; a smaller batch_size or patch_size needs less") from error
 
 
 def _facts(kind: type[TrainingModule], recipe: Recipe, files: Sequence[tuple[Path, str]]) -> dict[str, Any]:
@@ -174,6 +175,7 @@ def _check_same(out: Path, now: dict[str, Any]) -> None:
     """Refuse to go on with a run of another recipe, of other images or files, or of another version."""
     try:
         before = json.loads((out / _RUN).read_text(encoding="utf-8"))
+        before["recipe"] = with_todays_names(before["recipe"])
         changed = [
             key for key, value in now["recipe"].items() if key not in _FREE and before["recipe"].get(key) != value
         ]

@@ -1,13 +1,24 @@
-"""The weights that come with thermend, each in one file (ONNX to run and to train on; safetensors where
-only torch runs them) and with its model card."""
+"""The weights that come with thermend, each in one file (ONNX to run and to train on; safetensors where only torch runs them) and
+with its model card: those of the default in thermend itself, the other systems' in the package `thermend-weights`."""
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
-from thermend.errors import UsageError
+from thermend.errors import MissingDependencyError
 
 _FOLDER = Path(__file__).parent / "files"
+_PACKAGE = "thermend_weights"
+
+
+def folders() -> list[Path]:
+    """Where weights lie in this installation."""
+    found = [_FOLDER]
+    package = find_spec(_PACKAGE)
+    if package is not None and package.origin is not None:
+        found.append(Path(package.origin).parent / "files")
+    return found
 
 
 def shipped(name: str, suffix: str) -> Path:
@@ -15,14 +26,19 @@ def shipped(name: str, suffix: str) -> Path:
 
     Parameters
     ----------
-    name : as in the catalogue, for example ``deal-cascade-2``
-    suffix : ``.onnx``, ``.safetensors`` or ``.md``, the model card
+    name : str
+        as in the catalogue, for example ``deal-cascade-2``
+    suffix : str
+        ``.onnx``, ``.safetensors`` or ``.md``, the model card
 
     Raises
     ------
-    UsageError : this installation has it not
+    MissingDependencyError
+        this installation has it not
     """
-    path = _FOLDER / f"{name}{suffix}"
-    if not path.is_file():
-        raise UsageError(f"the weights {name}{suffix} are missing from this installation; install thermend again")
-    return path
+    for folder in folders():
+        if (path := folder / f"{name}{suffix}").is_file():
+            return path
+    raise MissingDependencyError(
+        f"the weights {name}{suffix} come in a package of their own: pip install ./packages/thermend-weights"
+    )

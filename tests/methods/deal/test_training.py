@@ -58,7 +58,7 @@ def test_n_g_alone_raises_the_loss_of_a_frozen_n_e(training, batch):
         with torch.no_grad():
             return sum(float(training.adversary_gain(batch, torch.Generator().manual_seed(n))) for n in range(8)) / 8
 
-    optimizer = training.configure_optimizers()[1]
+    optimizer = training.make_optimizers()[1]
     for group in optimizer.param_groups:
         group["lr"] = 0.02
     theta = [p.detach().clone() for p in training.generator.parameters()]
@@ -145,7 +145,7 @@ def test_a_killed_run_of_both_networks_goes_on_to_the_same_end(tmp_path, scene, 
 def test_rivals_have_no_adversary():
     rival = DealTraining(recipe(generator={"strategy": "all"}))
     rival.done = 5
-    assert len(rival.configure_optimizers()) == 1
+    assert len(rival.make_optimizers()) == 1
     assert not rival.adversary_learns
 
 

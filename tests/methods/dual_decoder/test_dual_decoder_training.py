@@ -29,9 +29,9 @@ from thermend.weights.checkpoints import read_metadata, read_tensors, write_tens
 def small_features(monkeypatch):
     """In place of pretrained networks, which are large."""
 
-    def small(network, file=None):
+    def small(network, file=None, blocks=16):
         torch.manual_seed(0)
-        return Features(torch.nn.Conv2d(3, 4, 3, stride=2), f"small in place of {network}")
+        return Features(torch.nn.Conv2d(3, 4, 3, stride=2), f"small {network}")
 
     monkeypatch.setattr(module, "features", small)
 
@@ -57,11 +57,11 @@ def prepared(folder: Path, monkeypatch, **changes) -> tuple[DualDecoderTraining,
     made = recipe(folder, **changes)
     torch.manual_seed(0)
     training = DualDecoderTraining(made)
-    optimizers = training.configure_optimizers()
+    optimizers = training.make_optimizers()
     monkeypatch.setattr(training, "optimizers", lambda: optimizers if len(optimizers) > 1 else optimizers[0])
     monkeypatch.setattr(training, "manual_backward", lambda loss: loss.backward())
     samples = DualDecoderTraining.samples(made, sorted(folder.iterdir()))
-    drawn = [samples[n] for n in range(made.batch)]
+    drawn = [samples[n] for n in range(made.batch_size)]
     return training, {key: torch.stack([sample[key] for sample in drawn]) for key in drawn[0]}
 
 
@@ -198,7 +198,7 @@ def test_a_killed_run_goes_on_to_the_same_end(folder, monkeypatch):
     assert train(recipe(folder, "killed", average=0.5), DualDecoderTraining).read_bytes() == whole.read_bytes()
     kept = read_metadata(whole)
     assert kept["features"] == {
-        "vgg": "small in place of vgg19", "efficientnet": "small in place of efficientnet-b0"
+        "vgg": "small vgg19", "efficientnet": "small efficientnet-b0"
     }  # fmt: skip
     assert not any("perceptual" in name for name in read_tensors(whole))
 

@@ -42,9 +42,9 @@ from thermend.weights.checkpoints import read_metadata, read_tensors, write_tens
 def small_features():
     """In place of pretrained networks, which are large."""
 
-    def small(network, file=None):
+    def small(network, file=None, blocks=16):
         torch.manual_seed(0)
-        return Features(torch.nn.Conv2d(3, 4, 3, stride=2), f"small in place of {network}")
+        return Features(torch.nn.Conv2d(3, 4, 3, stride=2), f"small {network}")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "features", small)
@@ -90,7 +90,7 @@ def prior(folder) -> tuple[Path, Path]:
 def recipe(folder: Path, halves: tuple[Path, Path], out: str = "run", **changes) -> HidraRecipe:
     prior = {"autoencoder": str(halves[0]), "unet": str(halves[1])}
     values = common(
-        folder, out, method="hidra/embedded", batch=3, ranks=[2, 3], prior=prior, estimator=ESTIMATOR,
+        folder, out, method="hidra/tiny", batch=3, ranks=[2, 3], prior=prior, estimator=ESTIMATOR,
         solver={"inner": 2},
     )  # fmt: skip
     return check(HidraRecipe, values | changes, "recipe.yaml")
@@ -100,12 +100,12 @@ def prepared(monkeypatch, made: HidraRecipe, folder: Path) -> tuple[HidraTrainin
     """A training outside of Lightning, and a batch."""
     torch.manual_seed(0)
     ready = HidraTraining(made)
-    optimizers = ready.configure_optimizers()
+    optimizers = ready.make_optimizers()
     monkeypatch.setattr(ready, "optimizers", lambda: optimizers)
     monkeypatch.setattr(HidraTraining, "enhancer", property(lambda _: optimizers[0]))
     monkeypatch.setattr(ready, "manual_backward", lambda loss: loss.backward())
     samples = HidraTraining.samples(made, sorted(folder.iterdir()))
-    drawn = [samples[n] for n in range(made.batch)]
+    drawn = [samples[n] for n in range(made.batch_size)]
     return ready, {key: torch.stack([sample[key] for sample in drawn]) for key in drawn[0]}
 
 
@@ -186,8 +186,8 @@ def test_lessons_come_first_and_move_dem_alone(folder, prior, monkeypatch):
     values = {"lessons": 3, "steps": 7, "warmup": 1, "schedule": "cosine", "rate": 1e-2, "estimator_rate": 0.1}
     ready, batch = prepared(monkeypatch, recipe(folder, prior, **values), folder)
     own, upper, critic, lessons = (optimizer.param_groups[0] for optimizer in ready.optimizers())
-    rates = [ready.rate_at(step) for step in range(7)]
-    assert rates[0] == rates[1] == rates[3] == rates[4] == 1e-2  # each part warms up, then falls, by itself
+    rates = [ready.factor_at(step) for step in range(7)]
+    assert rates[0] == rates[1] == rates[3] == rates[4] == 1  # each part warms up, then falls, by itself
     assert rates[2] < rates[1]
     assert rates[4] > rates[5] > rates[6]
     for ready.done in range(4):
@@ -199,8 +199,8 @@ def test_lessons_come_first_and_move_dem_alone(folder, prior, monkeypatch):
         assert ("amount" in logged) == (ready.done < 3)
         assert all(name.startswith("estimator.") for name in changed) == (ready.done < 3)
         assert any(name.startswith("estimator.interaction.") for name in changed) == (ready.done == 3)
-        assert own["lr"] == critic["lr"] == lessons["lr"] == ready.rate_at(ready.done)
-        assert upper["lr"] == pytest.approx(0.1 * own["lr"])
+    assert own["lr"] == critic["lr"] == lessons["lr"] == 1e-2
+    assert upper["lr"] == pytest.approx(0.1 * own["lr"])
 
 
 def test_lessons_teach(folder, prior, monkeypatch):
@@ -335,7 +335,7 @@ def test_temperatures_are_not_for_it(weights):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"method": "hidra/unet"}, "expected hidra/embedded or hidra/sd-turbo"),
+        ({"method": "hidra/unet"}, "expected hidra/tiny or hidra/sd-turbo"),
         ({"batch": 4}, r"multiple of solver.inner \+ 1, 3"),
         ({"method": "hidra/sd-turbo"}, "prior.source: hidra/sd-turbo needs one"),
         ({"prior": {"source": "x", "unet": "y"}}, "exclude each other"),
@@ -405,7 +405,7 @@ def test_weights_to_begin_with_go_before_the_identity(folder, prior):
 
 
 def test_a_crop_that_does_not_fit_is_refused_before_the_run(folder):
-    with pytest.raises(UsageError, match="crop 66: expected a multiple of 4"):
+    with pytest.raises(UsageError, match="patch_size 66: expected a multiple of 4"):
         check(AutoencoderRecipe, common(folder, "no", method="hidra/autoencoder", crop=66), "r")
 
 
@@ -525,9 +525,9 @@ def test_weights_on_another_prior_are_nothing_to_begin_with(folder, tmp_path):
     """By what they say of it, since its shapes are the same."""
     path = tmp_path / "start.safetensors"
     write_tensors(
-        path, {"x": torch.zeros(1)}, {"method": "hidra/embedded", "prior": "embedded", "prior_sha256": ["a", "b"]}
+        path, {"x": torch.zeros(1)}, {"method": "hidra/tiny", "prior": "embedded", "prior_sha256": ["a", "b"]}
     )
-    values = common(folder, "other-prior", method="hidra/embedded", batch=5, start=str(path))
+    values = common(folder, "other-prior", method="hidra/tiny", batch=5, start=str(path))
     with pytest.raises(InputError, match=r"start\.safetensors: was trained on another prior"):
         HidraTraining(check(HidraRecipe, values, "r"))
 
@@ -586,5 +586,5 @@ def test_files_that_misdescribe_themselves_are_refused_in_a_line(weights, tmp_pa
 
 def test_it_takes_no_prompts(weights, tmp_path):
     for name in ("p.npz", "p.json"):
-        with pytest.raises(UsageError, match=r"hidra/embedded takes no prompts"):
+        with pytest.raises(UsageError, match=r"hidra/tiny takes no prompts"):
             thermend.load("hidra", weights=weights, prompts=tmp_path / name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import warnings
 from typing import Annotated, Optional
 
 import typer
@@ -287,9 +288,15 @@ def export(
     raise typer.Exit(command.run(method, weights, out, overwrite, typer.echo, prompts, half))
 
 
+def _told(message: Warning | str, *_: object) -> None:
+    """A warning as one line."""
+    console.complain(str(message))
+
+
 def run() -> None:
     """Entry point; every expected error becomes one line and an exit code."""
     signal.signal(signal.SIGTERM, executors.stop)
+    warnings.showwarning = _told  # type: ignore[assignment]
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: its threads would only wait for one another
     try:
         app()

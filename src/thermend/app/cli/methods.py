@@ -6,14 +6,14 @@ import json
 from collections.abc import Callable
 
 from thermend.app.cli import console
-from thermend.methods import catalogue
+from thermend.methods import list_methods
 
 
 def run(as_json: bool, say: Callable[[str], None] = print) -> int:
     """Carry out the command; returns its exit code."""
     if as_json:
         keys = ("name", "variant", "parameters", "macs", "weights", "modes", "licence")
-        say(json.dumps([{key: getattr(entry, key) for key in keys} for entry in catalogue()], indent=1))
+        say(json.dumps([{key: getattr(entry, key) for key in keys} for entry in list_methods()], indent=1))
         return 0
     from rich import box
     from rich.table import Table
@@ -22,10 +22,10 @@ def run(as_json: bool, say: Callable[[str], None] = print) -> int:
     table.add_column("method", no_wrap=True)
     table.add_column("what it is")
     table.add_column("modes")
-    if counted := any(entry.parameters for entry in catalogue()):
+    if counted := any(entry.parameters for entry in list_methods()):
         table.add_column("parameters", justify="right")
     table.add_column("use of the weights")
-    for entry in catalogue():
+    for entry in list_methods():
         limits = (
             entry.licence.replace("LicenseRef-", "").replace(" AND ", ", ") if "LicenseRef" in entry.licence else ""
         )

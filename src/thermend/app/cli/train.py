@@ -16,7 +16,7 @@ def run(path: str, changes: Sequence[str], say: Callable[[str], None] = print) -
     from thermend.training.recipe import check, read_recipe
 
     executors.quieten_libraries()
-    values = read_recipe(path, changes)
+    values = read_recipe(path, changes, console.complain)
     if not isinstance(values.get("method"), str):
         raise UsageError(f"{path}: method is missing; it names what is trained, as in method: deal/cascade-2")
     method = find(values["method"])

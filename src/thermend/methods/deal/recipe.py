@@ -24,6 +24,7 @@ def _degradation(value: Any) -> Any:
     if not isinstance(value, dict) or len(value) != 1:
         raise ValueError("expected NAME or NAME: {PARAMETER: SEVERITY}")
     name, severity = next(iter(value.items()))
+    name = {"nonuniformity": "vignetting"}.get(name, name)  # its earlier name
     if severity is not None and not isinstance(severity, dict):
         raise ValueError(f"{name}: expected {{PARAMETER: SEVERITY}}")
     if name != "none" and name not in DEGRADATIONS:
@@ -53,13 +54,14 @@ class Generator(Section):
     ----------
     strategy : ``adversarial``, or a rival of Table 7: ``average``, ``all``; or ``random``, an adversary that never learns
     degradations : D_j with their severities: a number, {from: A, to: B} (uniform) or {any: [A, B]}
-    stages, noise, gate : as in :class:`thermend.methods.deal.generator.DegradationGenerator`
-    rate, momentum, weight_decay : of its SGD
+    stages, gumbel_scale, gate : as in :class:`thermend.methods.deal.generator.DegradationGenerator`
+    learning_rate, momentum, weight_decay : of its SGD
     begin, end : shares of the run between which it learns; before is the warm start
     every : it takes a step after so many of N_E's
     similarity : λ in L(N_E(x̂), y) + λ L(x̂, x), which it ascends; 0 is Eq. 5, either sign is a reading of the paper's text
     """
 
+    place = "generator"
     strategy: Strategy = "adversarial"
     degradations: tuple[Annotated[dict[str, dict[str, Any]], BeforeValidator(_degradation)], ...] = (
         {"stripes": {"offset": {"from": 0, "to": 75}}},
@@ -70,9 +72,9 @@ class Generator(Section):
         {"posterisation": {"bits": 5.0}},
     )
     stages: int = Field(STAGES, ge=1)
-    noise: float = Field(0.0, ge=0)
+    gumbel_scale: float = Field(0.0, ge=0)
     gate: float = Field(1.0, gt=0, le=1)
-    rate: float = Field(2e-4, ge=0)
+    learning_rate: float = Field(2e-4, ge=0)
     momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: float = Field(1e-4, ge=0)
     begin: float = Field(0.3, ge=0, le=1)
@@ -105,7 +107,9 @@ class Generator(Section):
         """The network."""
         from thermend.methods.deal.generator import DegradationGenerator
 
-        return DegradationGenerator(steps_of(self.degradations), self.stages, self.strategy, self.noise, self.gate)
+        return DegradationGenerator(
+            steps_of(self.degradations), self.stages, self.strategy, self.gumbel_scale, self.gate
+        )
 
 
 def steps_of(degradations: tuple[dict[str, dict[str, Any]], ...]) -> list[Step | None]:
@@ -153,9 +157,9 @@ class DealRecipe(Recipe):
     generator : N_G
     """
 
-    batch: int = Field(2, ge=1)
-    crop: int = Field(128, ge=64)
-    rate: float = Field(1e-4, gt=0)
+    batch_size: int = Field(2, ge=1)
+    patch_size: int = Field(128, ge=64)
+    learning_rate: float = Field(1e-4, gt=0)
     least_spread: float = Field(0.0, ge=0, le=255)
     spiking: bool = True
     freeze_norm: float = Field(1.0, ge=0, le=1)

@@ -44,13 +44,18 @@ class DealTraining(TrainingModule):
         super().__init__(recipe, network.to(memory_format=torch.channels_last))
         self.generator = recipe.generator.build()
 
-    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        optimizers: list[torch.optim.Optimizer] = [torch.optim.Adam(self.network.parameters(), self.recipe.rate)]
+    def make_optimizers(self) -> list[torch.optim.Optimizer]:
+        optimizers: list[torch.optim.Optimizer] = [
+            torch.optim.Adam(self.network.parameters(), self.recipe.learning_rate)
+        ]
         if self.generator.classifier is not None:
             own = self.recipe.generator
             optimizers.append(
                 torch.optim.SGD(
-                    self.generator.classifier.parameters(), own.rate, own.momentum, weight_decay=own.weight_decay
+                    self.generator.classifier.parameters(),
+                    own.learning_rate,
+                    own.momentum,
+                    weight_decay=own.weight_decay,
                 )
             )
         return optimizers

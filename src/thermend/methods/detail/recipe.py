@@ -37,7 +37,7 @@ class DetailRecipe(OnDeviceRecipe):
     ----------
     noise : folders that hold recordings of plain scenes, as :class:`RealNoise` reads them
     reduced : chance that a piece is taken at half the resolution, where the image is large enough
-    frame : side of the pieces that are damaged and destriped; crops are cut from them
+    frame : side of the pieces that are damaged and destriped; patches are cut from them
     ssim_weight : of 1 − SSIM beside the logarithm of the mean square error
     options : of the network (:class:`Options`)
     """
@@ -51,8 +51,8 @@ class DetailRecipe(OnDeviceRecipe):
     @model_validator(mode="after")
     def _fits(self) -> DetailRecipe:
         multiple = 2 ** len(self.options.widths)
-        if self.crop % multiple or self.crop > self.frame:
+        if self.patch_size % multiple or self.patch_size > self.frame:
             raise ValueError(
-                f"crop {self.crop}: expected a multiple of {multiple}, and no more than frame, {self.frame}"
+                f"patch_size {self.patch_size}: expected a multiple of {multiple}, and no more than frame, {self.frame}"
             )
         return self

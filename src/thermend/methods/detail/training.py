@@ -153,9 +153,9 @@ class DetailTraining(OnDeviceTraining):
             sigma = noise_sigma(made.images)
             images, found = destriped(made.images, sigma)
             top, left = (
-                int(n) for n in torch.randint(self.recipe.frame - self.recipe.crop + 1, (2,), generator=generator)
+                int(n) for n in torch.randint(self.recipe.frame - self.recipe.patch_size + 1, (2,), generator=generator)
             )
-            place = np.s_[..., top : top + self.recipe.crop, left : left + self.recipe.crop]
+            place = np.s_[..., top : top + self.recipe.patch_size, left : left + self.recipe.patch_size]
             given = images[place].contiguous(memory_format=torch.channels_last)
             target = made.targets[place]
             known = torch.stack((sigma, found), 1)

@@ -21,12 +21,16 @@ class Losses(Section):
     mse : λ1 (Eq. 5), on images in [−1, 1]
     vgg : λ2 (Eq. 6); ``vgg_file`` holds VGG-19's weights, None gets them as :func:`thermend.training.features.features` does
     efficientnet : λ3 (Eq. 7), likewise
+    vgg_features, efficientnet_features : ``lite0`` takes EfficientNet-Lite0 (the first eleven blocks of it for VGG-19), where
+        the weights of those are not to be had: other features, and another loss
     """
 
     adversarial: float = Field(1.0, ge=0)
     mse: float = Field(100.0, ge=0)
     vgg: float = Field(5.0, ge=0)
     efficientnet: float = Field(5.0, ge=0)
+    vgg_features: Literal["vgg19", "lite0"] = "vgg19"
+    efficientnet_features: Literal["efficientnet-b0", "lite0"] = "efficientnet-b0"
     vgg_file: Path | None = None
     efficientnet_file: Path | None = None
 
@@ -65,9 +69,9 @@ class DualDecoderRecipe(Recipe):
     losses, critic : weights of the joint loss; the discriminator
     """
 
-    batch: int = Field(8, ge=2)
-    crop: int = Field(128, ge=32)
-    rate: float = Field(3e-4, gt=0)
+    batch_size: int = Field(8, ge=2)
+    patch_size: int = Field(128, ge=32)
+    learning_rate: float = Field(3e-4, gt=0)
     dual: bool = True
     inner: bool = True
     outer: bool = True

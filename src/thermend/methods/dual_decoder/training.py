@@ -38,17 +38,20 @@ class DualDecoderTraining(TrainingModule):
         self.register_buffer("flat_for", torch.zeros((), dtype=torch.long))
         self.logistic = recipe.critic.loss == "logistic"
         self.degradations = preset(recipe.preset).steps
-        wanted = (("vgg", "vgg19", losses.vgg_file), ("efficientnet", "efficientnet-b0", losses.efficientnet_file))
+        wanted = (
+            ("vgg", losses.vgg_features, losses.vgg_file, 11),
+            ("efficientnet", losses.efficientnet_features, losses.efficientnet_file, 16),
+        )
         # a dictionary and no module: pretrained weights are no part of a checkpoint
         self.perceptual: dict[str, Features] = {
-            term: features(network, file)  # type: ignore[arg-type]
-            for term, network, file in wanted
+            term: features(network, file, blocks)  # type: ignore[arg-type]
+            for term, network, file, blocks in wanted
             if getattr(losses, term)
         }
 
-    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+    def make_optimizers(self) -> list[torch.optim.Optimizer]:
         networks: list[nn.Module] = [self.network, *([] if self.critic is None else [self.critic])]
-        return [torch.optim.Adam(network.parameters(), self.recipe.rate, (0.5, 0.9)) for network in networks]
+        return [torch.optim.Adam(network.parameters(), self.recipe.learning_rate, (0.5, 0.9)) for network in networks]
 
     def degrade(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
         image = batch["clean"]
@@ -110,7 +113,7 @@ class DualDecoderTraining(TrainingModule):
         if not bool(loss.isfinite()):
             raise TrainingError(
                 f"step {self.done + 1}: the discriminator's loss is {float(loss)}; the run ends here."
-                " A lower rate (rate=...) or critic.norm=none may help, in another folder (out=DIR)"
+                " A lower learning_rate or critic.norm=none may help, in another folder (out=DIR)"
             )
         optimizer.zero_grad()
         self.manual_backward(loss)

@@ -45,9 +45,9 @@ _guided = partial(
 METHODS = (
     # parameters of all that runs; multiply-accumulates without the estimator, whose pieces are as many whatever the image
     _guided(
-        "embedded",
+        "tiny",
         title="one diffusion step, steered by the degradation (HiDRA), on a small prior of our own",
-        weights="hidra-embedded",
+        weights="hidra-tiny",
         licence=RESEARCH_ONLY,
         parameters=11_547_248,
         macs=76_699_926_528,
@@ -60,6 +60,7 @@ METHODS = (
     ),
     _variant(
         "autoencoder",
+        part=True,
         title="the autoencoder of HiDRA's prior, there and back",
         weights="hidra-autoencoder",
         licence=RESEARCH_ONLY,
@@ -71,6 +72,7 @@ METHODS = (
     ),
     _variant(
         "unet",
+        part=True,
         title="HiDRA's prior without LoRA",
         weights="hidra-unet",
         licence=RESEARCH_ONLY,

@@ -21,6 +21,7 @@ from thermend.methods.hidra.backbone import (
 )
 from thermend.methods.hidra.estimator import DegradationEstimator, pretrained_features, small_features
 from thermend.methods.hidra.network import Hidra, OnePass
+from thermend.methods.info import todays_name
 from thermend.weights.checkpoints import check_fits, read_metadata, read_tensors, sha256_of
 from thermend.weights.shipped import shipped
 
@@ -77,7 +78,7 @@ def built(facts: Mapping[str, Any], backbone: OneStepDiffusion, pretrained: bool
             features = small_features(stated["configuration"])
         estimator = DegradationEstimator(features, stated["layers"], stated["width"], stated["interaction"])
     network = Hidra(backbone, estimator, tuple(facts["ranks"]))
-    network.variant = str(facts.get("method", "hidra/embedded")).partition("/")[2]
+    network.variant = todays_name(str(facts.get("method", "hidra/tiny"))).partition("/")[2]
     return network
 
 

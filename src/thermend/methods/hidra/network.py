@@ -27,7 +27,7 @@ class Hidra(nn.Module):
     view : side of the pieces of an image that P was learned from
     """
 
-    variant = "embedded"
+    variant = "tiny"
     view = 128
 
     def __init__(

@@ -67,11 +67,11 @@ class AutoencoderTraining(PriorTraining):
         super().__init__(recipe, Reconstruction(model))
         self.register_buffer("power", torch.ones(()))
         self.perceptual: list[Features] = (
-            [features("vgg19", recipe.features_file)] if recipe.perceptual else []
+            [features(recipe.features, recipe.features_file, 11)] if recipe.perceptual else []
         )  # a list and no module: pretrained weights are no part of a checkpoint
 
-    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        return [torch.optim.AdamW(self.network.parameters(), self.recipe.rate, (0.9, 0.99), weight_decay=1e-4)]
+    def make_optimizers(self) -> list[torch.optim.Optimizer]:
+        return [torch.optim.AdamW(self.network.parameters(), self.recipe.learning_rate, (0.9, 0.99), weight_decay=1e-4)]
 
     def degrade(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
         return self._flattened(batch, generator)
@@ -126,8 +126,8 @@ class UnetTraining(PriorTraining):
             raise UsageError(f"configuration: {error}") from error
         if recipe.begins_as_identity:
             unet_as_identity(unet)
-        if recipe.crop % network.multiple:
-            raise UsageError(f"crop: {recipe.crop}: expected a multiple of {network.multiple}")
+        if recipe.patch_size % network.multiple:
+            raise UsageError(f"patch_size: {recipe.patch_size}: expected a multiple of {network.multiple}")
         super().__init__(recipe, network)
 
     @classmethod
@@ -136,8 +136,10 @@ class UnetTraining(PriorTraining):
         chosen = recipe.autoencoder or shipped("hidra-autoencoder", ".safetensors")
         return super().files(recipe) | {"autoencoder": Path(chosen)}
 
-    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        return [torch.optim.AdamW(self.network.unet.parameters(), self.recipe.rate, (0.9, 0.99), weight_decay=1e-4)]
+    def make_optimizers(self) -> list[torch.optim.Optimizer]:
+        return [
+            torch.optim.AdamW(self.network.unet.parameters(), self.recipe.learning_rate, (0.9, 0.99), weight_decay=1e-4)
+        ]
 
     def degrade(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
         return batch["clean"]

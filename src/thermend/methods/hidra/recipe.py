@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from thermend.methods.info import todays_name
 from thermend.training.recipe import Recipe, Section
 
 if TYPE_CHECKING:
@@ -108,14 +109,14 @@ class Losses(Section):
     Attributes
     ----------
     l2, perceptual, adversarial : 2, 5, 0.5 in the paper
-    features : of the perceptual loss: LPIPS, or the plain difference of VGG-19's
+    features : of the perceptual loss: LPIPS, or the plain difference of VGG-19's, or of EfficientNet-Lite0's (``lite0``)
     features_file : weights of LPIPS's VGG-16, or of VGG-19; None gets them as :func:`thermend.training.features.features` does
     """
 
     l2: float = Field(2.0, gt=0)
     perceptual: float = Field(5.0, ge=0)
     adversarial: float = Field(0.5, ge=0)
-    features: Literal["lpips", "vgg19"] = "lpips"
+    features: Literal["lpips", "vgg19", "lite0"] = "lpips"
     features_file: Path | None = None
 
 
@@ -143,16 +144,16 @@ class HidraRecipe(Recipe):
 
     Attributes
     ----------
-    batch : crops a loop, for its T lower steps and its upper step alike: a multiple of T + 1; or crops a lesson
+    batch_size : patches a loop, for its T lower steps and its upper step alike: a multiple of T + 1; or patches a lesson
     ranks : of the LoRA of encoder and UNet
-    estimator_rate : of the upper level's optimiser, as a share of ``rate``
-    lessons : how many of the ``steps`` are lessons of DEM; they come first, at ``rate``. ``warmup`` and ``schedule`` hold for
-        the lessons and for the loops after them alike
+    estimator_rate : of the upper level's optimiser, as a share of ``learning_rate``
+    lessons : how many of the ``steps`` are lessons of DEM; they come first, at ``learning_rate``.
+        ``warmup_steps`` and ``schedule`` hold for the lessons and for the loops after them alike
     """
 
-    batch: int = Field(10, ge=1)
-    crop: int = Field(128, ge=32)
-    rate: float = Field(5e-4, gt=0)
+    batch_size: int = Field(10, ge=1)
+    patch_size: int = Field(128, ge=32)
+    learning_rate: float = Field(5e-4, gt=0)
     ranks: tuple[int, int] = (16, 32)
     estimator_rate: float = Field(1.0, gt=0)
     lessons: int = Field(0, ge=0)
@@ -165,18 +166,19 @@ class HidraRecipe(Recipe):
     @field_validator("method")
     @classmethod
     def _known(cls, method: str) -> str:
-        if method not in ("hidra/embedded", "hidra/sd-turbo"):
-            raise ValueError(f"{method!r}: expected hidra/embedded or hidra/sd-turbo")
+        method = todays_name(method)
+        if method not in ("hidra/tiny", "hidra/sd-turbo"):
+            raise ValueError(f"{method!r}: expected hidra/tiny or hidra/sd-turbo")
         return method
 
     @model_validator(mode="after")
     def _fits(self) -> HidraRecipe:
-        if self.batch % (self.solver.inner + 1):
-            raise ValueError(f"batch {self.batch}: expected a multiple of solver.inner + 1, {self.solver.inner + 1}")
-        if (self.prior.source is None) != (self.method == "hidra/embedded"):
+        if self.batch_size % (self.solver.inner + 1):
             raise ValueError(
-                f"prior.source: hidra/sd-turbo needs one, hidra/embedded has none, not {self.prior.source}"
+                f"batch_size {self.batch_size}: expected a multiple of solver.inner + 1, {self.solver.inner + 1}"
             )
+        if (self.prior.source is None) != (self.method == "hidra/tiny"):
+            raise ValueError(f"prior.source: hidra/sd-turbo needs one, hidra/tiny has none, not {self.prior.source}")
         if self.minutes is not None:
             raise ValueError("minutes: lessons and loops are counted; set steps")
         if self.lessons > self.most_steps:
@@ -189,8 +191,8 @@ class HidraRecipe(Recipe):
         if self.estimator.source is None and not all(1 <= layer <= depth for layer in self.estimator.layers):
             raise ValueError(f"estimator.layers {list(self.estimator.layers)}: expected some of 1 to {depth}")
         patch = {**SMALL, **self.estimator.configuration}["patch_size"]
-        if self.estimator.source is None and self.crop < patch:
-            raise ValueError(f"crop {self.crop}: expected a patch of the estimator, {patch}, or more")
+        if self.estimator.source is None and self.patch_size < patch:
+            raise ValueError(f"patch_size {self.patch_size}: expected a patch of the estimator, {patch}, or more")
         if self.devices > 1:
             raise ValueError("devices: the levels' gradients are taken apart from those that devices share; expected 1")
         return self
@@ -206,7 +208,7 @@ class HidraRecipe(Recipe):
             "precision": self.prior.precision,
             "ranks": list(self.ranks),
             "estimator": estimator,
-            "view": self.crop,
+            "view": self.patch_size,
         }
 
 
@@ -220,9 +222,9 @@ class PriorRecipe(Recipe):
     half : weights are written in float16
     """
 
-    batch: int = Field(4, ge=1)
-    crop: int = Field(128, ge=32)
-    rate: float = Field(5e-4, gt=0)
+    batch_size: int = Field(4, ge=1)
+    patch_size: int = Field(128, ge=32)
+    learning_rate: float = Field(5e-4, gt=0)
     configuration: dict[str, Any] = Field(default_factory=dict)
     identity: bool = True
     half: bool = False
@@ -247,14 +249,15 @@ class AutoencoderRecipe(PriorRecipe):
     Attributes
     ----------
     kl : weight of the divergence of the latents from the standard normal
-    perceptual : weight of the difference of pretrained features; ``features_file`` holds VGG-19's weights, None gets them as
-        :func:`thermend.training.features.features` does
+    perceptual : weight of the difference of pretrained ``features``; ``features_file`` holds VGG-19's weights, None gets
+        them as :func:`thermend.training.features.features` does
     flatter : chance of a sample to have lost contrast, so that dull images come through as well
     """
 
     part: ClassVar[str] = "autoencoder"
     kl: float = Field(1e-6, ge=0)
     perceptual: float = Field(0.002, ge=0)
+    features: Literal["vgg19", "lite0"] = "vgg19"
     features_file: Path | None = None
     flatter: float = Field(0.3, ge=0, le=1)
 
@@ -262,7 +265,7 @@ class AutoencoderRecipe(PriorRecipe):
     def _can_be(self) -> AutoencoderRecipe:
         from thermend.methods.hidra.prior_checks import check_autoencoder
 
-        check_autoencoder(self.configuration, self.begins_as_identity, self.crop)
+        check_autoencoder(self.configuration, self.begins_as_identity, self.patch_size)
         return self
 
 

@@ -25,9 +25,11 @@ from thermend.methods.hidra.pipeline import known
 from thermend.methods.hidra.recipe import HidraRecipe
 from thermend.methods.hidra.solver import hypergradient, ratio
 from thermend.training.features import Features, features
-from thermend.training.module import TrainingModule, rate_of
+from thermend.training.module import TrainingModule, factor_of
 from thermend.training.recipe import Recipe
 from thermend.weights.checkpoints import sha256_of
+
+_BLOCKS = 11  # of EfficientNet-Lite0, where that is asked for
 
 
 class HidraTraining(TrainingModule):
@@ -51,7 +53,7 @@ class HidraTraining(TrainingModule):
         super().__init__(recipe, network)
         self.critic = PatchCritic() if recipe.losses.adversarial else None
         self.perceptual: list[Features] = (
-            [features(recipe.losses.features, recipe.losses.features_file)] if recipe.losses.perceptual else []
+            [features(recipe.losses.features, recipe.losses.features_file, _BLOCKS)] if recipe.losses.perceptual else []
         )  # a list and no module: pretrained weights are no part of a checkpoint
         self.own = self.network.adaptation()
         estimator = self.network.estimator
@@ -67,8 +69,8 @@ class HidraTraining(TrainingModule):
             found |= {f"prior.{half}": Path(file) for half, file in zip(("autoencoder", "unet"), halves)}
         return found
 
-    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        rate, betas = self.recipe.rate, (0.9, 0.999)
+    def make_optimizers(self) -> list[torch.optim.Optimizer]:
+        rate, betas = self.recipe.learning_rate, (0.9, 0.999)
         found: list[torch.optim.Optimizer] = [torch.optim.Adam(self.own, rate, betas)]
         if self.upper:
             found.append(torch.optim.Adam(self.upper, rate * self.recipe.estimator_rate, betas))
@@ -78,11 +80,11 @@ class HidraTraining(TrainingModule):
             found.append(torch.optim.Adam([*self.upper, *self.lessons.parameters()], rate, betas))
         return found
 
-    def rate_at(self, step: int) -> float:
+    def factor_at(self, step: int) -> float:
         """Warm-up and schedule of the lessons, then again of the loops."""
         recipe, lessons = self.recipe, self.recipe.lessons
         first, steps = (0, lessons) if step < lessons else (lessons, recipe.most_steps - lessons)
-        return rate_of(recipe, step - first, steps)
+        return factor_of(recipe, step - first, steps)
 
     def begin(self, network: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
         assert isinstance(network, Hidra)
@@ -104,7 +106,7 @@ class HidraTraining(TrainingModule):
         network: Any = self.restoring
         if batch is not None or network.estimator is None:
             return super().restore(degraded, batch)
-        pieces = [views(image, self.recipe.crop) for image in degraded[:, 0].float().cpu().numpy()]
+        pieces = [views(image, self.recipe.patch_size) for image in degraded[:, 0].float().cpu().numpy()]
         vectors = [network.estimator(torch.from_numpy(some).to(degraded.device)).mean(0) for some in pieces]
         result: torch.Tensor = network.enhance(degraded, torch.stack(vectors))
         return result
@@ -205,17 +207,13 @@ class HidraTraining(TrainingModule):
         return loss.detach()
 
     def _optimizers(self) -> tuple[Any, Any, Any, Any]:
-        """Of ΔW, of ω, of the critic and of the lessons, at their rates; None for what is not trained."""
+        """Of ΔW, of ω, of the critic and of the lessons; None for what is not trained."""
         found: Any = self.optimizers()
         rest = iter(found if isinstance(found, (list, tuple)) else [found])
         own = next(rest)
         upper = next(rest) if self.upper else None
         critic = next(rest) if self.critic is not None else None
         lessons = next(rest) if self.lessons is not None else None
-        rate = self.rate_at(self.done)
-        for optimizer, share in ((own, 1.0), (upper, self.recipe.estimator_rate), (critic, 1.0), (lessons, 1.0)):
-            for group in optimizer.param_groups if optimizer is not None else ():
-                group["lr"] = rate * share
         return own, upper, critic, lessons
 
     def _kept(self, network: Any) -> dict[str, torch.Tensor]:

@@ -17,7 +17,7 @@ class Options(Section):
 
 
 class LevelRecipe(OnDeviceRecipe):
-    """What a recipe of the level network has besides; ``batch`` counts whole images, ``crop`` does not matter.
+    """What a recipe of the level network has besides; ``batch_size`` counts whole images, ``patch_size`` does not matter.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class LevelRecipe(OnDeviceRecipe):
     options : of the network (:class:`Options`)
     """
 
-    crop: int = Field(128, ge=32)
+    patch_size: int = Field(128, ge=32)
     scenes: int = Field(5000, ge=0)
     scene_share: float = Field(0.6, ge=0, le=1)
     judging: float = Field(0.1, ge=0)

@@ -88,9 +88,9 @@ class PpfnRecipe(Recipe):
         pieces are restored), or of the one as it came (``first``; then training and use are told the same)
     """
 
-    batch: int = Field(4, ge=1)
-    crop: int = Field(256, ge=64)
-    rate: float = Field(8e-5, gt=0)
+    batch_size: int = Field(4, ge=1)
+    patch_size: int = Field(256, ge=64)
+    learning_rate: float = Field(8e-5, gt=0)
     options: dict[str, Any] = Field(default_factory=dict)
     prompts: Literal["dual", "degradation", "none"] = "dual"
     fusion: FusionKind = "concatenate"

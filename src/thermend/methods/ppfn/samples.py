@@ -53,7 +53,7 @@ class ProgressiveCrops(CleanCrops):
     ) -> None:
         varied = convention and spoil.natural > 0
         super().__init__(paths, crop, seed, convention and not varied, source)
-        self.levels = [convention_of(i[0].numpy(), path) for i, path in zip(self.images, paths)] if varied else []
+        self._varied, self._levels = varied, dict[int, tuple[float, float]]()
         self.passes, self.spoil, self.devices = passes, spoil, devices
 
     def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
@@ -92,9 +92,11 @@ class ProgressiveCrops(CleanCrops):
     def _clean(self, index: int, rng: np.random.Generator) -> torch.Tensor:
         """The whole image, (1, 1, H, W), at the levels of the sample."""
         image = self.images[index][None]
-        if not self.levels or rng.random() < self.spoil.natural:
+        if not self._varied or rng.random() < self.spoil.natural:
             return image
-        gain, offset = self.levels[index]
+        if index not in self._levels:
+            self._levels[index] = convention_of(image[0, 0].numpy(), self._paths[index])
+        gain, offset = self._levels[index]
         return (image * gain + offset).clamp(0, 1)
 
     def _seen(self, image: torch.Tensor, drawn: Drawn, rng: np.random.Generator) -> tuple[torch.Tensor, Drawn]:

@@ -77,11 +77,12 @@ class PpfnTraining(TrainingModule):
     def samples(cls, recipe: Recipe, paths: Sequence[Path]) -> CleanCrops:
         own = cast(PpfnRecipe, recipe)
         return ProgressiveCrops(
-            paths, own.crop, own.seed, own.convention, own.passes, own.pipeline, own.devices, own.source
+            paths, own.patch_size, own.seed, own.convention, own.passes, own.pipeline, own.devices, own.source
         )
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(self.network.parameters(), self.recipe.rate, weight_decay=self.recipe.weight_decay)
+    def make_optimizers(self) -> list[torch.optim.Optimizer]:
+        own = self.recipe
+        return [torch.optim.AdamW(self.network.parameters(), own.learning_rate, weight_decay=own.weight_decay)]
 
     def degrade(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
         """The damaged piece; of a single sample each kind in turn."""
