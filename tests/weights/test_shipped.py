@@ -83,7 +83,7 @@ def test_the_card_names_what_a_user_has_to_know(entry):
     card = shipped(entry.weights, ".md").read_text(encoding="utf-8")
     for heading in ("## Data", "## Training", "## Measures", "## Limits", "## Licence"):
         assert heading in card
-    assert f"--method {entry.full_name}" in card
+    assert (f'models.load("{entry.full_name}")' if entry.part else f"--method {entry.full_name}") in card
     for table, text in re.findall(r"<!-- (\w+) -->(.*?)<!-- end \1 -->", card, re.DOTALL):
         assert text.strip(), f"nothing was measured for {table}"
 
@@ -182,7 +182,7 @@ def diffusion() -> None:
 
 @pytest.mark.usefixtures("diffusion")
 def test_the_autoencoder_of_hidras_prior_loses_next_to_nothing(files):
-    assert _means(thermend.load("hidra/autoencoder"), files, "none")[0] > 48
+    assert _means(thermend.Restorer(find("hidra/autoencoder").open()), files, "none")[0] > 48
 
 
 @pytest.mark.usefixtures("diffusion")
