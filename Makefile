@@ -37,5 +37,13 @@ $(VENV)/.dev: $(VENV)/.core
 	$(PIP) --editable '.[dev,train,hidra]' --editable ./packages/thermend-weights
 	touch $@
 
+docs: $(VENV)/.docs ## the site, into site/; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "The site: $(CURDIR)/site/index.html"
+
+$(VENV)/.docs: $(VENV)/.dev
+	$(PIP) --editable '.[docs]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo site

@@ -26,9 +26,12 @@ def filter_in_bands(pixels: Image, function: Callable[[Image], Image], halo: int
 
     Parameters
     ----------
-    pixels : (H, W) float32; overwritten
-    function : from an (h, W) band to one of the same shape, looking no further than `halo` rows
-    halo : rows above and below that a band needs
+    pixels : (H, W) float32
+        overwritten
+    function : callable
+        from an (h, W) band to one of the same shape, looking no further than `halo` rows
+    halo : int
+        rows above and below that a band needs
     """
     height, width = pixels.shape
     if pixels.size <= PIXELS_AT_ONCE:

@@ -24,8 +24,10 @@ class InputError(ThermendError):
 
     Parameters
     ----------
-    path : path of the file; the message begins with it
-    reason : what is wrong with it, and where it helps, what to do
+    path : str or PathLike
+        path of the file; the message begins with it
+    reason : str
+        what is wrong with it, and where it helps, what to do
     """
 
     def __init__(self, path: str | os.PathLike[str], reason: str) -> None:

@@ -30,17 +30,28 @@ class Metadata:
 
     Attributes
     ----------
-    camera : maker and model, as written by the camera
-    time : time of capture in EXIF's form, ``YYYY:MM:DD HH:MM:SS``
-    emissivity : 0 to 1, as used for the temperatures in `ThermalImage.pixels`
-    reflected_temperature : reflected apparent temperature, degrees Celsius
-    distance : object distance, metres
-    palette : name of the colour palette that the pixels were mapped back from, if they were
-    exif : EXIF block in TIFF form, without thumbnail (GPS included)
-    xmp : XMP packet
-    geotiff : GeoTIFF and GDAL tags by number, as (TIFF type, value)
-    nodata : the value that stands for "no data" in the file (GDAL_NODATA)
-    provenance : what thermend wrote into the file when it made it
+    camera : str or None
+        maker and model, as written by the camera
+    time : str or None
+        time of capture in EXIF's form, ``YYYY:MM:DD HH:MM:SS``
+    emissivity : float or None
+        0 to 1, as used for the temperatures in `ThermalImage.pixels`
+    reflected_temperature : float or None
+        reflected apparent temperature, degrees Celsius
+    distance : float or None
+        object distance, metres
+    palette : str or None
+        name of the colour palette that the pixels were mapped back from, if they were
+    exif : bytes or None
+        EXIF block in TIFF form, without thumbnail (GPS included)
+    xmp : bytes or None
+        XMP packet
+    geotiff : mapping
+        GeoTIFF and GDAL tags by number, as (TIFF type, value)
+    nodata : float or None
+        the value that stands for "no data" in the file (GDAL_NODATA)
+    provenance : mapping or None
+        what thermend wrote into the file when it made it
     """
 
     camera: str | None = None
@@ -62,14 +73,20 @@ class ThermalImage:
 
     Attributes
     ----------
-    pixels : (H, W) float32, read-only; NaN or infinite where invalid
-    unit : ``celsius``: degrees Celsius. ``counts``: what the sensor or the file counts, linear in nothing known.
-        ``display``: grey levels from 0 to 255, for the eye.
-    depth : how the file stored a pixel, and how `save` stores it unless told otherwise
-    valid_range : lowest and highest value that the file or camera can express, if known
-    metadata : what the file said
-    nodata : (H, W) bool, True where the file declares that there is no data (outside a map's footprint); such pixels
-        stay without data in every result
+    pixels : (H, W) float32
+        read-only; NaN or infinite where invalid
+    unit : Unit
+        ``celsius``: degrees Celsius. ``counts``: what the sensor or the file counts, linear in nothing known. ``display``: grey
+        levels from 0 to 255, for the eye.
+    depth : Depth
+        how the file stored a pixel, and how `save` stores it unless told otherwise
+    valid_range : tuple or None
+        lowest and highest value that the file or camera can express, if known
+    metadata : Metadata
+        what the file said
+    nodata : (H, W) bool or None
+        True where the file declares that there is no data (outside a map's footprint); such pixels stay without data in every
+        result
     """
 
     pixels: NDArray[np.float32]

@@ -19,8 +19,10 @@ class Normalisation:
 
     Attributes
     ----------
-    offset : value that becomes 0, in the image's unit
-    gain : per unit
+    offset : float
+        value that becomes 0, in the image's unit
+    gain : float
+        per unit
     """
 
     offset: float

@@ -26,7 +26,8 @@ def test_samples(folder: Path) -> dict[str, list[Sample]]:
 
     Raises
     ------
-    UsageError : the folder has not that layout, or a clean image is missing
+    UsageError
+        the folder has not that layout, or a clean image is missing
     """
     originals = {p.stem: p for p in image_files(folder / "imgs")}
     listed = folder / "meta" / "test.txt"

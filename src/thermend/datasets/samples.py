@@ -16,12 +16,18 @@ class Sample:
 
     Attributes
     ----------
-    name : path of the clean image below its folder
-    clean : its file
-    degraded : the file of its degraded version; None where a preset makes it
-    visible : the file of the visible image beside it, for fusion
-    problem : why it cannot be evaluated, where that is known already
-    recording : the clean file may hold several images, all but the same; the first counts
+    name : str
+        path of the clean image below its folder
+    clean : Path
+        its file
+    degraded : Path or None
+        the file of its degraded version; None where a preset makes it
+    visible : Path or None
+        the file of the visible image beside it, for fusion
+    problem : str or None
+        why it cannot be evaluated, where that is known already
+    recording : bool
+        the clean file may hold several images, all but the same; the first counts
     """
 
     name: str
@@ -40,7 +46,8 @@ def samples(clean: Path, degraded: Path | None = None, visible: Path | None = No
 
     Raises
     ------
-    UsageError : a folder is missing or empty, or no clean image has its versions
+    UsageError
+        a folder is missing or empty, or no clean image has its versions
     """
     partners = [_Partners(folder) if folder is not None else None for folder in (degraded, visible)]
     within = [f.resolve() for f in (degraded, visible) if f is not None and f.resolve() != clean.resolve()]

@@ -35,8 +35,10 @@ class Recording:
 
     Attributes
     ----------
-    subject : whose; its serial number
-    acquisition : 1 sober, 2 to 4 after drinking
+    subject : int
+        whose; its serial number
+    acquisition : int
+        1 sober, 2 to 4 after drinking
     """
 
     path: Path
@@ -51,7 +53,8 @@ def recordings(folder: Path, part: Part, views: Sequence[View] = VIEWS) -> list[
 
     Raises
     ------
-    UsageError : the folder holds no recordings so named, or of fewer than three subjects
+    UsageError
+        the folder holds no recordings so named, or of fewer than three subjects
     """
     found = [recording for path in image_files(folder) if (recording := _told_by_name(path)) is not None]
     if not found:
@@ -68,7 +71,8 @@ def parts(subjects: Iterable[int]) -> dict[Part, set[int]]:
 
     Raises
     ------
-    UsageError : fewer than three subjects
+    UsageError
+        fewer than three subjects
     """
     ranked = sorted(set(subjects), key=lambda subject: hashlib.sha256(f"sober-drunk/{subject}".encode()).digest())
     if len(ranked) < 3:
@@ -89,7 +93,8 @@ def test_samples(folder: Path) -> dict[str, list[Sample]]:
 
     Raises
     ------
-    UsageError : the folder has not that layout
+    UsageError
+        the folder has not that layout
     """
     found = recordings(folder, "test")
     named = {view: [r.path for r in found if r.view == view] for view in VIEWS}

@@ -17,9 +17,12 @@ def gaussian_blur(image: torch.Tensor, sigma: Severity = 1.0, size: int | None =
 
     Parameters
     ----------
-    image : (B, 1, H, W) in [0, 1]
-    sigma : standard deviation, pixels; 0 leaves the image
-    size : side of the kernel, odd; None takes 4 σ on each side
+    image : (B, 1, H, W)
+        in [0, 1]
+    sigma : Severity
+        standard deviation, pixels; 0 leaves the image
+    size : int or None
+        side of the kernel, odd; None takes 4 σ on each side
     """
     return anisotropic_blur(image, sigma, sigma, 0.0, size)
 
@@ -36,10 +39,14 @@ def anisotropic_blur(
 
     Parameters
     ----------
-    sigma_x, sigma_y : standard deviations along the axes of the ellipse, pixels
-    angle : from the image's rows to the first axis, radians
-    size : side of the kernel, odd; None takes 4 σ on each side
-    isotropic : 1 takes the first standard deviation for both
+    sigma_x, sigma_y : Severity
+        standard deviations along the axes of the ellipse, pixels
+    angle : Severity
+        from the image's rows to the first axis, radians
+    size : int or None
+        side of the kernel, odd; None takes 4 σ on each side
+    isotropic : Severity
+        1 takes the first standard deviation for both
     """
     widths = [per_sample(s, image).clamp_min(1e-3) for s in (sigma_x, sigma_y)]
     widths[1] = torch.where(per_sample(isotropic, image) > 0.5, widths[0], widths[1])
@@ -88,7 +95,8 @@ def smoothing(image: torch.Tensor, amount: Severity = 0.5) -> torch.Tensor:
 
     Parameters
     ----------
-    amount : 0 leaves the image, 1 gives the smoothed one
+    amount : Severity
+        0 leaves the image, 1 gives the smoothed one
     """
     kernel = torch.full((1, 1, 3, 3), 1 / 13, dtype=image.dtype, device=image.device)
     kernel[..., 1, 1] = 5 / 13

@@ -61,9 +61,12 @@ class Step:
 
     Attributes
     ----------
-    name : of the degradation, as in :data:`DEGRADATIONS`
-    severity : its parameters: fixed values, or what to draw them from
-    rounds : clip and round to 8 bits afterwards, as a camera that stores does
+    name : str
+        of the degradation, as in :data:`DEGRADATIONS`
+    severity : mapping
+        its parameters: fixed values, or what to draw them from
+    rounds : bool
+        clip and round to 8 bits afterwards, as a camera that stores does
     """
 
     name: str
@@ -77,7 +80,8 @@ class Step:
 
         Parameters
         ----------
-        mean : (B,), of the whole images where these are pieces of them; contrast is lost about it
+        mean : (B,) or None
+            of the whole images where these are pieces of them; contrast is lost about it
         """
         drawn = [self._draw(generator) for _ in range(len(image))]
         alike: dict[tuple[Any, ...], list[int]] = {}  # samples that differ in numbers alone go together
@@ -121,8 +125,10 @@ class Cascade:
 
     Attributes
     ----------
-    steps : in the order in which they are applied; those of one group stand or fall together with its gate
-    groups : how many steps each group has; empty: every step is a group of its own
+    steps : tuple of Step
+        in the order in which they are applied; those of one group stand or fall together with its gate
+    groups : tuple of int
+        how many steps each group has; empty: every step is a group of its own
     """
 
     steps: tuple[Step, ...]
@@ -137,8 +143,10 @@ class Cascade:
 
         Parameters
         ----------
-        generator : on the CPU; the same state gives the same images
-        gate : chance of each group to be applied to an image
+        generator : torch.Generator
+            on the CPU; the same state gives the same images
+        gate : float
+            chance of each group to be applied to an image
         """
         return rounded([image, *self.stages(image, generator, gate)][-1])
 

@@ -12,9 +12,12 @@ def contrast(image: torch.Tensor, factor: Severity = 0.5, centre: Severity | Non
 
     Parameters
     ----------
-    image : (B, 1, H, W) in [0, 1]
-    factor : 0 leaves the mean, 1 the image
-    centre : m, where the image is a piece of a larger one
+    image : (B, 1, H, W)
+        in [0, 1]
+    factor : Severity
+        0 leaves the mean, 1 the image
+    centre : Severity or None
+        m, where the image is a piece of a larger one
     """
     mean = image.mean((2, 3), keepdim=True) if centre is None else per_sample(centre, image)
     return mean + per_sample(factor, image) * (image - mean)
@@ -30,7 +33,9 @@ def haze(image: torch.Tensor, change: Severity = -0.5, lift: Severity = 0.3) -> 
 
     Parameters
     ----------
-    change : −1 to 0
-    lift : share of the full range
+    change : Severity
+        −1 to 0
+    lift : Severity
+        share of the full range
     """
     return image * (1 + per_sample(change, image)) + per_sample(lift, image)

@@ -15,8 +15,10 @@ def gaussian_noise(image: torch.Tensor, sigma: Severity = 10.0, *, generator: to
 
     Parameters
     ----------
-    image : (B, 1, H, W) in [0, 1]
-    sigma : standard deviation, grey levels of 255
+    image : (B, 1, H, W)
+        in [0, 1]
+    sigma : Severity
+        standard deviation, grey levels of 255
     """
     return image + per_sample(sigma, image) / GREY_LEVELS * normal(tuple(image.shape), generator, image)
 
@@ -52,7 +54,8 @@ def shot_noise(image: torch.Tensor, photons: Severity = 1000.0, *, generator: to
 
     Parameters
     ----------
-    photons : that a pixel of full brightness collects; the approximation holds from about 20
+    photons : Severity
+        that a pixel of full brightness collects; the approximation holds from about 20
     """
     spread = torch.sqrt(image.clamp_min(0) / per_sample(photons, image) + 1e-12)
     return image + spread * normal(tuple(image.shape), generator, image)
@@ -65,8 +68,10 @@ def fixed_pattern_noise(
 
     Parameters
     ----------
-    offset : standard deviation, grey levels of 255
-    gain : standard deviation, share
+    offset : Severity
+        standard deviation, grey levels of 255
+    gain : Severity
+        standard deviation, share
     """
     shape = tuple(image.shape)
     gains = per_sample(gain, image) * normal(shape, generator, image)
@@ -78,7 +83,8 @@ def dead_pixels(image: torch.Tensor, share: Severity = 1e-3, *, generator: torch
 
     Parameters
     ----------
-    share : of all pixels, 0 to 1
+    share : Severity
+        of all pixels, 0 to 1
     """
     shape = tuple(image.shape)
     dead = uniform(shape, generator, image) < per_sample(share, image)

@@ -154,7 +154,8 @@ def preset(name: str) -> Cascade:
 
     Raises
     ------
-    UsageError : there is none of that name
+    UsageError
+        there is none of that name
     """
     if name not in PRESETS:
         raise UsageError(f"preset {name!r} is not known; known are {', '.join(PRESETS)}")
@@ -173,7 +174,8 @@ def degrade(pixels: NDArray[np.uint8], preset_name: str, seed: int, file_name: s
     Parameters
     ----------
     pixels : (H, W) uint8
-    file_name : of the image, without folders
+    file_name : str
+        of the image, without folders
     """
     cascade = preset(preset_name)
     batch = torch.from_numpy(pixels.astype(np.float32) / np.float32(255))[None, None]

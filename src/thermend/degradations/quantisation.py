@@ -14,8 +14,10 @@ def posterisation(image: torch.Tensor, bits: Severity = 5.0) -> torch.Tensor:
 
     Parameters
     ----------
-    image : (B, 1, H, W) in [0, 1]
-    bits : 1 to 8; need not be whole
+    image : (B, 1, H, W)
+        in [0, 1]
+    bits : Severity
+        1 to 8; need not be whole
     """
     levels = 2 ** per_sample(bits, image).detach()
     stepped = (torch.floor(image.detach() * levels * (1 - 1e-6)) / (levels - 1)).clamp(0, 1)
@@ -27,7 +29,8 @@ def jpeg(image: torch.Tensor, quality: Severity = 80.0) -> torch.Tensor:
 
     Parameters
     ----------
-    quality : 1 to 100
+    quality : Severity
+        1 to 100
     """
     qualities = torch.as_tensor(quality).detach().reshape(-1).expand(image.shape[0]).tolist()
     stored = (image.detach().clamp(0, 1) * GREY_LEVELS).round().to("cpu", torch.uint8).numpy()

@@ -15,11 +15,15 @@ def low_resolution(
 
     Parameters
     ----------
-    image : (B, 1, H, W) in [0, 1]; a side that the factor does not divide is reduced to the nearest whole number of pixels
-    factor : 1 leaves the image
-    kernel : of the reduction: ``bicubic`` and ``bilinear`` widened against aliasing, ``area`` the mean and ``max`` the greatest
+    image : (B, 1, H, W)
+        in [0, 1]; a side that the factor does not divide is reduced to the nearest whole number of pixels
+    factor : int
+        1 leaves the image
+    kernel : str
+        of the reduction: ``bicubic`` and ``bilinear`` widened against aliasing, ``area`` the mean and ``max`` the greatest
         value of factor × factor pixels, ``nearest`` one pixel of them
-    back : ``bicubic``, ``bilinear`` or ``nearest``
+    back : str
+        ``bicubic``, ``bilinear`` or ``nearest``
     """
     if kernel not in KERNELS:
         raise ValueError(f"kernel {kernel!r}: expected one of {', '.join(KERNELS)}")

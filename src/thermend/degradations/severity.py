@@ -21,7 +21,8 @@ def per_sample(severity: Severity, image: torch.Tensor) -> torch.Tensor:
 
     Raises
     ------
-    ValueError : neither one number nor one a sample
+    ValueError
+        neither one number nor one a sample
     """
     values = torch.as_tensor(severity).to(image)
     if values.ndim > 1 or values.numel() not in (1, image.shape[0]):

@@ -19,10 +19,14 @@ def stripes(
 
     Parameters
     ----------
-    image : (B, 1, H, W) in [0, 1]
-    offset : standard deviation, grey levels of 255
-    gain : standard deviation, share
-    direction : ``columns`` or ``rows``
+    image : (B, 1, H, W)
+        in [0, 1]
+    offset : Severity
+        standard deviation, grey levels of 255
+    gain : Severity
+        standard deviation, share
+    direction : str
+        ``columns`` or ``rows``
     """
     if direction not in ("columns", "rows"):
         raise ValueError(f"direction {direction!r}: expected columns or rows")

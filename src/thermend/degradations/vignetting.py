@@ -18,10 +18,14 @@ def vignetting(
 
     Parameters
     ----------
-    image : (B, 1, H, W) in [0, 1]
-    amplitude : A, grey levels of 255
-    centre_y, centre_x : of the optics, shares of height and width; r_max is the largest distance from it in the image
-    inverted : 0 for n, 1 for 1 − n
+    image : (B, 1, H, W)
+        in [0, 1]
+    amplitude : Severity
+        A, grey levels of 255
+    centre_y, centre_x : Severity
+        of the optics, shares of height and width; r_max is the largest distance from it in the image
+    inverted : Severity
+        0 for n, 1 for 1 − n
     """
     height, width = image.shape[2:]
     down = torch.arange(height, dtype=image.dtype, device=image.device).view(1, 1, -1, 1)

@@ -36,17 +36,24 @@ def open_onnx(
 
     Parameters
     ----------
-    others : names of further inputs that it may have, and whether their height and width have to be free; a network that may
-        have none has one input and one output
-    engine : ``auto`` takes OpenVINO where it is installed, else ONNX Runtime
-    device : ``auto``, ``cpu``, or what the engine calls its devices
-    precision : ``float32``, which ``auto`` takes, ``bf16``, or :data:`FASTEST`
-    threads : cores that it may take; 0 leaves it all
+    others : mapping
+        names of further inputs that it may have, and whether their height and width have to be free; a network that may have
+        none has one input and one output
+    engine : str
+        ``auto`` takes OpenVINO where it is installed, else ONNX Runtime
+    device : str
+        ``auto``, ``cpu``, or what the engine calls its devices
+    precision : str
+        ``float32``, which ``auto`` takes, ``bf16``, or :data:`FASTEST`
+    threads : int
+        cores that it may take; 0 leaves it all
 
     Raises
     ------
-    InputError : the file is no ONNX network, or one whose input and output are not single images
-    UsageError : the engine does not run ONNX files, or the device or the precision is not to be had
+    InputError
+        the file is no ONNX network, or one whose input and output are not single images
+    UsageError
+        the engine does not run ONNX files, or the device or the precision is not to be had
     """
     path = Path(path)
     if not path.is_file():

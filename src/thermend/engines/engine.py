@@ -21,11 +21,16 @@ class Engine(Protocol):
 
     Attributes
     ----------
-    name : of the engine
-    device : that it runs on
-    precision : ``float32`` or ``bf16``
-    fixed_size : height and width, where the network takes no other
-    channels : of the input: 1, or 3 that all get the same
+    name : str
+        of the engine
+    device : str
+        that it runs on
+    precision : str
+        ``float32`` or ``bf16``
+    fixed_size : tuple or None
+        height and width, where the network takes no other
+    channels : int
+        of the input: 1, or 3 that all get the same
     """
 
     name: str
@@ -39,7 +44,8 @@ class Engine(Protocol):
 
         Parameters
         ----------
-        others : further inputs by their names; those that the network does not have are left out
+        others : array of float32
+            further inputs by their names; those that the network does not have are left out
         """
         ...
 
@@ -57,8 +63,10 @@ def check_layout(
 
     Parameters
     ----------
-    inputs : shapes by name
-    others : names of inputs that it may have beside, and whether their height and width have to be free
+    inputs : mapping
+        shapes by name
+    others : mapping
+        names of inputs that it may have beside, and whether their height and width have to be free
     """
     images = [name for name in inputs if name not in others]
     if len(images) != 1 or len(inputs[images[0]]) != 4 or (outputs != 1 and not others):

@@ -26,12 +26,17 @@ def run_tiled(
     Parameters
     ----------
     image : (H, W)
-    function : from (h, w) to (s h, s w) for a fixed whole s
-    tile : side, or height and width, of a tile, pixels
-    overlap : pixels that neighbouring tiles share; the outer quarter, which the tile's border may have spoilt, is not used
-        and the inner half blends linearly
-    multiple : tiles are padded by reflection to multiples of this
-    seen : called after every tile
+    function : callable
+        from (h, w) to (s h, s w) for a fixed whole s
+    tile : int or tuple
+        side, or height and width, of a tile, pixels
+    overlap : int
+        pixels that neighbouring tiles share; the outer quarter, which the tile's border may have spoilt, is not used and the
+        inner half blends linearly
+    multiple : int
+        tiles are padded by reflection to multiples of this
+    seen : Seen or None
+        called after every tile
 
     Returns
     -------

@@ -26,7 +26,8 @@ def find_dead_pixels(image: Image, sigma: float | None = None, threshold: float 
 
     Parameters
     ----------
-    sigma : standard deviation of the noise, in the image's unit; estimated if None
+    sigma : float or None
+        standard deviation of the noise, in the image's unit; estimated if None
     """
     height, width = image.shape
     dead = np.zeros(image.shape, np.bool_)

@@ -23,7 +23,8 @@ def blur_sigma(image: Image, noise: float) -> float:
 
     Parameters
     ----------
-    noise : standard deviation of the noise, in the image's unit
+    noise : float
+        standard deviation of the noise, in the image's unit
 
     References
     ----------

@@ -30,22 +30,35 @@ class Diagnosis:
 
     Attributes
     ----------
-    noise_sigma : standard deviation of the noise, as far as it is white, grey levels
-    stripe_sigma : standard deviation of the stripes' offsets, grey levels
-    stripe_direction : the way the stripes run: ``columns``, ``rows`` or ``none``
-    crossing_stripe_sigma : the same of weaker stripes at right angles to those, grey levels
-    blur_sigma : of a Gaussian point spread function, pixels
-    nonuniformity : highest less lowest value of the smooth side-to-side shading, grey levels; shrunk in proportion where
-        it explains so little of the image's variation that it may be the scene's
-    nonuniformity_share : the share of the side-to-side variation that it explains; `SURE_SHARE` and more is certain
-    dead_pixels : number of single pixels that differ from all around them
-    dead_columns : number of columns (or rows) that are stuck
-    contrast : share of the range in use between the 1st and 99th percentile of the scene (without its noise and stripes),
-        0 to 1; None where the range is not known
-    black_level : where that 1st percentile lies, share of the range; None where the range is not known
-    noise_kelvin, stripe_kelvin, nonuniformity_kelvin : the same in kelvin
-    correlated_noise_sigma, noise_correlation : standard deviation of noise that is not white, grey levels, and the correlation
-        of neighbouring pixels in it, 0 to 1; 0 where none is told from the scene
+    noise_sigma : float
+        standard deviation of the noise, as far as it is white, grey levels
+    stripe_sigma : float
+        standard deviation of the stripes' offsets, grey levels
+    stripe_direction : Direction
+        the way the stripes run: ``columns``, ``rows`` or ``none``
+    crossing_stripe_sigma : float
+        the same of weaker stripes at right angles to those, grey levels
+    blur_sigma : float
+        of a Gaussian point spread function, pixels
+    nonuniformity : float
+        highest less lowest value of the smooth side-to-side shading, grey levels; shrunk in proportion where it explains so
+        little of the image's variation that it may be the scene's
+    nonuniformity_share : float
+        the share of the side-to-side variation that it explains; `SURE_SHARE` and more is certain
+    dead_pixels : int
+        number of single pixels that differ from all around them
+    dead_columns : int
+        number of columns (or rows) that are stuck
+    contrast : float or None
+        share of the range in use between the 1st and 99th percentile of the scene (without its noise and stripes), 0 to 1; None
+        where the range is not known
+    black_level : float or None
+        where that 1st percentile lies, share of the range; None where the range is not known
+    noise_kelvin, stripe_kelvin, nonuniformity_kelvin : float or None
+        the same in kelvin
+    correlated_noise_sigma, noise_correlation : float
+        standard deviation of noise that is not white, grey levels, and the correlation of neighbouring pixels in it, 0 to 1; 0
+        where none is told from the scene
     """
 
     noise_sigma: float

@@ -25,10 +25,14 @@ class Normalised:
 
     Attributes
     ----------
-    pixels : (H, W) float32, finite, normalised; the caller's to change
-    normalisation : how to undo that
-    stretched : between the image's percentiles; False for 8-bit pictures, which are divided by 255
-    defects : number of dead pixels that were replaced
+    pixels : (H, W) float32
+        finite, normalised; the caller's to change
+    normalisation : Normalisation
+        how to undo that
+    stretched : bool
+        between the image's percentiles; False for 8-bit pictures, which are divided by 255
+    defects : int
+        number of dead pixels that were replaced
     """
 
     pixels: NDArray[np.float32]

@@ -119,8 +119,8 @@ def stripes_of(columns: np.ndarray, rows: np.ndarray, shape: tuple[int, int], no
 
     Parameters
     ----------
-    columns, rows : (W − 1,) and (H − 1,) float64
-        what :func:`neighbour_differences` gives of the image, and of the image turned
+    columns, rows : (W − 1,)
+        and (H − 1,) float64 what :func:`neighbour_differences` gives of the image, and of the image turned
     shape : tuple of int
         the image's height and width
     noise : float

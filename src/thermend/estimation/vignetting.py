@@ -20,7 +20,8 @@ def fit_surface(image: Image, order: int = 4) -> Image:
 
     Parameters
     ----------
-    order : highest total degree of the polynomial in x and y
+    order : int
+        highest total degree of the polynomial in x and y
 
     References
     ----------

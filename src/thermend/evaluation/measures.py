@@ -289,8 +289,10 @@ def require(name: str) -> None:
 
     Raises
     ------
-    MissingDependencyError : it needs a package that is not installed
-    UsageError : an unknown name
+    MissingDependencyError
+        it needs a package that is not installed
+    UsageError
+        an unknown name
     """
     if name == "lite0":
         _lite0()

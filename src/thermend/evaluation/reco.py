@@ -58,7 +58,8 @@ def load_reco(path: str | os.PathLike[str]) -> ReCo:
 
     Raises
     ------
-    InputError : the file holds no parameters of this network
+    InputError
+        the file holds no parameters of this network
     """
     network = ReCo()
     try:
@@ -73,7 +74,8 @@ def fuse(network: ReCo, infrared: ArrayLike, visible: ArrayLike) -> NDArray[np.u
 
     Raises
     ------
-    ValueError : the two differ in size
+    ValueError
+        the two differ in size
     """
     pair = [grey_levels(image) for image in (infrared, visible)]
     if pair[0].shape != pair[1].shape:

@@ -20,9 +20,12 @@ def denoise_dct(image: Image, sigma: float, threshold: float = 2.7, step: int = 
 
     Parameters
     ----------
-    sigma : standard deviation of the noise, in the image's unit
-    threshold : in units of sigma; a patch's mean is never touched
-    step : distance of the patches, pixels: 1, 2 or 4
+    sigma : float
+        standard deviation of the noise, in the image's unit
+    threshold : float
+        in units of sigma; a patch's mean is never touched
+    step : int
+        distance of the patches, pixels: 1, 2 or 4
 
     References
     ----------

@@ -19,8 +19,10 @@ def within_measured(sharp: Image, image: Image, radius: int = 3) -> Image:
 
     Parameters
     ----------
-    sharp, image : (H, W), after and before the sharpening
-    radius : of the square neighbourhood, pixels
+    sharp, image : (H, W)
+        after and before the sharpening
+    radius : int
+        of the square neighbourhood, pixels
     """
     nearby = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
     return np.clip(sharp, cv2.erode(image, nearby), cv2.dilate(image, nearby))
@@ -46,11 +48,14 @@ def wiener(
 
     Parameters
     ----------
-    blur_sigma : of the point spread function, pixels
-    noise : standard deviation of the noise, in the image's unit
-    power : the scene's, as :func:`scene_power` gives it; of the image itself if None. A part of an image takes the whole's
-    regularity : factor on N/S; more is smoother. 30 is best on blurred training images, and safe where
-        the blur is no Gaussian
+    blur_sigma : float
+        of the point spread function, pixels
+    noise : float
+        standard deviation of the noise, in the image's unit
+    power : float or None
+        the scene's, as :func:`scene_power` gives it; of the image itself if None. A part of an image takes the whole's
+    regularity : float
+        factor on N/S; more is smoother. 30 is best on blurred training images, and safe where the blur is no Gaussian
 
     References
     ----------

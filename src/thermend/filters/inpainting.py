@@ -19,7 +19,8 @@ def inpaint(image: Image, hole: NDArray[np.bool_]) -> Image:
 
     Parameters
     ----------
-    image : (H, W) float32; what it holds in the hole is not read
+    image : (H, W) float32
+        what it holds in the hole is not read
     hole : (H, W) bool
 
     References

@@ -16,7 +16,8 @@ def gaussian(image: Image, sigma: float) -> Image:
 
     Parameters
     ----------
-    sigma : standard deviation, pixels; 0 or less returns the image
+    sigma : float
+        standard deviation, pixels; 0 or less returns the image
     """
     if sigma <= 0:
         return image.copy()
@@ -41,8 +42,10 @@ def guided(guide: Image, source: Image, window: tuple[int, int], eps: float) -> 
 
     Parameters
     ----------
-    window : height and width of the window, pixels; (1, n) and (n, 1) give the one-dimensional filters
-    eps : square of the contrast below which the guide counts as flat
+    window : tuple
+        height and width of the window, pixels; (1, n) and (n, 1) give the one-dimensional filters
+    eps : float
+        square of the contrast below which the guide counts as flat
 
     Returns
     -------

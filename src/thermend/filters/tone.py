@@ -15,8 +15,10 @@ def stretch(image: Image, low: float = 1.0, high: float = 99.0, levels: tuple[fl
 
     Parameters
     ----------
-    low, high : percentiles
-    levels : where they go, full range 1
+    low, high : float
+        percentiles
+    levels : tuple
+        where they go, full range 1
     """
     bottom, top = (float(p) for p in np.percentile(image, (low, high)))
     if top - bottom < 1e-4:

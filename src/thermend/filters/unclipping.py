@@ -19,8 +19,10 @@ def unclip(result: Image, image: Image) -> None:
 
     Parameters
     ----------
-    result : `image` without its stripes
-    image : (H, W), 0 is black and 1 is white
+    result : array of float32
+        `image` without its stripes
+    image : (H, W)
+        0 is black and 1 is white
     """
     for sign, clipped in ((1, image >= 1), (-1, image <= 0)):
         if not 0 < np.count_nonzero(clipped) < _CLIPPED_AT_MOST * clipped.size:

@@ -44,17 +44,24 @@ def read(
 
     Parameters
     ----------
-    path : PNG, JPEG, BMP, TIFF (8, 16, 32 bits, floating point), NPY, or a FLIR or DJI radiometric JPEG
-    page : which image of a file that holds several, from 0
-    unit : ``celsius``, ``kelvin``, ``centikelvin`` or ``counts``: what the stored numbers are. Without it 8 bits are grey
-        levels, everything else is counts, unless the file says more.
-    palette : colour palette of the picture, where it is not to be recognised; ``black-hot`` where hot is dark
-    emissivity, reflected_temperature, distance : instead of those in a radiometric file (1, degrees Celsius, metres)
+    path : str or PathLike
+        PNG, JPEG, BMP, TIFF (8, 16, 32 bits, floating point), NPY, or a FLIR or DJI radiometric JPEG
+    page : int
+        which image of a file that holds several, from 0
+    unit : StatedUnit or None
+        ``celsius``, ``kelvin``, ``centikelvin`` or ``counts``: what the stored numbers are. Without it 8 bits are grey levels,
+        everything else is counts, unless the file says more.
+    palette : str or None
+        colour palette of the picture, where it is not to be recognised; ``black-hot`` where hot is dark
+    emissivity, reflected_temperature, distance : float or None
+        instead of those in a radiometric file (1, degrees Celsius, metres)
 
     Raises
     ------
-    InputError : the file cannot be read as a thermal image; the message says why
-    UsageError : an argument makes no sense
+    InputError
+        the file cannot be read as a thermal image; the message says why
+    UsageError
+        an argument makes no sense
     """
     options = ReadOptions(unit, palette, emissivity, reflected_temperature, distance)
     found = next(itertools.islice(read_pages(path, options), page, None), None) if page >= 0 else None
@@ -210,17 +217,24 @@ def write(
 
     Parameters
     ----------
-    path : the suffix says the format: .png, .jpg, .tif, .npy
-    depth : None keeps the image's own. Temperatures go into TIFF and NPY as float32 degrees Celsius and into a PNG, or
-        where ``uint16`` is asked for, as hundredths of a kelvin.
-    palette : write a coloured 8-bit picture instead of the numbers (PNG and JPEG)
-    overwrite : replace an existing file
-    pages : how many images there are, where several are given
+    path : str or PathLike
+        the suffix says the format: .png, .jpg, .tif, .npy
+    depth : Depth or None
+        None keeps the image's own. Temperatures go into TIFF and NPY as float32 degrees Celsius and into a PNG, or where
+        ``uint16`` is asked for, as hundredths of a kelvin.
+    palette : str or None
+        write a coloured 8-bit picture instead of the numbers (PNG and JPEG)
+    overwrite : bool
+        replace an existing file
+    pages : int
+        how many images there are, where several are given
 
     Raises
     ------
-    InputError : the file exists, or cannot be written (no permission, disk full)
-    UsageError : the format cannot hold the numbers
+    InputError
+        the file exists, or cannot be written (no permission, disk full)
+    UsageError
+        the format cannot hold the numbers
     """
     from thermend.io.atomic import whole_file
 

@@ -17,7 +17,8 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
 
     Raises
     ------
-    InputError : `path` exists and `overwrite` is false, or the system refuses (no permission, disk full)
+    InputError
+        `path` exists and `overwrite` is false, or the system refuses (no permission, disk full)
     """
     temporary = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.part{path.suffix}")
     try:

@@ -19,7 +19,8 @@ def image_files(folder: Path) -> list[Path]:
 
     Raises
     ------
-    UsageError : it is no folder, or holds none
+    UsageError
+        it is no folder, or holds none
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")

@@ -13,7 +13,8 @@ def check_size(path: Path, width: int, height: int) -> None:
 
     Raises
     ------
-    InputError : no pixels, or more than `MAX_PIXELS`
+    InputError
+        no pixels, or more than `MAX_PIXELS`
     """
     if width < 1 or height < 1:
         raise InputError(path, f"holds no pixels ({width} x {height})")

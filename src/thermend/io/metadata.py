@@ -32,8 +32,10 @@ def clean_exif(exif: Image.Exif, *, only: tuple[int, ...] | None = None) -> byte
 
     Parameters
     ----------
-    exif : as Pillow reads it
-    only : tags of the first directory to keep; None keeps all
+    exif : Image.Exif
+        as Pillow reads it
+    only : tuple of int or None
+        tags of the first directory to keep; None keeps all
     """
     kept = Image.Exif()
     for tag, value in exif.items():
@@ -148,8 +150,10 @@ def current_gdal_metadata(text: str, unit: str) -> str | None:
 
     Parameters
     ----------
-    text : the XML of the tag
-    unit : of the numbers that will be stored: ``counts``, ``celsius``, ``centikelvin`` or ``display``
+    text : str
+        the XML of the tag
+    unit : str
+        of the numbers that will be stored: ``counts``, ``celsius``, ``centikelvin`` or ``display``
     """
 
     def keep(item: re.Match[str]) -> str:

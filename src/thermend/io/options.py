@@ -17,11 +17,16 @@ class ReadOptions:
 
     Attributes
     ----------
-    unit : unit of the stored numbers; centikelvin is FLIR's TLinear at high resolution (0.01 K a count)
-    palette : the palette of a coloured picture, or ``black-hot`` for a grey one in which hot is dark
-    emissivity : 0 (exclusive) to 1, instead of that in a radiometric file
-    reflected_temperature : degrees Celsius, instead of that in a radiometric file
-    distance : metres, instead of that in a radiometric file
+    unit : StatedUnit or None
+        unit of the stored numbers; centikelvin is FLIR's TLinear at high resolution (0.01 K a count)
+    palette : str or None
+        the palette of a coloured picture, or ``black-hot`` for a grey one in which hot is dark
+    emissivity : float or None
+        0 (exclusive) to 1, instead of that in a radiometric file
+    reflected_temperature : float or None
+        degrees Celsius, instead of that in a radiometric file
+    distance : float or None
+        metres, instead of that in a radiometric file
     """
 
     unit: StatedUnit | None = None

@@ -41,7 +41,8 @@ def table(name: str) -> NDArray[np.uint8]:
 
     Raises
     ------
-    UsageError : no palette has this name
+    UsageError
+        no palette has this name
     """
     if name in _OPENCV:
         return cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], _OPENCV[name])[:, 0, ::-1].copy()

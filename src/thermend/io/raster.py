@@ -108,7 +108,8 @@ def luma(path: Path) -> NDArray[np.uint8]:
 
     Raises
     ------
-    InputError : it is no picture that can be read as a photograph
+    InputError
+        it is no picture that can be read as a photograph
     """
     import cv2
 
@@ -127,7 +128,8 @@ def choose_depth(kind: str, image: ThermalImage, depth: Depth | None, palette: s
 
     Raises
     ------
-    UsageError : numbers that the format cannot hold
+    UsageError
+        numbers that the format cannot hold
     """
     if palette is not None:
         return "uint8"

@@ -44,7 +44,8 @@ def encode(image: ThermalImage, depth: Depth) -> NDArray[Any]:
 
     Raises
     ------
-    UsageError : numbers that do not fit into the depth, or invalid pixels in integers
+    UsageError
+        numbers that do not fit into the depth, or invalid pixels in integers
     """
     pixels = image.pixels
     if image.nodata is not None and image.metadata.nodata is not None:
@@ -107,7 +108,8 @@ def grey_of(path: Path, array: NDArray[Any], options: ReadOptions) -> tuple[NDAr
 
     Parameters
     ----------
-    array : (H, W), or (H, W, 1 to 4) with grey, grey + alpha, RGB or RGBA
+    array : (H, W)
+        or (H, W, 1 to 4) with grey, grey + alpha, RGB or RGBA
 
     Returns
     -------
@@ -115,7 +117,8 @@ def grey_of(path: Path, array: NDArray[Any], options: ReadOptions) -> tuple[NDAr
 
     Raises
     ------
-    InputError : colours that no known palette explains, or a number of bands that no thermal image has
+    InputError
+        colours that no known palette explains, or a number of bands that no thermal image has
     """
     palette = None
     if array.ndim == 3 and array.shape[2] in (2, 4):
@@ -180,10 +183,14 @@ def decode(
 
     Parameters
     ----------
-    written_unit : the unit that the file itself states
-    nodata : the number that stands for "no data"
-    stored_as : dtype of the numbers in the file, where `array` no longer has it
-    picture : the numbers are known to be for the eye (a palette was undone)
+    written_unit : str or None
+        the unit that the file itself states
+    nodata : float or None
+        the number that stands for "no data"
+    stored_as : dtype or None
+        dtype of the numbers in the file, where `array` no longer has it
+    picture : bool
+        the numbers are known to be for the eye (a palette was undone)
     """
     dtype = np.dtype(stored_as or array.dtype)
     if array.dtype == np.bool_:

@@ -70,7 +70,8 @@ def _check_chain(path: Path) -> None:
 
     Raises
     ------
-    InputError : either of the two
+    InputError
+        either of the two
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -189,8 +190,10 @@ def write(images: Iterable[ThermalImage], path: Path, depth: Depth | None, pages
 
     Parameters
     ----------
-    depth : None keeps each image's own, but for temperatures, which are written as float32
-    pages : how many there will be, so that a large file gets 64-bit offsets
+    depth : Depth or None
+        None keeps each image's own, but for temperatures, which are written as float32
+    pages : int
+        how many there will be, so that a large file gets 64-bit offsets
     """
     writer: tifffile.TiffWriter | None = None
     exif_ifds: dict[int, Any] = {}

@@ -16,7 +16,8 @@ def side_by_side(before: ThermalImage, after: ThermalImage, palette: str) -> The
 
     Parameters
     ----------
-    palette : in which the picture will be written; decides the colour of the gap
+    palette : str
+        in which the picture will be written; decides the colour of the gap
     """
     left = _picture(before, before if before.unit != after.unit else after)
     right = _picture(after, after)

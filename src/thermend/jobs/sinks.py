@@ -26,10 +26,14 @@ def output_path(item: Input, out: Path, unit: str, depth: str, *, single: bool) 
 
     Parameters
     ----------
-    item : the input
-    out : folder; or, with `single`, the file itself
-    unit, depth : of the result: temperatures go into TIFF (NPY for NPY), and so do counts that no PNG holds
-    single : `out` names the one result's file
+    item : Input
+        the input
+    out : Path
+        folder; or, with `single`, the file itself
+    unit, depth : str
+        of the result: temperatures go into TIFF (NPY for NPY), and so do counts that no PNG holds
+    single : bool
+        `out` names the one result's file
     """
     if single:
         return out
@@ -44,7 +48,8 @@ def resolve_target(out: str, inputs: list[Input]) -> tuple[Path, bool]:
 
     Raises
     ------
-    UsageError : a file is named for several results, or results would replace the inputs
+    UsageError
+        a file is named for several results, or results would replace the inputs
     """
     path = Path(out)
     is_folder = os.path.isdir(out)  # (False, not an error, for a name too long)

@@ -18,10 +18,14 @@ class Input:
 
     Attributes
     ----------
-    path : of the file
-    place : where it lies below the folder that was named
-    stem : name of its result without the suffix
-    problem : why it cannot be worked on, where that is known already
+    path : Path
+        of the file
+    place : Path
+        where it lies below the folder that was named
+    stem : str
+        name of its result without the suffix
+    problem : str or None
+        why it cannot be worked on, where that is known already
     """
 
     path: Path
@@ -35,12 +39,15 @@ def collect(patterns: Sequence[str], skip: Path | None = None) -> list[Input]:
 
     Parameters
     ----------
-    patterns : a folder is searched through and its tree kept; unknown suffixes in it, and hidden files, are ignored
-    skip : a folder that is not searched, because results go there
+    patterns : sequence of str
+        a folder is searched through and its tree kept; unknown suffixes in it, and hidden files, are ignored
+    skip : Path or None
+        a folder that is not searched, because results go there
 
     Raises
     ------
-    UsageError : nothing is there, a folder holds no image, or two files would have the same result
+    UsageError
+        nothing is there, a folder holds no image, or two files would have the same result
     """
     folders = [p for p in patterns if os.path.isdir(p)]
     found: dict[Path, Input] = {}

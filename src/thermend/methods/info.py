@@ -126,8 +126,10 @@ class MethodInfo:
 
         Raises
         ------
-        UsageError : none is given and none ships
-        InputError : no such file
+        UsageError
+            none is given and none ships
+        InputError
+            no such file
         """
         if given is None:
             if self.weights is None:
@@ -144,11 +146,13 @@ class MethodInfo:
 
         Parameters
         ----------
-        asked : the method as the user typed it; with a variant in it, that has to be the weights'
+        asked : str
+            the method as the user typed it; with a variant in it, that has to be the weights'
 
         Raises
         ------
-        InputError : they are of another variant
+        InputError
+            they are of another variant
         """
         if variant == self.variant:
             return self

@@ -67,7 +67,8 @@ def find(name: str) -> MethodInfo:
 
     Raises
     ------
-    UsageError : there is none; the message names the nearest
+    UsageError
+        there is none; the message names the nearest
     """
     if not isinstance(name, str):
         raise UsageError(f"a method is named by text, not by {name!r}")

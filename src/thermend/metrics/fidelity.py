@@ -13,7 +13,8 @@ def grey_levels(image: ArrayLike) -> NDArray[np.uint8]:
 
     Raises
     ------
-    ValueError : not an (H, W) array
+    ValueError
+        not an (H, W) array
     """
     array = np.asarray(image)
     if array.ndim != 2 or array.size == 0:

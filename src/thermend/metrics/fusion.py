@@ -26,7 +26,8 @@ def mutual_information(fused: ArrayLike, infrared: ArrayLike, visible: ArrayLike
 
     Parameters
     ----------
-    unit : ``bits`` or ``nats``
+    unit : str
+        ``bits`` or ``nats``
 
     References
     ----------

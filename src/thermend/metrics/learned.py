@@ -36,8 +36,10 @@ def require(name: str) -> None:
 
     Raises
     ------
-    MissingDependencyError : pyiqa is not installed; the message says how to get it
-    UsageError : an unknown name
+    MissingDependencyError
+        pyiqa is not installed; the message says how to get it
+    UsageError
+        an unknown name
     """
     if name not in NO_REFERENCE + FULL_REFERENCE:
         raise UsageError(f"measure {name!r}: expected one of {', '.join(NO_REFERENCE + FULL_REFERENCE)}")
@@ -58,13 +60,17 @@ def learned(name: str, image: ArrayLike, clean: ArrayLike | None = None) -> floa
 
     Parameters
     ----------
-    name : one of :data:`NO_REFERENCE` or :data:`FULL_REFERENCE`
-    image, clean : (H, W) grey levels of 255; repeated to three channels
+    name : str
+        one of :data:`NO_REFERENCE` or :data:`FULL_REFERENCE`
+    image, clean : (H, W) or None
+        grey levels of 255; repeated to three channels
 
     Raises
     ------
-    MissingDependencyError : pyiqa is not installed; the message says how to get it
-    UsageError : an unknown name, or no clean image where one is needed
+    MissingDependencyError
+        pyiqa is not installed; the message says how to get it
+    UsageError
+        an unknown name, or no clean image where one is needed
     """
     require(name)
     if name in NO_REFERENCE:
@@ -79,6 +85,7 @@ def fid(results: str, clean: str) -> float:
 
     Raises
     ------
-    MissingDependencyError : pyiqa is not installed; the message says how to get it
+    MissingDependencyError
+        pyiqa is not installed; the message says how to get it
     """
     return float(_measure("fid")(results, clean))

@@ -38,7 +38,8 @@ def niqe_thermal(image: ArrayLike) -> float | None:
 
     Parameters
     ----------
-    image : (H, W), grey levels of 255
+    image : (H, W)
+        grey levels of 255
 
     Returns
     -------

@@ -44,7 +44,8 @@ def eme(image: ArrayLike, blocks: int = 8) -> float:
 
     Parameters
     ----------
-    blocks : along each side (assumed: 2D-GAN gives no number); levels are raised by 1, so that black has a logarithm
+    blocks : int
+        along each side (assumed: 2D-GAN gives no number); levels are raised by 1, so that black has a logarithm
 
     References
     ----------

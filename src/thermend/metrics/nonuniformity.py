@@ -31,7 +31,8 @@ def stripe_energy(image: ArrayLike, direction: str = "columns") -> float:
 
     Raises
     ------
-    ValueError : `direction` is neither ``columns`` nor ``rows``
+    ValueError
+        `direction` is neither ``columns`` nor ``rows``
     """
     if direction not in ("columns", "rows"):
         raise ValueError(f"direction {direction!r}: expected columns or rows")

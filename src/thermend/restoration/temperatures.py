@@ -28,12 +28,17 @@ class Evidence:
 
     Attributes
     ----------
-    mean : of the input without stripes, shading and dead pixels
-    reduced : the same, reduced 8 times
-    spots : flat indices of the pixels whose 3 x 3 median reaches the 0.1th or 99.9th percentile
-    lowest, highest : what they may be
-    floor, ceiling : what any pixel may be. The extreme of many noisy pixels lies outside the scene's; where it does so by
-        little, the extreme of the 3 x 3 medians is the better witness
+    mean : float
+        of the input without stripes, shading and dead pixels
+    reduced : array of float32
+        the same, reduced 8 times
+    spots : array of int64
+        flat indices of the pixels whose 3 x 3 median reaches the 0.1th or 99.9th percentile
+    lowest, highest : array of float32
+        what they may be
+    floor, ceiling : float
+        what any pixel may be. The extreme of many noisy pixels lies outside the scene's; where it does so by little, the
+        extreme of the 3 x 3 medians is the better witness
     """
 
     mean: float
@@ -50,11 +55,15 @@ def collect(reference: Image, low: float, high: float, tolerance: float, counted
 
     Parameters
     ----------
-    reference : (H, W), the input without stripes, shading and dead pixels
-    low, high : the 0.1th and 99.9th percentile
-    tolerance : how far a spot may end from its 3 x 3 median. A peak that stands out of its median by more than thrice
-        that is one which the lens drew (single defects are gone by now) and may keep its height.
-    counted : where the mean is taken; None: everywhere
+    reference : (H, W)
+        the input without stripes, shading and dead pixels
+    low, high : float
+        the 0.1th and 99.9th percentile
+    tolerance : float
+        how far a spot may end from its 3 x 3 median. A peak that stands out of its median by more than thrice that is one which
+        the lens drew (single defects are gone by now) and may keep its height.
+    counted : array of bool or None
+        where the mean is taken; None: everywhere
     """
     spots, lowest, highest = [], [], []
     coldest, hottest = np.inf, -np.inf
@@ -88,8 +97,10 @@ def keep(result: Image, evidence: Evidence, scale: int, counted: NDArray[np.bool
     Parameters
     ----------
     result : (H · scale, W · scale)
-    scale : how many times larger than the input the result is
-    counted : where the mean is taken; None: everywhere
+    scale : int
+        how many times larger than the input the result is
+    counted : array of bool or None
+        where the mean is taken; None: everywhere
     """
     difference = evidence.reduced - _reduce(result, scale)
     sigma = SMOOTH_SIGMA / _REDUCTION

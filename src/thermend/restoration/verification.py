@@ -180,9 +180,12 @@ def departures(
 
     Parameters
     ----------
-    measured, result : (H, W) in [0, 1]
-    known : where the measured image says something
-    coarse : that the result may be off by rounding; on even slopes it does not average out
+    measured, result : (H, W)
+        in [0, 1]
+    known : array of bool
+        where the measured image says something
+    coarse : float
+        that the result may be off by rounding; on even slopes it does not average out
     """
     if not known.any():
         return np.zeros_like(measured)

@@ -27,8 +27,10 @@ class SamplePictures(Callback):
 
     Parameters
     ----------
-    folder : gets `step-00001000.png`, ...
-    samples : the same crops each time
+    folder : Path
+        gets `step-00001000.png`, ...
+    samples : CleanCrops
+        the same crops each time
     """
 
     def __init__(self, folder: Path, samples: CleanCrops, every: int, rows: int = 4) -> None:
@@ -55,7 +57,8 @@ class LatestWeights(Callback):
 
     Parameters
     ----------
-    path : replaced each time, whole or not at all
+    path : Path
+        replaced each time, whole or not at all
     """
 
     def __init__(self, path: Path) -> None:
@@ -73,7 +76,8 @@ class Measures(Callback):
 
     Raises
     ------
-    UsageError : an image is smaller than 64 × 64
+    UsageError
+        an image is smaller than 64 × 64
     """
 
     def __init__(self, validation: Validation, source: Source = PLAIN) -> None:

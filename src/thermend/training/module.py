@@ -37,13 +37,16 @@ class TrainingModule(lightning.LightningModule):
 
     Parameters
     ----------
-    recipe : of the method
-    network : (B, 1, H, W) in [0, 1] to the same, unclipped; what the run is for. Modules of it with an attribute ``compiles``
-        that is true are what ``recipe.compile`` compiles; without any the whole network is
+    recipe : Recipe
+        of the method
+    network : (B, 1, H, W)
+        in [0, 1] to the same, unclipped; what the run is for. Modules of it with an attribute ``compiles`` that is true are
+        what ``recipe.compile`` compiles; without any the whole network is
 
     Attributes
     ----------
-    recipe_kind : the class that the method's recipes are checked with
+    recipe_kind : type
+        the class that the method's recipes are checked with
     done : steps so far
     """
 
@@ -90,7 +93,8 @@ class TrainingModule(lightning.LightningModule):
 
         Raises
         ------
-        ValueError : they are another network's
+        ValueError
+            they are another network's
         """
         own = network.state_dict()
         if {name: t.shape for name, t in tensors.items()} != {name: t.shape for name, t in own.items()}:
@@ -118,7 +122,8 @@ class TrainingModule(lightning.LightningModule):
 
         Parameters
         ----------
-        batch : that they are the pieces of; None for whole images
+        batch : mapping or None
+            that they are the pieces of; None for whole images
         """
         result: torch.Tensor = self.restoring(degraded)
         return result
@@ -233,7 +238,8 @@ class TrainingModule(lightning.LightningModule):
 
         Raises
         ------
-        TrainingError : the pretrained features of the losses are others than they were
+        TrainingError
+            the pretrained features of the losses are others than they were
         """
         before, now = checkpoint.get("features"), self.metadata().get("features")
         if before is not None and before != now:

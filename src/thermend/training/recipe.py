@@ -63,11 +63,16 @@ class Source(Section):
 
     Attributes
     ----------
-    photographs : visible ones, of which the luma is taken
-    shorter_side : images are resized until their shorter side has so many pixels; None leaves them
-    layout : ``sober-drunk``: each folder is that data set as it is downloaded; of a recording the first frame counts
-    part : of the layout's subjects; validation takes ``val``
-    views : of the layout
+    photographs : bool
+        visible ones, of which the luma is taken
+    shorter_side : int or None
+        images are resized until their shorter side has so many pixels; None leaves them
+    layout : {'sober-drunk'} or None
+        ``sober-drunk``: each folder is that data set as it is downloaded; of a recording the first frame counts
+    part : Part
+        of the layout's subjects; validation takes ``val``
+    views : tuple of View
+        of the layout
     """
 
     photographs: bool = False
@@ -82,10 +87,14 @@ class Validation(Section):
 
     Attributes
     ----------
-    data : folders of clean images
-    presets : test conditions; ``none`` is the undamaged image
-    max_images : at most so many, spread evenly over the names
-    every : steps
+    data : tuple of Path
+        folders of clean images
+    presets : tuple of str
+        test conditions; ``none`` is the undamaged image
+    max_images : int
+        at most so many, spread evenly over the names
+    every : int
+        steps
     """
 
     data: Annotated[tuple[Path, ...], BeforeValidator(as_list)] = Field(min_length=1)
@@ -108,27 +117,48 @@ class Recipe(Section):
 
     Attributes
     ----------
-    method : NAME or NAME/VARIANT
-    data : folders of clean images
-    max_images : so many of them, drawn by the seed from all folders alike; None takes all
-    split : a file that names the images to take, one a line, instead of ``max_images``
-    source : what the folders hold
-    convention : bring each image's 1st and 99th percentile to grey levels 14 and 223, so that lost contrast can be known
-    out : folder of the run; a run that is there already goes on
-    init_from : weights to begin with, of the same network, a checkpoint or an ONNX file of ours; None draws them
-    seed : of everything that is drawn
-    steps, minutes : how long a run is, in optimiser steps or in minutes of training; one of the two
-    batch_size, patch_size : patches a step (on each device); side of a patch, pixels
-    learning_rate : of the network's optimiser, after ``warmup_steps``
-    schedule : of every optimiser's learning rate: ``constant``, or ``cosine`` down to a hundredth
-    ema_decay : weights are averaged over the last 1 / (1 − decay) steps or so; 0 takes them as they are
-    precision : ``float32``, or ``bf16`` for convolutions
-    compile : the network's blocks are compiled first, which needs a C++ compiler and pays in long runs
-    device, devices : ``auto``, ``cpu`` or ``cuda``; how many
-    workers : processes that prepare samples beside the training; 0 prepares them in it
-    checkpoint_every, picture_every : steps
-    log : ``csv`` or ``tensorboard``
-    validation : None measures nothing
+    method : str
+        NAME or NAME/VARIANT
+    data : tuple of Path
+        folders of clean images
+    max_images : int or None
+        so many of them, drawn by the seed from all folders alike; None takes all
+    split : Path or None
+        a file that names the images to take, one a line, instead of ``max_images``
+    source : Source
+        what the folders hold
+    convention : bool
+        bring each image's 1st and 99th percentile to grey levels 14 and 223, so that lost contrast can be known
+    out : Path
+        folder of the run; a run that is there already goes on
+    init_from : Path or None
+        weights to begin with, of the same network, a checkpoint or an ONNX file of ours; None draws them
+    seed : int
+        of everything that is drawn
+    steps, minutes : int or None, float or None
+        how long a run is, in optimiser steps or in minutes of training; one of the two
+    batch_size, patch_size : int
+        patches a step (on each device); side of a patch, pixels
+    learning_rate : float
+        of the network's optimiser, after ``warmup_steps``
+    schedule : {'constant', 'cosine'}
+        of every optimiser's learning rate: ``constant``, or ``cosine`` down to a hundredth
+    ema_decay : float
+        weights are averaged over the last 1 / (1 − decay) steps or so; 0 takes them as they are
+    precision : {'float32', 'bf16'}
+        ``float32``, or ``bf16`` for convolutions
+    compile : bool
+        the network's blocks are compiled first, which needs a C++ compiler and pays in long runs
+    device, devices : {'auto', 'cpu', 'cuda'}, int
+        ``auto``, ``cpu`` or ``cuda``; how many
+    workers : int
+        processes that prepare samples beside the training; 0 prepares them in it
+    checkpoint_every, picture_every : int
+        steps
+    log : {'csv', 'tensorboard'}
+        ``csv`` or ``tensorboard``
+    validation : Validation or None
+        None measures nothing
     """
 
     place = ""
@@ -180,8 +210,10 @@ class OnDeviceRecipe(Recipe):
 
     Attributes
     ----------
-    scenes : so many rendered scenes are added to the images
-    scene_share : how often one of them is drawn
+    scenes : int
+        so many rendered scenes are added to the images
+    scene_share : float
+        how often one of them is drawn
     weight_decay : of AdamW
     """
 
@@ -209,14 +241,19 @@ def read_recipe(
 
     Parameters
     ----------
-    path : YAML file; its key ``base`` may name another, beside it, whose keys hold where it has none
-    changes : ``KEY=VALUE``; the key of a section is written ``section.key``, the value as in YAML
-    say : called with a line for every key that has another name today
+    path : str or PathLike
+        YAML file; its key ``base`` may name another, beside it, whose keys hold where it has none
+    changes : sequence of str
+        ``KEY=VALUE``; the key of a section is written ``section.key``, the value as in YAML
+    say : callable or None
+        called with a line for every key that has another name today
 
     Raises
     ------
-    InputError : no such file, or not YAML
-    UsageError : a change is not of that form
+    InputError
+        no such file, or not YAML
+    UsageError
+        a change is not of that form
     """
     try:
         import yaml
@@ -302,12 +339,15 @@ def check(kind: type[R], values: Mapping[str, Any], source: str | os.PathLike[st
 
     Parameters
     ----------
-    kind : the method's recipe
-    source : the file, for messages
+    kind : type
+        the method's recipe
+    source : str or PathLike
+        the file, for messages
 
     Raises
     ------
-    UsageError : a key is unknown, missing or has an impossible value; the message names it
+    UsageError
+        a key is unknown, missing or has an impossible value; the message names it
     """
     if values.get("data") is None:
         raise UsageError(f"{os.fspath(source)}: data is missing; say where the images are: data=DIR")

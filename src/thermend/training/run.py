@@ -53,7 +53,8 @@ def train(recipe: Recipe, kind: Any, say: Callable[[str], None] = print) -> Path
 
     Parameters
     ----------
-    kind : the method's training, a subclass of :class:`TrainingModule` whose one parameter is the recipe
+    kind : Any
+        the method's training, a subclass of :class:`TrainingModule` whose one parameter is the recipe
 
     Returns
     -------
@@ -61,10 +62,12 @@ def train(recipe: Recipe, kind: Any, say: Callable[[str], None] = print) -> Path
 
     Raises
     ------
-    UsageError : ``out`` holds the run of another recipe, of other images or files, the device is not there, or memory does not
-        suffice
-    InputError : an image or a checkpoint cannot be read, or ``out`` cannot be written
-    TrainingError : the loss is no longer a number, or pretrained features that the run began with are not to be had now
+    UsageError
+        ``out`` holds the run of another recipe, of other images or files, the device is not there, or memory does not suffice
+    InputError
+        an image or a checkpoint cannot be read, or ``out`` cannot be written
+    TrainingError
+        the loss is no longer a number, or pretrained features that the run began with are not to be had now
     """
     say = rank_zero_only(say)  # of several devices' processes one speaks
     out, weights, last = recipe.out, recipe.out / WEIGHTS, recipe.out / _LAST

@@ -23,9 +23,10 @@ def read_tensors(path: str | os.PathLike[str], *, under: tuple[str, ...] = ("sta
 
     Parameters
     ----------
-    path : `.safetensors`, an ONNX file of ours, or what torch saves, which is read with ``weights_only=True`` and
-        never otherwise
-    under : keys beneath which a checkpoint may keep its tensors; the first that is there is entered
+    path : str or PathLike
+        `.safetensors`, an ONNX file of ours, or what torch saves, which is read with ``weights_only=True`` and never otherwise
+    under : tuple of str
+        keys beneath which a checkpoint may keep its tensors; the first that is there is entered
 
     Returns
     -------
@@ -33,8 +34,10 @@ def read_tensors(path: str | os.PathLike[str], *, under: tuple[str, ...] = ("sta
 
     Raises
     ------
-    InputError : no such file, not a checkpoint, or one that holds more than tensors
-    MissingDependencyError : torch or safetensors is not installed
+    InputError
+        no such file, not a checkpoint, or one that holds more than tensors
+    MissingDependencyError
+        torch or safetensors is not installed
     """
     path = Path(path)
     if not path.is_file():
@@ -77,7 +80,8 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     Raises
     ------
-    InputError : a `.safetensors` file that is none
+    InputError
+        a `.safetensors` file that is none
     """
     if Path(path).suffix == ".onnx":
         from thermend.weights.onnx_export import read_onnx_metadata
@@ -106,13 +110,17 @@ def check_fits(
 
     Parameters
     ----------
-    expected, given : tensors by name
-    whose : weights these should be, for the message
-    ignored : end of the names that do not matter
+    expected, given : mapping
+        tensors by name
+    whose : str
+        weights these should be, for the message
+    ignored : str
+        end of the names that do not matter
 
     Raises
     ------
-    InputError : one is missing, not known, of another shape, or holds what is no number
+    InputError
+        one is missing, not known, of another shape, or holds what is no number
     """
     shapes = [{name: tuple(tensor.shape) for name, tensor in tensors.items()} for tensors in (expected, given)]
     for name in sorted(shapes[0].keys() | shapes[1].keys()):
@@ -127,14 +135,19 @@ def network_of(path: str | os.PathLike[str], built: Callable[[dict[str, Any]], N
 
     Parameters
     ----------
-    path : as :func:`read_tensors` takes it
-    built : makes the network from what :func:`read_metadata` finds
-    whose : weights these should be, for the message
-    ignored : as :func:`check_fits` takes it
+    path : str or PathLike
+        as :func:`read_tensors` takes it
+    built : callable
+        makes the network from what :func:`read_metadata` finds
+    whose : str
+        weights these should be, for the message
+    ignored : str
+        as :func:`check_fits` takes it
 
     Raises
     ------
-    InputError : not a checkpoint, or one of another network
+    InputError
+        not a checkpoint, or one of another network
     """
     tensors, facts = read_tensors(path), read_metadata(path)
     try:
@@ -159,12 +172,15 @@ def write_tensors(
 
     Parameters
     ----------
-    tensors : on the CPU
-    metadata : what JSON holds
+    tensors : mapping
+        on the CPU
+    metadata : mapping
+        what JSON holds
 
     Raises
     ------
-    InputError : the file exists, or cannot be written
+    InputError
+        the file exists, or cannot be written
     """
     from safetensors.torch import save
 

@@ -33,17 +33,23 @@ def write_onnx(
 
     Parameters
     ----------
-    network : torch module in evaluation mode on the CPU, (B, 1, H, W) to (B, 1, H, W); B, H and W stay free. One with further
-        inputs has ``example_inputs()``: tensors by name, and the names of the sides that stay free; ``image`` is the first; and
+    network : Any
+        torch module in evaluation mode on the CPU, (B, 1, H, W) to (B, 1, H, W); B, H and W stay free. One with further inputs
+        has ``example_inputs()``: tensors by name, and the names of the sides that stay free; ``image`` is the first; and
         ``output_names``, of which the first has the image's size
-    metadata : what JSON holds; kept in the file
-    half : weights are stored in half precision, and computed with in single: engines undo it once, as they open the file
-    tensors : the weights by their names; None takes the network's own, which may lack what it has made constants of
+    metadata : mapping
+        what JSON holds; kept in the file
+    half : bool
+        weights are stored in half precision, and computed with in single: engines undo it once, as they open the file
+    tensors : mapping or None
+        the weights by their names; None takes the network's own, which may lack what it has made constants of
 
     Raises
     ------
-    InputError : the file exists, or cannot be written
-    MissingDependencyError : the extra `train` is not installed
+    InputError
+        the file exists, or cannot be written
+    MissingDependencyError
+        the extra `train` is not installed
     """
     try:
         import onnx
@@ -178,8 +184,10 @@ def read_onnx_tensors(path: Path) -> dict[str, Any]:
 
     Raises
     ------
-    InputError : the file is no ONNX network
-    MissingDependencyError : the extra `train` is not installed
+    InputError
+        the file is no ONNX network
+    MissingDependencyError
+        the extra `train` is not installed
     """
     try:
         import onnx

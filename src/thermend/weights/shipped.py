@@ -1,5 +1,5 @@
-"""The weights that come with thermend, each in one file (ONNX to run and to train on; safetensors where only torch runs them) and
-with its model card: those of the default in thermend itself, the other systems' in the package `thermend-weights`."""
+"""The weights that come with thermend, each in one file (ONNX to run and to train on; safetensors where only torch runs
+them) and with its model card: those of the default in thermend itself, the other systems' in the package `thermend-weights`."""
 
 from __future__ import annotations
 

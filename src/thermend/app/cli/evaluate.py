@@ -32,7 +32,8 @@ def run(
 
     Raises
     ------
-    UsageError : nothing could be started
+    UsageError
+        nothing could be started
     """
     from thermend.datasets import LAYOUTS
     from thermend.datasets.samples import Sample, samples

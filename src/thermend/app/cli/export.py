@@ -25,13 +25,17 @@ def run(
 
     Parameters
     ----------
-    prompts : ``.npz``, that a prompted network's checkpoint was trained with; they become constants
-    half : store the weights in half precision; engines still compute in single
+    prompts : str or None
+        ``.npz``, that a prompted network's checkpoint was trained with; they become constants
+    half : bool
+        store the weights in half precision; engines still compute in single
 
     Raises
     ------
-    UsageError : the method has no network of ours, or no weights, or takes no prompts
-    InputError : the weights cannot be read, or the file cannot be written
+    UsageError
+        the method has no network of ours, or no weights, or takes no prompts
+    InputError
+        the weights cannot be read, or the file cannot be written
     """
     from thermend.version import __version__
     from thermend.weights.checkpoints import SUFFIXES, read_metadata, read_tensors, sha256_of

@@ -197,8 +197,8 @@ def wall(canvas: Canvas, climate: Climate, corners: list[Point], storeys: int, b
 
     Parameters
     ----------
-    corners : list of points
-        left top, right top, right bottom, left bottom
+    corners : list of Point
+        list of points left top, right top, right bottom, left bottom
     """
     rng = canvas.rng
     base = climate.surface(rng, 0.45, 2)

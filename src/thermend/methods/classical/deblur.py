@@ -14,8 +14,10 @@ def unsharp(image: Image, sigma: float = 1.5, amount: float = 1.0) -> Image:
 
     Parameters
     ----------
-    sigma : of the Gaussian, pixels
-    amount : strength of the mask
+    sigma : float
+        of the Gaussian, pixels
+    amount : float
+        strength of the mask
     """
     return image + np.float32(amount) * (image - gaussian(image, sigma))
 

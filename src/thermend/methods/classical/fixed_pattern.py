@@ -19,7 +19,8 @@ def estimate_fixed_pattern(frames: Iterable[Image]) -> Image:
 
     Parameters
     ----------
-    frames : (H, W) arrays of one shape and unit
+    frames : (H, W)
+        arrays of one shape and unit
 
     References
     ----------
@@ -48,9 +49,12 @@ def correct_fixed_pattern(
 
     Parameters
     ----------
-    pattern : (H, W), from :func:`estimate_fixed_pattern`
-    sigma : standard deviation of pattern and noise together; estimated if None
-    window : side of the neighbourhood, pixels
+    pattern : (H, W) or None
+        from :func:`estimate_fixed_pattern`
+    sigma : float or None
+        standard deviation of pattern and noise together; estimated if None
+    window : int
+        side of the neighbourhood, pixels
 
     References
     ----------

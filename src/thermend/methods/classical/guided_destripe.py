@@ -16,9 +16,12 @@ def remove_stripes(
 
     Parameters
     ----------
-    across : width of the row-wise window, pixels
-    along : height of the column-wise window, as a share of the image's height
-    eps_across, eps_along : squares of the contrasts that count as flat
+    across : int
+        width of the row-wise window, pixels
+    along : float
+        height of the column-wise window, as a share of the image's height
+    eps_across, eps_along : float
+        squares of the contrasts that count as flat
 
     References
     ----------

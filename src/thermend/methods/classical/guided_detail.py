@@ -17,10 +17,14 @@ def enhance_detail(
 
     Parameters
     ----------
-    window : side of the guided filter's window, pixels
-    eps : square of the contrast that counts as detail, in units of the full range squared
-    gain : highest amplification of the detail
-    share_of_base : how far the base goes towards its equalised form, 0 to 1
+    window : int
+        side of the guided filter's window, pixels
+    eps : float
+        square of the contrast that counts as detail, in units of the full range squared
+    gain : float
+        highest amplification of the detail
+    share_of_base : float
+        how far the base goes towards its equalised form, 0 to 1
 
     References
     ----------

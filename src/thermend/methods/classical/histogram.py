@@ -42,7 +42,8 @@ def plateau_equalise(image: Image, plateau: float = 0.01) -> Image:
 
     Parameters
     ----------
-    plateau : as a share of the pixels; 0 projects (every occupied bin counts alike), 1 equalises
+    plateau : float
+        as a share of the pixels; 0 projects (every occupied bin counts alike), 1 equalises
 
     References
     ----------
@@ -57,8 +58,10 @@ def clahe(image: Image, clip_limit: float = 2.0, tiles: int = 8) -> Image:
 
     Parameters
     ----------
-    clip_limit : highest count of a bin, in multiples of the mean count
-    tiles : tiles along each side
+    clip_limit : float
+        highest count of a bin, in multiples of the mean count
+    tiles : int
+        tiles along each side
 
     References
     ----------

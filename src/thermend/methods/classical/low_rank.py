@@ -19,8 +19,10 @@ def remove_stripes(
 
     Parameters
     ----------
-    smoothness : weight of the scene's anisotropic total variation, full range 1
-    rank_weight : weight of the stripes' nuclear norm, for a full range of 1 and an image of 100 pixels
+    smoothness : float
+        weight of the scene's anisotropic total variation, full range 1
+    rank_weight : float
+        weight of the stripes' nuclear norm, for a full range of 1 and an image of 100 pixels
 
     References
     ----------

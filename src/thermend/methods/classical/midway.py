@@ -17,7 +17,8 @@ def remove_stripes(image: Image, sigmas: tuple[float, ...] = SIGMAS) -> Image:
 
     Parameters
     ----------
-    sigmas : widths that are tried, in columns
+    sigmas : tuple of float
+        widths that are tried, in columns
 
     References
     ----------

@@ -16,9 +16,12 @@ def denoise_nlm(
 
     Parameters
     ----------
-    sigma : standard deviation of the noise, in the image's unit; estimated if None
-    strength : decay of the weights, in units of sigma
-    patch, search : sides of the patch and of the window that is searched, pixels
+    sigma : float or None
+        standard deviation of the noise, in the image's unit; estimated if None
+    strength : float
+        decay of the weights, in units of sigma
+    patch, search : int
+        sides of the patch and of the window that is searched, pixels
 
     References
     ----------

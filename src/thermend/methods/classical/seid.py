@@ -24,8 +24,10 @@ def destripe_and_denoise(
 
     Parameters
     ----------
-    sigma : standard deviation of the noise without the stripes; estimated if None
-    keep_noise : return Y − s instead of X
+    sigma : float or None
+        standard deviation of the noise without the stripes; estimated if None
+    keep_noise : bool
+        return Y − s instead of X
 
     References
     ----------
@@ -54,9 +56,12 @@ def _expected_scene(image: Image, sigma: float, reach: int = 4, patch: int = 7) 
 
     Parameters
     ----------
-    sigma : standard deviation of everything that is not scene
-    reach : columns to either side that are searched
-    patch : side of the patches, pixels
+    sigma : float
+        standard deviation of everything that is not scene
+    reach : int
+        columns to either side that are searched
+    patch : int
+        side of the patches, pixels
     """
     total, weights = np.zeros_like(image), np.full_like(image, 1e-6)
     padded = np.pad(image, ((0, 0), (reach, reach)), mode="reflect")

@@ -22,8 +22,10 @@ def remove_stripes(image: Image, weight: float = 0.2, iterations: int = 40, pena
 
     Parameters
     ----------
-    weight : of the variation across the stripes; below 1 the differences along them win
-    penalty : of the splitting, in units of 1 / full range
+    weight : float
+        of the variation across the stripes; below 1 the differences along them win
+    penalty : float
+        of the splitting, in units of 1 / full range
 
     References
     ----------

@@ -15,9 +15,12 @@ def remove_stripes(image: Image, levels: int = 4, wavelet: str = "db5", sigma: f
 
     Parameters
     ----------
-    levels : of the decomposition, as far as the size allows
-    wavelet : as PyWavelets names it
-    sigma : width of the damping, in frequency samples along the column
+    levels : int
+        of the decomposition, as far as the size allows
+    wavelet : str
+        as PyWavelets names it
+    sigma : float
+        width of the damping, in frequency samples along the column
 
     References
     ----------

@@ -99,8 +99,10 @@ class Block(nn.Module):
 
     Parameters
     ----------
-    up, down : sides of the two kernels, pixels
-    dilation : of the up convolution
+    up, down : int
+        sides of the two kernels, pixels
+    dilation : int
+        of the up convolution
     """
 
     def __init__(self, up: int, down: int, dilation: int, width: int = WIDTH) -> None:
@@ -130,7 +132,8 @@ class SpikingSeparationBlock(Block):
 
     Parameters
     ----------
-    steps : T, of the neurons; 0 leaves them out (the ablation of Fig. 7)
+    steps : int
+        T, of the neurons; 0 leaves them out (the ablation of Fig. 7)
     """
 
     def __init__(self, up: int, down: int, dilation: int, width: int = WIDTH, steps: int = TIME_STEPS) -> None:

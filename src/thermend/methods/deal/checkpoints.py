@@ -31,11 +31,13 @@ def load_network(path: str | os.PathLike[str]) -> DualInteractionNetwork:
 
     Parameters
     ----------
-    path : `.safetensors`, an ONNX file of ours, `.pt` or `.pth` (which is read without unpickling)
+    path : str or PathLike
+        `.safetensors`, an ONNX file of ours, `.pt` or `.pth` (which is read without unpickling)
 
     Raises
     ------
-    InputError : not a checkpoint, or one of another network
+    InputError
+        not a checkpoint, or one of another network
     """
     found = read_tensors(path)
     try:

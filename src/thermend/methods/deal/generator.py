@@ -42,14 +42,19 @@ class DegradationGenerator(nn.Module):
 
     Parameters
     ----------
-    degradations : D_j with their severities, which are drawn for each sample; ``None`` is doing nothing
-    stages : 5 in the paper
-    strategy : where the weights a come from. ``adversarial``: the classifier, softmax over j. ``random``: equal logits and
-        the noise. ``average``: all 1/N. ``all``: one degradation a sample, drawn, and one stage (the paper's "random
-        selection"; assumed). The last three learn nothing: Table 7's rivals.
-    noise : Gumbel noise added to the logits of ``adversarial`` and ``random``, so that mixtures vary from sample to sample;
-        0 in the paper
-    gate : chance of a stage to be applied to a sample; 1 in the paper. With less, single and undamaged samples occur too.
+    degradations : sequence of Step or None
+        D_j with their severities, which are drawn for each sample; ``None`` is doing nothing
+    stages : int
+        5 in the paper
+    strategy : Strategy
+        where the weights a come from. ``adversarial``: the classifier, softmax over j. ``random``: equal logits and the noise.
+        ``average``: all 1/N. ``all``: one degradation a sample, drawn, and one stage (the paper's "random selection"; assumed).
+        The last three learn nothing: Table 7's rivals.
+    noise : float
+        Gumbel noise added to the logits of ``adversarial`` and ``random``, so that mixtures vary from sample to sample; 0 in
+        the paper
+    gate : float
+        chance of a stage to be applied to a sample; 1 in the paper. With less, single and undamaged samples occur too.
     """
 
     def __init__(
@@ -78,10 +83,14 @@ class DegradationGenerator(nn.Module):
 
         Parameters
         ----------
-        clean : (B, 1, H, W) in [0, 1]
-        generator : on the CPU; draws severities, noise and gates
-        whole : what the classifier sees where ``clean`` are pieces: (B, 1, h, w)
-        mean : (B,), then, of the whole images: contrast is lost about it (at every stage about that of x̂^0)
+        clean : (B, 1, H, W)
+            in [0, 1]
+        generator : torch.Generator
+            on the CPU; draws severities, noise and gates
+        whole : torch.Tensor or None
+            what the classifier sees where ``clean`` are pieces: (B, 1, h, w)
+        mean : (B,) or None
+            then, of the whole images: contrast is lost about it (at every stage about that of x̂^0)
         """
         weights, passes = self.mixture(clean if whole is None else whole, generator)
         return self.mix(clean, weights, passes, generator, mean)

@@ -33,9 +33,12 @@ def spreading(image: Image, least: float, block: int = BLOCK) -> tuple[float, fl
 
     Parameters
     ----------
-    image : (H, W) in [0, 1]
-    least : grey levels of 255
-    block : side of a block, pixels
+    image : (H, W)
+        in [0, 1]
+    least : float
+        grey levels of 255
+    block : int
+        side of a block, pixels
     """
     mean = float(image.mean(dtype=np.float64))
     low, high = np.percentile(_block_means(image, block), (1, 99))
@@ -57,7 +60,8 @@ def preparation(facts: Mapping[str, Any]) -> Callable[[Image], Image] | None:
 
     Raises
     ------
-    ValueError : the file names no number of grey levels
+    ValueError
+        the file names no number of grey levels
     """
     least = facts.get("least_spread", 0)
     if not isinstance(least, (int, float)) or not 0 <= least <= 255:

@@ -51,8 +51,10 @@ class DualInteractionNetwork(nn.Module):
 
     Parameters
     ----------
-    blocks : any list of blocks, or the name of one of :data:`PRESETS`
-    time_steps : T of the spiking blocks; 0 takes their neurons out
+    blocks : str or sequence of BlockSpec
+        any list of blocks, or the name of one of :data:`PRESETS`
+    time_steps : int
+        T of the spiking blocks; 0 takes their neurons out
     """
 
     def __init__(
@@ -73,7 +75,8 @@ class DualInteractionNetwork(nn.Module):
 
         Raises
         ------
-        ValueError : another shape, or sides not larger than the widest kernel reaches
+        ValueError
+            another shape, or sides not larger than the widest kernel reaches
         """
         if grey.ndim != 4 or grey.shape[1] != 1:
             raise ValueError(f"images of shape {tuple(grey.shape)}: expected (B, 1, H, W)")

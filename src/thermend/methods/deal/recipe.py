@@ -52,13 +52,20 @@ class Generator(Section):
 
     Attributes
     ----------
-    strategy : ``adversarial``, or a rival of Table 7: ``average``, ``all``; or ``random``, an adversary that never learns
-    degradations : D_j with their severities: a number, {from: A, to: B} (uniform) or {any: [A, B]}
-    stages, gumbel_scale, gate : as in :class:`thermend.methods.deal.generator.DegradationGenerator`
-    learning_rate, momentum, weight_decay : of its SGD
-    begin, end : shares of the run between which it learns; before is the warm start
-    every : it takes a step after so many of N_E's
-    similarity : λ in L(N_E(x̂), y) + λ L(x̂, x), which it ascends; 0 is Eq. 5, either sign is a reading of the paper's text
+    strategy : Strategy
+        ``adversarial``, or a rival of Table 7: ``average``, ``all``; or ``random``, an adversary that never learns
+    degradations : tuple of dict
+        D_j with their severities: a number, {from: A, to: B} (uniform) or {any: [A, B]}
+    stages, gumbel_scale, gate : int
+        as in :class:`thermend.methods.deal.generator.DegradationGenerator`
+    learning_rate, momentum, weight_decay : float
+        of its SGD
+    begin, end : float
+        shares of the run between which it learns; before is the warm start
+    every : int
+        it takes a step after so many of N_E's
+    similarity : float
+        λ in L(N_E(x̂), y) + λ L(x̂, x), which it ascends; 0 is Eq. 5, either sign is a reading of the paper's text
     """
 
     place = "generator"
@@ -150,11 +157,15 @@ class DealRecipe(Recipe):
 
     Attributes
     ----------
-    least_spread : grey levels of 255 that an image spans at least when N_E sees it (:mod:`thermend.methods.deal.levels`); 0, as
-        in the paper, leaves every image as it is
-    spiking : with the neurons of the spiking blocks; false is the ablation of Fig. 7
-    freeze_norm : share of the run after which batch norm uses its running statistics, as it will when it restores; 1 never
-    generator : N_G
+    least_spread : float
+        grey levels of 255 that an image spans at least when N_E sees it (:mod:`thermend.methods.deal.levels`); 0, as in the
+        paper, leaves every image as it is
+    spiking : bool
+        with the neurons of the spiking blocks; false is the ablation of Fig. 7
+    freeze_norm : float
+        share of the run after which batch norm uses its running statistics, as it will when it restores; 1 never
+    generator : Generator
+        N_G
     """
 
     batch_size: int = Field(2, ge=1)

@@ -35,11 +35,16 @@ class DetailRecipe(OnDeviceRecipe):
 
     Attributes
     ----------
-    noise : folders that hold recordings of plain scenes, as :class:`RealNoise` reads them
-    reduced : chance that a piece is taken at half the resolution, where the image is large enough
-    frame : side of the pieces that are damaged and destriped; patches are cut from them
-    ssim_weight : of 1 − SSIM beside the logarithm of the mean square error
-    options : of the network (:class:`Options`)
+    noise : tuple of Path
+        folders that hold recordings of plain scenes, as :class:`RealNoise` reads them
+    reduced : float
+        chance that a piece is taken at half the resolution, where the image is large enough
+    frame : int
+        side of the pieces that are damaged and destriped; patches are cut from them
+    ssim_weight : float
+        of 1 − SSIM beside the logarithm of the mean square error
+    options : Options
+        of the network (:class:`Options`)
     """
 
     noise: Annotated[tuple[Path, ...], BeforeValidator(as_list)] = ()

@@ -16,7 +16,8 @@ def built(facts: Mapping[str, Any]) -> DualDecodingGenerator:
 
     Raises
     ------
-    ValueError, TypeError : there can be none such
+    ValueError, TypeError
+        there can be none such
     """
     return DualDecodingGenerator(
         tuple(facts.get("widths") or WIDTHS["full"]),
@@ -32,7 +33,8 @@ def load_network(path: str | os.PathLike[str]) -> DualDecodingGenerator:
 
     Raises
     ------
-    InputError : not a checkpoint, or one of another network
+    InputError
+        not a checkpoint, or one of another network
     """
     network = network_of(path, built, "2D-GAN's generator", ignored="num_batches_tracked")
     network.variant = next((name for name, widths in WIDTHS.items() if widths == network.widths), None)

@@ -145,7 +145,8 @@ class Decoder(nn.Module):
 
     Parameters
     ----------
-    given : channels that are concatenated at each level, from the first
+    given : sequence of int
+        channels that are concatenated at each level, from the first
     """
 
     def __init__(self, widths: Sequence[int], given: Sequence[int]) -> None:
@@ -160,11 +161,16 @@ class DualDecodingGenerator(nn.Module):
 
     Parameters
     ----------
-    widths : channels of the levels
-    dual : a second pass follows; without it C1 and C2 of Table 4
-    inner : skips from an encoder to its decoder (Eq. 2)
-    outer : skips from the first decoder to the second encoder (Eq. 3)
-    attention : of the second decoder to the first encoder's features
+    widths : sequence of int
+        channels of the levels
+    dual : bool
+        a second pass follows; without it C1 and C2 of Table 4
+    inner : bool
+        skips from an encoder to its decoder (Eq. 2)
+    outer : bool
+        skips from the first decoder to the second encoder (Eq. 3)
+    attention : AttentionKind
+        of the second decoder to the first encoder's features
     """
 
     def __init__(
@@ -241,7 +247,8 @@ class MarkovianDiscriminator(nn.Module):
 
     Parameters
     ----------
-    norm : ``batch`` is the paper's; it couples the samples of a batch, each of which a gradient penalty wants judged alone
+    norm : CriticNorm
+        ``batch`` is the paper's; it couples the samples of a batch, each of which a gradient penalty wants judged alone
     """
 
     def __init__(self, widths: Sequence[int] = CRITIC_WIDTHS, norm: CriticNorm = "batch") -> None:

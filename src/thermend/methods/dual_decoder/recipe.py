@@ -17,12 +17,17 @@ class Losses(Section):
 
     Attributes
     ----------
-    adversarial : of L_G (Eq. 4)
-    mse : λ1 (Eq. 5), on images in [−1, 1]
-    vgg : λ2 (Eq. 6); ``vgg_file`` holds VGG-19's weights, None gets them as :func:`thermend.training.features.features` does
-    efficientnet : λ3 (Eq. 7), likewise
-    vgg_features, efficientnet_features : ``lite0`` takes EfficientNet-Lite0 (the first eleven blocks of it for VGG-19), where
-        the weights of those are not to be had: other features, and another loss
+    adversarial : float
+        of L_G (Eq. 4)
+    mse : float
+        λ1 (Eq. 5), on images in [−1, 1]
+    vgg : float
+        λ2 (Eq. 6); ``vgg_file`` holds VGG-19's weights, None gets them as :func:`thermend.training.features.features` does
+    efficientnet : float
+        λ3 (Eq. 7), likewise
+    vgg_features, efficientnet_features : {'vgg19', 'lite0'}, {'efficientnet-b0', 'lite0'}
+        ``lite0`` takes EfficientNet-Lite0 (the first eleven blocks of it for VGG-19), where the weights of those are not to be
+        had: other features, and another loss
     """
 
     adversarial: float = Field(1.0, ge=0)
@@ -46,10 +51,14 @@ class Critic(Section):
 
     Attributes
     ----------
-    loss : ``wgan-gp`` (Eq. 4), or ``logistic`` (Eq. 1; the generator's part as −log D(G(x)), which does not saturate)
-    norm : ``batch`` is the paper's; it couples samples, of which a gradient penalty wants each judged alone
-    penalty : λ of WGAN-GP's gradient penalty; 10 in its paper
-    steps : of it to one of the generator
+    loss : {'wgan-gp', 'logistic'}
+        ``wgan-gp`` (Eq. 4), or ``logistic`` (Eq. 1; the generator's part as −log D(G(x)), which does not saturate)
+    norm : CriticNorm
+        ``batch`` is the paper's; it couples samples, of which a gradient penalty wants each judged alone
+    penalty : float
+        λ of WGAN-GP's gradient penalty; 10 in its paper
+    steps : int
+        of it to one of the generator
     """
 
     loss: Literal["wgan-gp", "logistic"] = "wgan-gp"
@@ -63,10 +72,14 @@ class DualDecoderRecipe(Recipe):
 
     Attributes
     ----------
-    dual, inner, outer, attention : as in :class:`thermend.methods.dual_decoder.network.DualDecodingGenerator`
-    widths : channels of the levels; None takes the variant's
-    preset : what spoils the images
-    losses, critic : weights of the joint loss; the discriminator
+    dual, inner, outer, attention : bool
+        as in :class:`thermend.methods.dual_decoder.network.DualDecodingGenerator`
+    widths : tuple of int or None
+        channels of the levels; None takes the variant's
+    preset : str
+        what spoils the images
+    losses, critic : Losses, Critic
+        weights of the joint loss; the discriminator
     """
 
     batch_size: int = Field(8, ge=2)

@@ -66,18 +66,23 @@ class OneStepDiffusion(nn.Module):
 
     Parameters
     ----------
-    autoencoder, unet : of diffusers
-    scheduler : whose last timestep it is
-    prompt : embedding of the empty prompt, (1, tokens, width)
+    autoencoder, unet : AutoencoderKL, UNet2DConditionModel
+        of diffusers
+    scheduler : DDPMScheduler
+        whose last timestep it is
+    prompt : torch.Tensor
+        embedding of the empty prompt, (1, tokens, width)
 
     Attributes
     ----------
-    signals : ᾱ of all timesteps
+    signals : torch.Tensor
+        ᾱ of all timesteps
     signal, timestep : a, the last of them, and what the UNet is told
 
     Raises
     ------
-    ValueError : autoencoder, UNet and prompt do not fit together
+    ValueError
+        autoencoder, UNet and prompt do not fit together
     """
 
     prompt: torch.Tensor
@@ -115,7 +120,8 @@ class OneStepDiffusion(nn.Module):
 
         Parameters
         ----------
-        timesteps : one for all, or (B,); None is the last
+        timesteps : torch.Tensor or int or None
+            one for all, or (B,); None is the last
         """
         at = self.timestep if timesteps is None else timesteps
         prompt = self.prompt.to(self.unet.dtype).expand(len(latent), -1, -1)
@@ -158,7 +164,8 @@ class Reconstruction(nn.Module):
 
     Parameters
     ----------
-    autoencoder : of diffusers
+    autoencoder : AutoencoderKL
+        of diffusers
     """
 
     variant = "autoencoder"
@@ -202,7 +209,8 @@ def _square(autoencoder: AutoencoderKL) -> int | None:
 
     Raises
     ------
-    ValueError : it takes or gives something else
+    ValueError
+        it takes or gives something else
     """
     channels, given = (autoencoder.config[key] for key in ("in_channels", "out_channels"))
     side = math.isqrt(channels)
@@ -237,11 +245,13 @@ def embedded(configurations: Mapping[str, Mapping[str, Any]] = EMBEDDED) -> OneS
 
     Parameters
     ----------
-    configurations : of ``autoencoder``, ``unet``, ``scheduler``, as diffusers has them
+    configurations : mapping
+        of ``autoencoder``, ``unet``, ``scheduler``, as diffusers has them
 
     Raises
     ------
-    KeyError, TypeError, ValueError : there can be none such
+    KeyError, TypeError, ValueError
+        there can be none such
     """
     unet = UNet2DConditionModel(**configurations["unet"])
     return OneStepDiffusion(
@@ -257,7 +267,8 @@ def from_files(autoencoder: str | os.PathLike[str], unet: str | os.PathLike[str]
 
     Raises
     ------
-    InputError : one is no such file
+    InputError
+        one is no such file
     """
     loaded = read_autoencoder(autoencoder)
     facts = described(unet, "unet", "scheduler")
@@ -278,7 +289,8 @@ def read_autoencoder(path: str | os.PathLike[str]) -> AutoencoderKL:
 
     Raises
     ------
-    InputError : it is no such file
+    InputError
+        it is no such file
     """
     facts = described(path, "autoencoder")
     try:
@@ -311,15 +323,20 @@ def from_pretrained(
 
     Parameters
     ----------
-    source : such as ``stabilityai/sd-turbo``
-    prompt : the embedding of the empty prompt, (1, tokens, width), or a file with it (``prompt``, in `.safetensors`); None
-        computes it once with the text encoder and the tokenizer that come with the model
-    precision : of the weights: ``torch.float16`` or ``torch.bfloat16`` halves what SD-Turbo needs in memory
+    source : str
+        such as ``stabilityai/sd-turbo``
+    prompt : str or PathLike or torch.Tensor or None
+        the embedding of the empty prompt, (1, tokens, width), or a file with it (``prompt``, in `.safetensors`); None computes
+        it once with the text encoder and the tokenizer that come with the model
+    precision : torch.dtype
+        of the weights: ``torch.float16`` or ``torch.bfloat16`` halves what SD-Turbo needs in memory
 
     Raises
     ------
-    InputError : there is no such model, or it cannot be read
-    UsageError : it predicts something else than ε
+    InputError
+        there is no such model, or it cannot be read
+    UsageError
+        it predicts something else than ε
     """
     try:
         scheduler = DDPMScheduler.from_pretrained(source, subfolder="scheduler")

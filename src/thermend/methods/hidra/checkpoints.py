@@ -37,13 +37,17 @@ def open_prior(
 
     Parameters
     ----------
-    source, prompt : as for :func:`thermend.methods.hidra.backbone.from_pretrained`; without a source it is the embedded prior
-    autoencoder, unet : files of its halves; None takes those that ship
-    precision : that a source's weights are kept in: ``float32``, ``float16`` or ``bfloat16``
+    source, prompt : str or None, str or PathLike or torch.Tensor or None
+        as for :func:`thermend.methods.hidra.backbone.from_pretrained`; without a source it is the embedded prior
+    autoencoder, unet : str or PathLike or None
+        files of its halves; None takes those that ship
+    precision : str
+        that a source's weights are kept in: ``float32``, ``float16`` or ``bfloat16``
 
     Raises
     ------
-    InputError, UsageError : it cannot be read
+    InputError, UsageError
+        it cannot be read
     """
     if source is not None:
         return from_pretrained(source, prompt, getattr(torch, precision))
@@ -63,11 +67,13 @@ def built(facts: Mapping[str, Any], backbone: OneStepDiffusion, pretrained: bool
 
     Parameters
     ----------
-    pretrained : whether DINOv2's weights are got where it was a pretrained one; a file of weights has them
+    pretrained : bool
+        whether DINOv2's weights are got where it was a pretrained one; a file of weights has them
 
     Raises
     ------
-    KeyError, TypeError, ValueError : there can be none such
+    KeyError, TypeError, ValueError
+        there can be none such
     """
     stated = facts["estimator"]
     estimator = None
@@ -87,7 +93,8 @@ def check_prior(path: str | os.PathLike[str]) -> None:
 
     Raises
     ------
-    InputError : they do, or they cannot be read
+    InputError
+        they do, or they cannot be read
     """
     stated = read_metadata(path).get("prior_sha256")
     if stated is not None and stated != [sha256_of(half) for half in halves_of()]:
@@ -99,7 +106,8 @@ def load_network(path: str | os.PathLike[str]) -> Hidra:
 
     Raises
     ------
-    InputError : not a checkpoint, or one of another network, or the prior is not to be had
+    InputError
+        not a checkpoint, or one of another network, or the prior is not to be had
     """
     tensors, facts = read_tensors(path), read_metadata(path)
     name = str(facts.get("method", ""))

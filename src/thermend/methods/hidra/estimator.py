@@ -36,7 +36,8 @@ class MutualInteractionAttention(nn.Module):
     Parameters
     ----------
     layers : L
-    channels : C, of each layer
+    channels : int
+        C, of each layer
     """
 
     def __init__(self, layers: int, channels: int) -> None:
@@ -64,14 +65,18 @@ class DegradationEstimator(nn.Module):
 
     Parameters
     ----------
-    features : DINOv2
-    layers : of its layers those that are looked at, 1 is the first
+    features : Dinov2Model
+        DINOv2
+    layers : sequence of int
+        of its layers those that are looked at, 1 is the first
     width : of P
-    interaction : whether the layers attend to each other; the paper's ablation "w/o MIA" has it not
+    interaction : bool
+        whether the layers attend to each other; the paper's ablation "w/o MIA" has it not
 
     Raises
     ------
-    ValueError : a layer that the network has not, or a number of channels that is neither 2 nor 3
+    ValueError
+        a layer that the network has not, or a number of channels that is neither 2 nor 3
     """
 
     def __init__(self, features: Dinov2Model, layers: Sequence[int], width: int, interaction: bool = True) -> None:
@@ -90,7 +95,8 @@ class DegradationEstimator(nn.Module):
 
         Parameters
         ----------
-        interacts : leaves the attention of the layers out where it is false
+        interacts : bool
+            leaves the attention of the layers out where it is false
         """
         patch = self.features.config.patch_size
         height, width = (max(1, side // patch) for side in image.shape[2:])
@@ -158,7 +164,8 @@ def pretrained_features(source: str) -> Dinov2Model:
 
     Raises
     ------
-    InputError : there is none, or it is another network or lacks weights
+    InputError
+        there is none, or it is another network or lacks weights
     """
     transformers_logging.disable_progress_bar()
     try:

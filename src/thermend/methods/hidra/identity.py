@@ -33,12 +33,15 @@ class Carrier:
 
     Parameters
     ----------
-    channels, groups : of the normalisation
-    numbers : that are carried
+    channels, groups : int
+        of the normalisation
+    numbers : int
+        that are carried
 
     Raises
     ------
-    ValueError : there is no room for as many references as carriers in each group
+    ValueError
+        there is no room for as many references as carriers in each group
     """
 
     channels: int
@@ -89,7 +92,8 @@ class Carrier:
 
         Parameters
         ----------
-        offset : of the carrier's channels among those that are normalised
+        offset : int
+            of the carrier's channels among those that are normalised
         """
         references = self.references()
         deviation = references.view(self.groups, -1).square().mean(1).sqrt().repeat_interleave(self.size)
@@ -124,8 +128,9 @@ def carrier_of_autoencoder(configuration: Mapping[str, Any]) -> Carrier:
 
     Raises
     ------
-    ValueError : it has several levels (what is repeated to twice the size cannot be told apart again), other than as many
-        numbers in the latent as pixels, attention, or no room
+    ValueError
+        it has several levels (what is repeated to twice the size cannot be told apart again), other than as many numbers in the
+        latent as pixels, attention, or no room
     """
     pixels, latents = configuration["in_channels"], configuration["latent_channels"]
     widths = configuration["block_out_channels"]
@@ -176,7 +181,8 @@ def unet_as_identity(model: Any) -> None:
 
     Raises
     ------
-    ValueError : as :func:`carrier_of_unet` does
+    ValueError
+        as :func:`carrier_of_unet` does
     """
     with torch.no_grad():
         carrier = carrier_of_unet(model.config)

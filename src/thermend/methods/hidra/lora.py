@@ -20,8 +20,10 @@ class GuidedLora(nn.Module):
 
     Parameters
     ----------
-    base : of which nothing is trained
-    rank : r
+    base : nn.Linear or nn.Conv2d
+        of which nothing is trained
+    rank : int
+        r
 
     Attributes
     ----------
@@ -64,9 +66,11 @@ class Modulation(nn.Module):
 
     Parameters
     ----------
-    layers : that it serves
+    layers : sequence of GuidedLora
+        that it serves
     width : of P
-    hidden : of the MLP
+    hidden : int
+        of the MLP
     """
 
     def __init__(self, layers: Sequence[GuidedLora], width: int, hidden: int = 64) -> None:
@@ -95,7 +99,8 @@ def add_lora(model: nn.Module, rank: int, within: Sequence[str] = ("",)) -> list
 
     Parameters
     ----------
-    within : beginnings of the names of those to replace
+    within : sequence of str
+        beginnings of the names of those to replace
 
     Returns
     -------

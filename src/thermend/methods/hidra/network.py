@@ -17,9 +17,12 @@ class Hidra(nn.Module):
 
     Parameters
     ----------
-    backbone : changed: its layers become :class:`GuidedLora`
-    estimator : None leaves Σ = 1: plain LoRA, the paper's ablation "w/o DEM"
-    ranks : of encoder and UNet; 16 and 32 in the paper
+    backbone : OneStepDiffusion
+        changed: its layers become :class:`GuidedLora`
+    estimator : DegradationEstimator or None
+        None leaves Σ = 1: plain LoRA, the paper's ablation "w/o DEM"
+    ranks : tuple
+        of encoder and UNet; 16 and 32 in the paper
 
     Attributes
     ----------
@@ -89,8 +92,10 @@ class OnePass(nn.Module):
 
     Parameters
     ----------
-    network : with its estimator
-    view : side of the views
+    network : Hidra
+        with its estimator
+    view : int
+        side of the views
     """
 
     output_names = ("restored", "vectors")

@@ -41,7 +41,8 @@ def spoiled(
 
     Parameters
     ----------
-    gate, undamaged : as :class:`thermend.methods.hidra.recipe.Pipeline` has them
+    gate, undamaged : float
+        as :class:`thermend.methods.hidra.recipe.Pipeline` has them
     """
     clean, chance = image, _drawn(len(image), generator)
     for step in CASCADE.steps:
@@ -56,8 +57,10 @@ class Known(NamedTuple):
     Attributes
     ----------
     image : (B, 1, H, W)
-    there : (B, steps), whether a step was taken, 0 or 1
-    amount : (B, steps), ln(1 + r), where the step changed the image by r grey levels in the root mean square
+    there : (B, steps)
+        whether a step was taken, 0 or 1
+    amount : (B, steps)
+        ln(1 + r), where the step changed the image by r grey levels in the root mean square
     """
 
     image: torch.Tensor

@@ -41,7 +41,8 @@ class Probe(NamedTuple):
 
     Attributes
     ----------
-    weight, bias : (answers, width), (answers,); on vectors as they are
+    weight, bias : array of float32
+        (answers, width), (answers,); on vectors as they are
     """
 
     weight: NDArray[np.float32]
@@ -63,13 +64,17 @@ def fit(vectors: Vectors, answers: NDArray[np.int64], count: int, decay: float =
 
     Parameters
     ----------
-    vectors : (N, width), of training images
-    answers : (N,), 0 to count − 1
-    decay : of the squared weights on standardised vectors
+    vectors : (N, width)
+        of training images
+    answers : (N,)
+        0 to count − 1
+    decay : float
+        of the squared weights on standardised vectors
 
     Raises
     ------
-    ValueError : an answer is missing
+    ValueError
+        an answer is missing
     """
     if set(np.unique(answers).tolist()) != set(range(count)):
         raise ValueError(f"answers {sorted(set(answers.tolist()))}: expected each of 0 to {count - 1}")
@@ -105,7 +110,8 @@ def read_probes(path: str | os.PathLike[str]) -> dict[str, Probe]:
 
     Raises
     ------
-    InputError : it holds none, or one of other answers
+    InputError
+        it holds none, or one of other answers
     """
     tensors, names = read_tensors(path), read_metadata(path).get("probe")
     try:

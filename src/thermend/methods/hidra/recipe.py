@@ -27,11 +27,15 @@ class Prior(Section):
 
     Attributes
     ----------
-    source : a Stable Diffusion's name on the hub or folder (:func:`thermend.methods.hidra.backbone.from_pretrained`); None
-        takes the embedded prior
-    prompt : file with the embedding of the empty prompt, for a source without a text encoder
-    precision : that a source's weights are kept in; the LoRA is float32
-    autoencoder, unet : files of the embedded prior's halves, instead of those that ship
+    source : str or None
+        a Stable Diffusion's name on the hub or folder (:func:`thermend.methods.hidra.backbone.from_pretrained`); None takes the
+        embedded prior
+    prompt : Path or None
+        file with the embedding of the empty prompt, for a source without a text encoder
+    precision : {'float32', 'float16', 'bfloat16'}
+        that a source's weights are kept in; the LoRA is float32
+    autoencoder, unet : Path or None
+        files of the embedded prior's halves, instead of those that ship
     """
 
     source: str | None = None
@@ -54,11 +58,15 @@ class Estimator(Section):
 
     Attributes
     ----------
-    guides : without, Σ = 1: plain LoRA (the paper's "w/o DEM")
-    source : of a DINOv2, its name on the hub or folder; None trains a small one along
-    layers : that are looked at
+    guides : bool
+        without, Σ = 1: plain LoRA (the paper's "w/o DEM")
+    source : str or None
+        of a DINOv2, its name on the hub or folder; None trains a small one along
+    layers : tuple of int
+        that are looked at
     width : of P
-    interaction : the attention of the layers to each other
+    interaction : bool
+        the attention of the layers to each other
     """
 
     guides: bool = True
@@ -89,11 +97,15 @@ class Solver(Section):
 
     Attributes
     ----------
-    kind : ``bilevel``: with the first-order ratio. ``alternating``: the upper level's direct gradient alone.
-        ``joint``: no upper level; DEM and LoRA learn on D_tr together
-    inner : T, steps of the lower level to one of the upper
-    pipelines : M, of each sample of D_val
-    floor, most : of the ratio (:func:`thermend.methods.hidra.solver.ratio`)
+    kind : {'bilevel', 'alternating', 'joint'}
+        ``bilevel``: with the first-order ratio. ``alternating``: the upper level's direct gradient alone. ``joint``: no upper
+        level; DEM and LoRA learn on D_tr together
+    inner : int
+        T, steps of the lower level to one of the upper
+    pipelines : int
+        M, of each sample of D_val
+    floor, most : float
+        of the ratio (:func:`thermend.methods.hidra.solver.ratio`)
     """
 
     kind: Literal["bilevel", "alternating", "joint"] = "bilevel"
@@ -108,9 +120,12 @@ class Losses(Section):
 
     Attributes
     ----------
-    l2, perceptual, adversarial : 2, 5, 0.5 in the paper
-    features : of the perceptual loss: LPIPS, or the plain difference of VGG-19's, or of EfficientNet-Lite0's (``lite0``)
-    features_file : weights of LPIPS's VGG-16, or of VGG-19; None gets them as :func:`thermend.training.features.features` does
+    l2, perceptual, adversarial : float
+        2, 5, 0.5 in the paper
+    features : {'lpips', 'vgg19', 'lite0'}
+        of the perceptual loss: LPIPS, or the plain difference of VGG-19's, or of EfficientNet-Lite0's (``lite0``)
+    features_file : Path or None
+        weights of LPIPS's VGG-16, or of VGG-19; None gets them as :func:`thermend.training.features.features` does
     """
 
     l2: float = Field(2.0, gt=0)
@@ -125,8 +140,10 @@ class Pipeline(Section):
 
     Attributes
     ----------
-    gate : chance of each degradation to be there
-    undamaged : chance of an image to be left as it is
+    gate : float
+        chance of each degradation to be there
+    undamaged : float
+        chance of an image to be left as it is
     """
 
     gate: float = Field(0.6, gt=0, le=1)
@@ -144,11 +161,15 @@ class HidraRecipe(Recipe):
 
     Attributes
     ----------
-    batch_size : patches a loop, for its T lower steps and its upper step alike: a multiple of T + 1; or patches a lesson
-    ranks : of the LoRA of encoder and UNet
-    estimator_rate : of the upper level's optimiser, as a share of ``learning_rate``
-    lessons : how many of the ``steps`` are lessons of DEM; they come first, at ``learning_rate``.
-        ``warmup_steps`` and ``schedule`` hold for the lessons and for the loops after them alike
+    batch_size : int
+        patches a loop, for its T lower steps and its upper step alike: a multiple of T + 1; or patches a lesson
+    ranks : tuple
+        of the LoRA of encoder and UNet
+    estimator_rate : float
+        of the upper level's optimiser, as a share of ``learning_rate``
+    lessons : int
+        how many of the ``steps`` are lessons of DEM; they come first, at ``learning_rate``. ``warmup_steps`` and ``schedule``
+        hold for the lessons and for the loops after them alike
     """
 
     batch_size: int = Field(10, ge=1)
@@ -217,9 +238,12 @@ class PriorRecipe(Recipe):
 
     Attributes
     ----------
-    configuration : keys of diffusers' model that differ from those of the prior that ships
-    identity : begin as the identity (:mod:`thermend.methods.hidra.identity`), not at random; ``init_from`` goes before
-    half : weights are written in float16
+    configuration : dict
+        keys of diffusers' model that differ from those of the prior that ships
+    identity : bool
+        begin as the identity (:mod:`thermend.methods.hidra.identity`), not at random; ``init_from`` goes before
+    half : bool
+        weights are written in float16
     """
 
     batch_size: int = Field(4, ge=1)
@@ -248,10 +272,13 @@ class AutoencoderRecipe(PriorRecipe):
 
     Attributes
     ----------
-    kl : weight of the divergence of the latents from the standard normal
-    perceptual : weight of the difference of pretrained ``features``; ``features_file`` holds VGG-19's weights, None gets
-        them as :func:`thermend.training.features.features` does
-    flatter : chance of a sample to have lost contrast, so that dull images come through as well
+    kl : float
+        weight of the divergence of the latents from the standard normal
+    perceptual : float
+        weight of the difference of pretrained ``features``; ``features_file`` holds VGG-19's weights, None gets them as
+        :func:`thermend.training.features.features` does
+    flatter : float
+        chance of a sample to have lost contrast, so that dull images come through as well
     """
 
     part: ClassVar[str] = "autoencoder"
@@ -274,7 +301,8 @@ class UnetRecipe(PriorRecipe):
 
     Attributes
     ----------
-    autoencoder : file of its weights; None takes those that ship
+    autoencoder : Path or None
+        file of its weights; None takes those that ship
     """
 
     part: ClassVar[str] = "unet"

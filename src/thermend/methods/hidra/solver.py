@@ -24,13 +24,17 @@ def ratio(upper: Gradients, lower: Gradients, floor: float = 1e-12, most: float 
 
     Parameters
     ----------
-    upper, lower : ∂Ψ/∂W and ∂Φ/∂W, a tensor a parameter
-    floor : that the denominator does not fall below: at the lower level's optimum both vanish
-    most : that the ratio's size does not exceed
+    upper, lower : Gradients
+        ∂Ψ/∂W and ∂Φ/∂W, a tensor a parameter
+    floor : float
+        that the denominator does not fall below: at the lower level's optimum both vanish
+    most : float
+        that the ratio's size does not exceed
 
     Raises
     ------
-    ValueError : they are not of the same parameters
+    ValueError
+        they are not of the same parameters
     """
     if len(upper) != len(lower):
         raise ValueError(f"{len(upper)} gradients against {len(lower)}")
@@ -44,8 +48,11 @@ def hypergradient(direct: Gradients, nested: Gradients, share: torch.Tensor) -> 
 
     Parameters
     ----------
-    direct : ∂Ψ/∂ω
-    nested : ∂Φ/∂ω
-    share : :func:`ratio`
+    direct : Gradients
+        ∂Ψ/∂ω
+    nested : Gradients
+        ∂Φ/∂ω
+    share : torch.Tensor
+        :func:`ratio`
     """
     return [d - share.to(d.dtype) * n for d, n in zip(direct, nested, strict=True)]

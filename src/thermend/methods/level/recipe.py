@@ -21,8 +21,10 @@ class LevelRecipe(OnDeviceRecipe):
 
     Attributes
     ----------
-    judging : weight of the question whether anything was lost
-    options : of the network (:class:`Options`)
+    judging : float
+        weight of the question whether anything was lost
+    options : Options
+        of the network (:class:`Options`)
     """
 
     patch_size: int = Field(128, ge=32)

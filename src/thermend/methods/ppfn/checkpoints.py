@@ -44,7 +44,8 @@ def read_prompts(path: str | os.PathLike[str]) -> tuple[torch.Tensor, torch.Tens
 
     Raises
     ------
-    InputError : no such file, or one with something else in it
+    InputError
+        no such file, or one with something else in it
     """
     path = Path(path)
     if not path.is_file():
@@ -68,7 +69,8 @@ def built(facts: Mapping[str, Any]) -> SelfPrompted:
 
     Raises
     ------
-    KeyError, TypeError, ValueError : it describes none
+    KeyError, TypeError, ValueError
+        it describes none
     """
     backbone = BACKBONES[facts["backbone"]](**facts["options"])
     stages = () if facts["prompts"] == "none" else facts["stages"]
@@ -83,12 +85,15 @@ def load_network(path: str | os.PathLike[str], prompts: str | os.PathLike[str] |
 
     Parameters
     ----------
-    prompts : file for :func:`read_prompts`; the authors' checkpoints need it
+    prompts : str or PathLike or None
+        file for :func:`read_prompts`; the authors' checkpoints need it
 
     Raises
     ------
-    InputError : not a checkpoint, or one of another network, or no prompts
-    UsageError : one of the authors' without prompts, or one of ours, which has its own, with them
+    InputError
+        not a checkpoint, or one of another network, or no prompts
+    UsageError
+        one of the authors' without prompts, or one of ours, which has its own, with them
     """
     facts = read_metadata(path)
     if str(facts.get("method", "")).partition("/")[0] != "ppfn":
@@ -125,11 +130,13 @@ def load_authors(
 
     Parameters
     ----------
-    prompts : that it was trained with, which no checkpoint holds (:func:`read_prompts`); None draws them
+    prompts : tuple or None
+        that it was trained with, which no checkpoint holds (:func:`read_prompts`); None draws them
 
     Raises
     ------
-    InputError : not a checkpoint, or one of another network
+    InputError
+        not a checkpoint, or one of another network
     """
     tensors = read_tensors(path)
     try:

@@ -17,8 +17,10 @@ class Estimate(NamedTuple):
 
     Attributes
     ----------
-    presence : (B, 3), logits of each degradation, in the order of :data:`DEGRADATIONS`
-    severity : (B, 3), root mean square of what each changed, in grey levels of 255
+    presence : (B, 3)
+        logits of each degradation, in the order of :data:`DEGRADATIONS`
+    severity : (B, 3)
+        root mean square of what each changed, in grey levels of 255
     """
 
     presence: torch.Tensor

@@ -32,9 +32,12 @@ class PromptedNetwork(nn.Module):
 
     Parameters
     ----------
-    stages : of the backbone, that are modulated; None takes all
-    kind, nonlinear : as in :class:`PromptFusion`
-    prompts : degradation prompts, (3, 128, 128), and scenario prompts, (2, 64); None draws them
+    stages : sequence of str or None
+        of the backbone, that are modulated; None takes all
+    kind, nonlinear : FusionKind, bool
+        as in :class:`PromptFusion`
+    prompts : tuple
+        degradation prompts, (3, 128, 128), and scenario prompts, (2, 64); None draws them
     """
 
     degradation_prompts: torch.Tensor
@@ -74,10 +77,14 @@ class PromptedNetwork(nn.Module):
 
         Parameters
         ----------
-        degradation : (B, 3), how much of each degradation's prompt, in the order of :data:`DEGRADATIONS`
-        scenario : (B, 2), likewise of :data:`SCENARIOS`
-        whole : of the whole image where this is a piece; None takes the image for it
-        encoded : what :meth:`encode` gives; None asks it
+        degradation : (B, 3)
+            how much of each degradation's prompt, in the order of :data:`DEGRADATIONS`
+        scenario : (B, 2)
+            likewise of :data:`SCENARIOS`
+        whole : Whole or None
+            of the whole image where this is a piece; None takes the image for it
+        encoded : sequence of Encoded or None
+            what :meth:`encode` gives; None asks it
         """
         return image + self.change(image, degradation, scenario, whole, encoded)
 
@@ -157,9 +164,12 @@ class SelfPrompted(nn.Module):
 
     Parameters
     ----------
-    estimator : None leaves nothing to choose: all damage is taken for composite, and every pass is made
-    dual : whether scenario prompts are used
-    told : of which whole image a pass is told: of the one as it is then, or of the one as it came (``first``)
+    estimator : PromptEstimator or None
+        None leaves nothing to choose: all damage is taken for composite, and every pass is made
+    dual : bool
+        whether scenario prompts are used
+    told : Told
+        of which whole image a pass is told: of the one as it is then, or of the one as it came (``first``)
     """
 
     def __init__(
@@ -179,7 +189,8 @@ class SelfPrompted(nn.Module):
 
         Parameters
         ----------
-        whole : of the whole images where these are pieces; None takes them for it, anew before each pass
+        whole : Whole or None
+            of the whole images where these are pieces; None takes them for it, anew before each pass
         """
         return self.undone(image, whole)[-1]
 
@@ -271,7 +282,8 @@ def on_pixels(surface: torch.Tensor, image: torch.Tensor, places: torch.Tensor |
 
     Parameters
     ----------
-    places : as :class:`Whole` has them; None where the images are whole
+    places : torch.Tensor or None
+        as :class:`Whole` has them; None where the images are whole
     """
     if places is None:
         return functional.interpolate(surface.float(), image.shape[2:], mode="bicubic", align_corners=False)
@@ -284,7 +296,8 @@ def named(chosen: Sequence[str], names: Sequence[str], image: torch.Tensor) -> t
 
     Raises
     ------
-    ValueError : something is not among them
+    ValueError
+        something is not among them
     """
     for name in chosen:
         if name not in names:

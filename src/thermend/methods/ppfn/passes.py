@@ -47,7 +47,8 @@ class Network(Protocol):
 
     Attributes
     ----------
-    fixed_size : height and width of the image, where the network takes no other
+    fixed_size : tuple or None
+        height and width of the image, where the network takes no other
     """
 
     @property
@@ -107,9 +108,12 @@ class Seen(NamedTuple):
 
     Attributes
     ----------
-    told : what the network is told of the whole image
-    chance : that each degradation is present, (3,); None where nothing is estimated
-    severity : root mean square of what each changed, in grey levels of 255, (3,)
+    told : mapping
+        what the network is told of the whole image
+    chance : array of float64 or None
+        that each degradation is present, (3,); None where nothing is estimated
+    severity : array of float64 or None
+        root mean square of what each changed, in grey levels of 255, (3,)
     """
 
     told: Mapping[str, Image]
@@ -122,13 +126,15 @@ class ProgressivePasses:
 
     Parameters
     ----------
-    facts : what the weights say of themselves: ``order`` and ``iterations``, ``chooses`` (whether an estimator goes with them),
-        ``prompts``, ``surface`` (whether the network gives one), ``multiple`` (of the sides of the images),
-        ``told`` (of which whole image a pass is told: of the one as it is then, ``each``, or as it came, ``first``)
+    facts : mapping
+        what the weights say of themselves: ``order`` and ``iterations``, ``chooses`` (whether an estimator goes with them),
+        ``prompts``, ``surface`` (whether the network gives one), ``multiple`` (of the sides of the images), ``told`` (of which
+        whole image a pass is told: of the one as it is then, ``each``, or as it came, ``first``)
 
     Raises
     ------
-    ValueError : they say something else
+    ValueError
+        they say something else
     """
 
     def __init__(self, facts: Mapping[str, Any]) -> None:
@@ -160,7 +166,8 @@ class ProgressivePasses:
 
         Raises
         ------
-        InputError : no such file, or one that names something else
+        InputError
+            no such file, or one that names something else
         """
         path = Path(path)
         if not path.is_file():
@@ -185,11 +192,13 @@ class ProgressivePasses:
 
         Parameters
         ----------
-        mode : in ``radiometric`` contrast stays; what lies beyond [0, 1] is carried past the network and added back
+        mode : str
+            in ``radiometric`` contrast stays; what lies beyond [0, 1] is carried past the network and added back
 
         Raises
         ------
-        UsageError : ``radiometric``, and these weights raise contrast along with everything else
+        UsageError
+            ``radiometric``, and these weights raise contrast along with everything else
         """
         if mode == "radiometric" and not self.leaves_contrast:
             raise UsageError("these weights of ppfn cannot leave contrast as it is; use --mode display")

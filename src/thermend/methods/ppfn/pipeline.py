@@ -47,7 +47,8 @@ def drawn(strength: tuple[float, float], others: float, rng: np.random.Generator
 
     Parameters
     ----------
-    strength, others : as :class:`thermend.methods.ppfn.recipe.Pipeline` has them
+    strength, others : tuple, float
+        as :class:`thermend.methods.ppfn.recipe.Pipeline` has them
     """
     kinds = dict(zip(DEGRADATIONS, _groups(hm_tir(float(rng.uniform(*strength))))))
     for name, further in OTHERS.items():

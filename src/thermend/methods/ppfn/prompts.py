@@ -68,8 +68,10 @@ class PromptFusion(nn.Module):
 
     Parameters
     ----------
-    kind : ``concatenate``, or ``multiply``: φ(A f ⊗ B t), the paper's ablation
-    nonlinear : φ is ReLU, else nothing
+    kind : FusionKind
+        ``concatenate``, or ``multiply``: φ(A f ⊗ B t), the paper's ablation
+    nonlinear : bool
+        φ is ReLU, else nothing
     """
 
     def __init__(self, kind: FusionKind = "concatenate", nonlinear: bool = True) -> None:

@@ -25,13 +25,19 @@ class Pipeline(Section):
 
     Attributes
     ----------
-    gate : chance of each degradation of a composite sample to be applied; 0.8 in the paper
-    undamaged : chance of a composite sample to be left as it is
-    strength : lowest and highest of the detector's part; 1 is the paper's
-    others : chance of each degradation to be one of :data:`OTHERS`; 0 in the paper
-    natural : chance of a sample to keep the levels that its camera gave it, where the recipe's convention holds
-    window : least share of each side of an image that stands for the whole; 1 always takes all of it, as the paper does.
-        From few images the levels of each would be learned by heart
+    gate : float
+        chance of each degradation of a composite sample to be applied; 0.8 in the paper
+    undamaged : float
+        chance of a composite sample to be left as it is
+    strength : tuple
+        lowest and highest of the detector's part; 1 is the paper's
+    others : float
+        chance of each degradation to be one of :data:`OTHERS`; 0 in the paper
+    natural : float
+        chance of a sample to keep the levels that its camera gave it, where the recipe's convention holds
+    window : float
+        least share of each side of an image that stands for the whole; 1 always takes all of it, as the paper does. From few
+        images the levels of each would be learned by heart
     """
 
     gate: float = Field(0.8, ge=0, le=1)
@@ -60,8 +66,10 @@ class Choosing(Section):
 
     Attributes
     ----------
-    share : of the passes in training that run with prompts that it chose; the others have them by hand
-    weight : of its own loss
+    share : float
+        of the passes in training that run with prompts that it chose; the others have them by hand
+    weight : float
+        of its own loss
     """
 
     share: float = Field(0.5, ge=0, le=1)
@@ -74,17 +82,27 @@ class PpfnRecipe(Recipe):
     Attributes
     ----------
     method : ``ppfn/BACKBONE``
-    options : what the backbone's class takes
-    prompts : ``dual``, ``degradation`` alone, or ``none``
-    fusion, nonlinear : how the two are fused
-    stages : of the backbone, that are modulated; None takes all
-    order : in which degradations are removed
-    iterations : passes; with fewer than three the first removes several
-    loss : ``l1``, the paper's, or ``charbonnier``
+    options : dict
+        what the backbone's class takes
+    prompts : {'dual', 'degradation', 'none'}
+        ``dual``, ``degradation`` alone, or ``none``
+    fusion, nonlinear : FusionKind, bool
+        how the two are fused
+    stages : tuple of str or None
+        of the backbone, that are modulated; None takes all
+    order : tuple of str
+        in which degradations are removed
+    iterations : int
+        passes; with fewer than three the first removes several
+    loss : {'l1', 'charbonnier'}
+        ``l1``, the paper's, or ``charbonnier``
     weight_decay : of AdamW
-    pipeline : what spoils the images
-    choosing : prompts that choose themselves; None leaves them to the user
-    told : of which whole image a pass is told: of the one as it is then (``each``; in training as it should be then, since only
+    pipeline : Pipeline
+        what spoils the images
+    choosing : Choosing or None
+        prompts that choose themselves; None leaves them to the user
+    told : Told
+        of which whole image a pass is told: of the one as it is then (``each``; in training as it should be then, since only
         pieces are restored), or of the one as it came (``first``; then training and use are told the same)
     """
 

@@ -35,9 +35,12 @@ class ProgressiveCrops(CleanCrops):
 
     Parameters
     ----------
-    passes : what a composite sample is undone by
-    spoil : what spoils the images
-    devices : that take turns at the samples
+    passes : Passes
+        what a composite sample is undone by
+    spoil : Pipeline
+        what spoils the images
+    devices : int
+        that take turns at the samples
     """
 
     def __init__(

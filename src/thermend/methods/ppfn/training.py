@@ -37,10 +37,14 @@ class Part(NamedTuple):
     Attributes
     ----------
     images, targets : (b, 1, H, W)
-    whole : of the whole images
-    told : what the restorer is told of them
-    severity : (b, 3), of the damage that is in them
-    scenario : (b, 2), the prompt by hand
+    whole : Whole
+        of the whole images
+    told : Whole
+        what the restorer is told of them
+    severity : (b, 3)
+        of the damage that is in them
+    scenario : (b, 2)
+        the prompt by hand
     """
 
     images: torch.Tensor

@@ -16,10 +16,12 @@ class Whole(NamedTuple):
 
     Attributes
     ----------
-    thumbnail : (B, 1, 64, 80), means over areas
+    thumbnail : (B, 1, 64, 80)
+        means over areas
     percentiles : (B, 13)
-    places : of the pixels of a piece in its whole image, (B, 2, H, W): column and row from -1 to 1, as `grid_sample` has them;
-        None where the piece is the whole
+    places : torch.Tensor or None
+        of the pixels of a piece in its whole image, (B, 2, H, W): column and row from -1 to 1, as `grid_sample` has them; None
+        where the piece is the whole
     """
 
     thumbnail: torch.Tensor

@@ -23,8 +23,10 @@ class Backbone(nn.Module):
 
     Attributes
     ----------
-    stages : channels of the features at each named stage, in the order of the forward pass; a stage ``output`` has the image's
-    multiple : sides of the images are multiples of this
+    stages : mapping
+        channels of the features at each named stage, in the order of the forward pass; a stage ``output`` has the image's
+    multiple : int
+        sides of the images are multiples of this
     needs_whole : whether it asks for what is told of the whole image
     has_surface : whether :meth:`surface` gives something, which is added to the image before it comes here
     """

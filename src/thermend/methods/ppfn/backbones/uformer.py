@@ -34,7 +34,8 @@ class WindowBlock(nn.Module):
 
     Parameters
     ----------
-    modulator : adds a learned window to every window, as the decoder's blocks do
+    modulator : bool
+        adds a learned window to every window, as the decoder's blocks do
     """
 
     def __init__(self, width: int, heads: int, shifted: bool, modulator: bool) -> None:

@@ -25,7 +25,8 @@ class PlaceBias(nn.Module):
 
     Parameters
     ----------
-    side, other : of the window that asks and of the one that is asked, pixels
+    side, other : int, int or None
+        of the window that asks and of the one that is asked, pixels
     """
 
     index: torch.Tensor
