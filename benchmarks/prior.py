@@ -1,6 +1,6 @@
 """The embedded prior of HiDRA: how well its UNet tells the noise in latents of clean images, timestep by timestep.
 
-    python benchmarks/prior.py --on roadscene=DIR hit-uav=DIR [--unet FILE] [--page packages/thermend-weights/src/thermend_weights/files/hidra-unet.md]
+    python benchmarks/prior.py --on roadscene=DIR hit-uav=DIR [--unet FILE] [--page CARD.md]
 
 Latents of the middles of validation images, with the noise of a timestep, are cleared at once and decoded. Beside it stands the
 autoencoder alone, and what the best linear step of one number for each timestep makes of the same noisy latents.

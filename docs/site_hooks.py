@@ -1,4 +1,4 @@
-"""What the site shows besides `docs/`: recipes, model cards, the changelog; and links to them, which lead out of `docs/` on disk."""
+"""What the site shows besides `docs/`: recipes, model cards, the changelog; and links to them, which lead out of `docs/`."""
 
 from __future__ import annotations
 

@@ -16,6 +16,8 @@ from PIL import Image
 
 from thermend import read
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(tmp_path, scene, rng) -> Path:

@@ -22,8 +22,18 @@ from thermend.methods.deal.checkpoints import architecture  # noqa: E402
 from thermend.methods.deal.network import BlockSpec, DualInteractionNetwork  # noqa: E402
 from thermend.weights.checkpoints import read_metadata, read_tensors, write_tensors  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 RECIPES = Path(__file__).parents[2] / "recipes"
-SMALL = ["images=3", "steps=4", "batch=2", "crop=64", "precision=float32", "checkpoint_every=2", "device=cpu"]
+SMALL = [
+    "max_images=3",
+    "steps=4",
+    "batch_size=2",
+    "patch_size=64",
+    "precision=float32",
+    "checkpoint_every=2",
+    "device=cpu",
+]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +50,7 @@ def images(tmp_path_factory, scene) -> Path:
 def run(tmp_path_factory, images) -> Path:
     """A run of the smallest cascade that takes seconds; it learns next to nothing."""
     out = tmp_path_factory.mktemp("runs") / "deal"
-    done = thermend("train", RECIPES / "deal/cascade-1.yaml", f"data={images}", f"out={out}", *SMALL)
+    done = thermend("train", RECIPES / "deal/table6-cascade-1.yaml", f"data={images}", f"out={out}", *SMALL)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == f"weights: {out / 'weights.safetensors'}"
     return out
@@ -70,20 +80,27 @@ def test_a_recipe_and_a_folder_are_all_it_takes(run):
 
 def test_samples_that_others_prepare_are_the_same(run, images, tmp_path):
     """By the command: a process in which engines have started threads is none to fork."""
-    recipe, out = RECIPES / "deal/cascade-1.yaml", tmp_path / "helped"
+    recipe, out = RECIPES / "deal/table6-cascade-1.yaml", tmp_path / "helped"
     done = thermend("train", recipe, f"data={images}", f"out={out}", *SMALL, "workers=2")
     assert done.returncode == 0, done.stderr
     assert (out / "weights.safetensors").read_bytes() == (run / "weights.safetensors").read_bytes()
 
 
 def test_the_same_command_again_leaves_the_run_alone(run, images):
-    done = thermend("train", RECIPES / "deal/cascade-1.yaml", f"data={images}", f"out={run}", *SMALL)
+    done = thermend("train", RECIPES / "deal/table6-cascade-1.yaml", f"data={images}", f"out={run}", *SMALL)
     assert done.returncode == 0
     assert "the run has ended" in done.stdout
 
 
 def test_a_run_that_is_interrupted_goes_on(tmp_path, images):
-    words = [COMMAND, "train", str(RECIPES / "deal/cascade-1.yaml"), f"data={images}", f"out={tmp_path / 'r'}", *SMALL]
+    words = [
+        COMMAND,
+        "train",
+        str(RECIPES / "deal/table6-cascade-1.yaml"),
+        f"data={images}",
+        f"out={tmp_path / 'r'}",
+        *SMALL,
+    ]
     words += ["steps=150", "checkpoint_every=1"]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for _ in range(1200):
@@ -106,11 +123,18 @@ def test_two_devices_killed_and_gone_on_end_as_two_that_were_not(tmp_path, image
     """Two processes on the CPU stand for two GPUs."""
 
     def words(out: str) -> list[str]:
-        changes = ["devices=2", "steps=12", "checkpoint_every=2", "batch=1", "freeze_norm=0.7", "generator.begin=0.1"]
+        changes = [
+            "devices=2",
+            "steps=12",
+            "checkpoint_every=2",
+            "batch_size=1",
+            "freeze_norm=0.7",
+            "generator.begin=0.1",
+        ]
         return [
             COMMAND,
             "train",
-            str(RECIPES / "deal/cascade-1.yaml"),
+            str(RECIPES / "deal/table6-cascade-1.yaml"),
             f"data={images}",
             f"out={tmp_path / out}",
             *SMALL,
@@ -142,10 +166,10 @@ def test_two_devices_killed_and_gone_on_end_as_two_that_were_not(tmp_path, image
         (["{deal}", "data={images}", "stepz=3"], "stepz: no such key; did you mean steps"),
         (["{deal}", "data={images}", "method=deal/cascade-7"], "method 'deal/cascade-7' is not known"),
         (["{deal}", "data={images}", "method=classical.he"], "classical.he is not trained"),
-        (["{deal}", "data={images}", "images=50"], "images: 50, but the folders hold 4"),
-        (["{deal}", "data={images}", "images=4", "crop=190"], "a crop of 190 does not fit"),
+        (["{deal}", "data={images}", "max_images=50"], "max_images: 50, but the folders hold 4"),
+        (["{deal}", "data={images}", "max_images=4", "patch_size=190"], "a patch of 190 does not fit"),
         (["{deal}", "data={images}", "generator.gate=2"], "generator.gate: "),
-        (["{deal}", "data={images}", "images=4", "out={images}"], "holds no run"),
+        (["{deal}", "data={images}", "max_images=4", "out={images}"], "holds no run"),
     ],
 )
 def test_what_is_wrong_is_one_line_before_anything_starts(tmp_path, images, words, message):
@@ -170,7 +194,7 @@ def test_a_trained_network_mends_images(run, images, tmp_path):
 def test_provenance_names_the_variant_and_the_weights(run, images):
     import hashlib
 
-    restorer = package.load("deal", run / "weights.safetensors")
+    restorer = package.load("deal", weights=run / "weights.safetensors")
     result = restorer.restore(package.read(images / "0.png"))
     stamp = result.metadata.provenance
     assert (stamp["method"], stamp["variant"]) == ("deal", "cascade-1")
@@ -180,29 +204,34 @@ def test_provenance_names_the_variant_and_the_weights(run, images):
 
 def test_weights_of_another_variant_are_refused(run):
     with pytest.raises(package.InputError, match="deal/cascade-1, not of deal/cascade-2"):
-        package.load("deal/cascade-2", run / "weights.safetensors")
+        package.load("deal/cascade-2", weights=run / "weights.safetensors")
 
 
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
 def test_engines_agree_with_torch(bold, scene, engine):
     picture = np.rint(scene * 255).astype(np.uint8)
-    torch_result = package.load("deal", bold, "torch").restore(picture).pixels
+    torch_result = package.load("deal", weights=bold, engine="torch").restore(picture).pixels
     assert np.abs(torch_result - picture).mean() > 3
-    error = np.abs(package.load("deal", bold, engine).restore(picture).pixels - torch_result) / 255
+    error = np.abs(package.load("deal", weights=bold, engine=engine).restore(picture).pixels - torch_result) / 255
     assert (error < 5e-4).mean() >= 0.999
     assert error.max() < 1e-2
 
 
 def test_bf16_is_near_float32(bold, scene):
     picture = np.rint(scene * 255).astype(np.uint8)
-    exact = package.load("deal", bold, "torch").restore(picture).pixels
-    assert np.abs(package.load("deal", bold, "torch", precision="bf16").restore(picture).pixels - exact).mean() < 2
+    exact = package.load("deal", weights=bold, engine="torch").restore(picture).pixels
+    assert (
+        np.abs(
+            package.load("deal", weights=bold, engine="torch", precision="bf16").restore(picture).pixels - exact
+        ).mean()
+        < 2
+    )
 
 
 def test_tiles_show_no_seams(bold, scene):
     picture = np.tile(np.rint(scene * 255).astype(np.uint8), (2, 2))
-    whole = package.load("deal", bold, "onnxruntime").restore(picture).pixels
-    tiled = package.load("deal", bold, "onnxruntime", tile=260).restore(picture).pixels
+    whole = package.load("deal", weights=bold, engine="onnxruntime").restore(picture).pixels
+    tiled = package.load("deal", weights=bold, engine="onnxruntime", tile=260).restore(picture).pixels
     error = np.abs(whole - tiled) / 255
     assert (error < 5e-4).mean() >= 0.999
     assert error.max() < 1e-2
@@ -211,14 +240,14 @@ def test_tiles_show_no_seams(bold, scene):
 @pytest.mark.parametrize("shape", [(1, 1), (1, 90), (7, 5), (31, 33), (40, 200)])
 def test_images_smaller_than_the_kernels_come_back_in_their_shape(bold, shape):
     rng = np.random.default_rng(0)
-    result = package.load("deal", bold).restore(rng.integers(0, 255, shape).astype(np.uint8)).pixels
+    result = package.load("deal", weights=bold).restore(rng.integers(0, 255, shape).astype(np.uint8)).pixels
     assert result.shape == shape
     assert np.isfinite(result).all()
 
 
 def test_temperatures_have_no_place_in_it(bold):
     with pytest.raises(package.UsageError, match="no radiometric mode"):
-        package.load("deal", bold).restore(np.full((40, 40), 20_000, np.uint16), mode="radiometric")
+        package.load("deal", weights=bold).restore(np.full((40, 40), 20_000, np.uint16), mode="radiometric")
 
 
 def test_an_exported_network_gives_what_torch_gives(bold, scene, tmp_path):
@@ -241,10 +270,10 @@ def test_an_exported_network_gives_what_torch_gives(bold, scene, tmp_path):
     again = thermend("export", "--method", "deal", "--weights", bold, "-o", tmp_path / "deal.onnx")
     assert again.returncode == 2
     assert "not overwritten" in again.stderr
-    assert package.load("onnx", tmp_path / "deal.onnx").restore(np.zeros((64, 64), np.uint8)).shape == (64, 64)
-    assert package.load("deal", tmp_path / "deal.onnx").info.variant == "custom"
+    assert package.load("onnx", weights=tmp_path / "deal.onnx").restore(np.zeros((64, 64), np.uint8)).shape == (64, 64)
+    assert package.load("deal", weights=tmp_path / "deal.onnx").info.variant == "custom"
     with pytest.raises(package.InputError, match="deal/custom, not of deal/cascade-3"):
-        package.load("deal/cascade-3", tmp_path / "deal.onnx")
+        package.load("deal/cascade-3", weights=tmp_path / "deal.onnx")
 
 
 def test_what_the_weights_want_done_first_goes_with_them_into_the_export(bold, run, scene, tmp_path):
@@ -258,7 +287,7 @@ def test_what_the_weights_want_done_first_goes_with_them_into_the_export(bold, r
     )
     dull = np.rint(60 + 80 * scene).astype(np.uint8)
     plain, torch_result, onnx_result = (
-        package.load("deal", path).restore(dull, mode="display").pixels.astype(float)
+        package.load("deal", weights=path).restore(dull, mode="display").pixels.astype(float)
         for path in (bold, tmp_path / "w.safetensors", tmp_path / "w.onnx")
     )
     assert torch_result.std() > 1.5 * plain.std()
@@ -266,7 +295,7 @@ def test_what_the_weights_want_done_first_goes_with_them_into_the_export(bold, r
     assert read_metadata(run / "weights.safetensors")["least_spread"] == 190
     write_tensors(tmp_path / "odd.safetensors", tensors, facts | {"least_spread": "much"})
     with pytest.raises(package.InputError, match=r"odd\.safetensors: least_spread"):
-        package.load("deal", tmp_path / "odd.safetensors")
+        package.load("deal", weights=tmp_path / "odd.safetensors")
 
 
 @pytest.mark.parametrize(

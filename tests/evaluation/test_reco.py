@@ -13,6 +13,8 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 
 from thermend.evaluation.reco import ReCo, fuse, load_reco  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 def _conv(image, weight, bias=None, dilation=1):
     """(C, H, W) by (O, C, 3, 3), zero padding, one product of a row after another."""

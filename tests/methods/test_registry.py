@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 MODULE = '''
 import numpy as np
 from thermend.methods import MethodInfo
@@ -70,6 +72,24 @@ def test_a_method_of_another_package_is_listed_and_used(package, tmp_path, scene
     done = _thermend(folder, "enhance", tmp_path / "a.png", "-o", tmp_path / "out", "--method", "example.inverted")
     assert done.returncode == 0, done.stderr
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out/a.png")), 255 - grey)
+
+
+def test_the_method_of_the_docs_does_what_they_say(tmp_path, scene, rng):
+    folder = Path(__file__).parents[2] / "docs/examples/own_method"
+    info = tmp_path / "site/my_destriper-1.0.dist-info"
+    info.mkdir(parents=True)
+    (tmp_path / "site/my_destriper.py").write_text((folder / "my_destriper.py").read_text())
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-destriper\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[thermend.methods]\nmine = my_destriper:INFO\n")
+    assert 'mine = "my_destriper:INFO"' in (folder / "pyproject.toml").read_text()
+    striped = np.rint(120 + 100 * scene + rng.normal(0, 8, scene.shape[1])[None]).clip(0, 255).astype(np.uint8)
+    Image.fromarray(striped).save(tmp_path / "a.png")
+    words = ("enhance", tmp_path / "a.png", "-o", tmp_path / "out", "--method", "mine.neighbour-median")
+    done = _thermend(tmp_path / "site", *words)
+    assert done.returncode == 0, done.stderr
+    result = np.asarray(Image.open(tmp_path / "out/a.png")).astype(float)
+    truth = 120 + 100 * scene
+    assert np.abs(result - truth).mean() < 0.5 * np.abs(striped - truth).mean()
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ import pytest
 
 import thermend
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def pictures(scene, rng) -> list[np.ndarray]:

@@ -10,6 +10,8 @@ from thermend import ThermalImage, UsageError
 from thermend.restoration import verification as verification_module
 from thermend.restoration.verification import MOST_SUSPECT, SUSPECT, verify
 
+pytestmark = pytest.mark.slow
+
 
 def _image(pixels: np.ndarray) -> ThermalImage:
     return ThermalImage.from_array(np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8))

@@ -13,6 +13,8 @@ from thermend.errors import MissingDependencyError  # noqa: E402
 from thermend.training import features as module  # noqa: E402
 from thermend.training.features import VGG16, VGG19, EfficientNet, Same, features  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 def usual_vgg() -> dict[str, torch.Tensor]:
     """As the usual checkpoint has it, in small numbers and with what lies behind block5_conv2."""

@@ -13,6 +13,8 @@ from thermend.methods import CATALOGUE, find
 from thermend.training.recipe import check, read_recipe
 from thermend.training.renamed import RENAMED
 
+pytestmark = pytest.mark.slow
+
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").rglob("*.yaml"))
 IN_COMMON = {"table7", "tables-4-to-6", "ablation"}
 """What others build on, and nobody runs."""

@@ -26,6 +26,8 @@ from thermend.training.renamed import RENAMED  # noqa: E402
 from thermend.training.run import train  # noqa: E402
 from thermend.weights.checkpoints import read_metadata, read_tensors, write_tensors  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 class Killed(BaseException):
     """What a kill looks like from inside: no handler catches it."""
@@ -69,8 +71,9 @@ def recipe(tmp_path, scene):
 
     def make(out: str, **changes) -> Recipe:
         values = {
-            "method": "denoising", "data": str(tmp_path / "data"), "out": str(tmp_path / out), "steps": 10, "batch": 2,
-            "crop": 32, "rate": 1e-2, "checkpoint_every": 4, "picture_every": 5, "average": 0.5, "device": "cpu",
+            "method": "denoising", "data": str(tmp_path / "data"), "out": str(tmp_path / out), "steps": 10, "batch_size": 2,
+            "patch_size": 32, "learning_rate": 1e-2, "checkpoint_every": 4, "picture_every": 5, "ema_decay": 0.5,
+            "device": "cpu",
         }  # fmt: skip
         return Recipe.model_validate(values | changes)
 
@@ -163,7 +166,7 @@ def test_a_run_that_has_ended_is_left_alone(recipe):
     assert "the run has ended" in said[0]
 
 
-@pytest.mark.parametrize("change", [{"rate": 2e-2}, {"seed": 3}, {"steps": 11}, {"average": 0.0}])
+@pytest.mark.parametrize("change", [{"learning_rate": 2e-2}, {"seed": 3}, {"steps": 11}, {"ema_decay": 0.0}])
 def test_a_run_of_another_recipe_is_not_gone_on_with(recipe, change):
     Denoising.die_at = 6
     with pytest.raises(Killed):
@@ -268,7 +271,9 @@ def test_a_folder_is_not_claimed_by_a_run_that_never_began(recipe):
     with pytest.raises(TrainingError, match="step 2"):
         train(recipe("run"), Denoising)
     Denoising.spoil_at = None
-    assert same(train(recipe("run", rate=2e-2), Denoising), train(recipe("other", rate=2e-2), Denoising))
+    assert same(
+        train(recipe("run", learning_rate=2e-2), Denoising), train(recipe("other", learning_rate=2e-2), Denoising)
+    )
     with pytest.raises(UsageError):
         train(recipe("third", log="tensorboard", device="cuda"), Denoising)
     assert train(recipe("third"), Denoising).is_file()
@@ -304,7 +309,7 @@ def test_a_run_can_begin_with_the_weights_of_another(recipe):
 
 
 def test_the_old_name_of_the_weights_to_begin_with_is_still_read(recipe, tmp_path):
-    assert recipe("x", start=str(tmp_path / "w.onnx")).init_from == tmp_path / "w.onnx"
+    assert recipe("x", init_from=str(tmp_path / "w.onnx")).init_from == tmp_path / "w.onnx"
 
 
 @pytest.fixture
@@ -410,7 +415,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_advice(recipe, tmp_path):
 
 
 def test_the_rate_warms_up_and_falls(recipe):
-    module = Denoising(recipe("x", warmup=4, schedule="cosine", steps=104, rate=1.0))
+    module = Denoising(recipe("x", warmup_steps=4, schedule="cosine", steps=104, learning_rate=1.0))
     rates = [module.factor_at(step) for step in range(104)]
     np.testing.assert_allclose(rates[:4], [0.25, 0.5, 0.75, 1.0])
     assert rates[54] == pytest.approx(0.505, abs=1e-3)

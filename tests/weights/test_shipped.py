@@ -15,6 +15,8 @@ from thermend.methods import CATALOGUE, find
 from thermend.weights.onnx_export import read_onnx_metadata
 from thermend.weights.shipped import folders, shipped
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SHIPPED = [entry for entry in CATALOGUE if entry.weights is not None]
 ON_ENGINES = [entry for entry in SHIPPED if ".onnx" in entry.forms]
@@ -61,7 +63,7 @@ def test_without_the_other_package_its_line_is_said(monkeypatch):
 
     real = importlib.util.find_spec
     monkeypatch.setattr(module, "find_spec", lambda name: None if name == "thermend_weights" else real(name))
-    with pytest.raises(thermend.MissingDependencyError, match="pip install ./packages/thermend-weights"):
+    with pytest.raises(thermend.MissingDependencyError, match=r"pip install \./packages/thermend-weights"):
         find("deal/cascade-2").open()
     assert thermend.load("auto").restore(np.full((48, 64), 90, np.uint8)).unit == "display"
 

@@ -17,7 +17,7 @@ from thermend import metrics
 from thermend.datasets.samples import Sample
 from thermend.errors import InputError, MissingDependencyError, UsageError
 from thermend.estimation import diagnosis_of, normalised
-from thermend.evaluation.images import as_grey, grey, opened_alone
+from thermend.evaluation.images import as_grey, opened_alone
 from thermend.image import ThermalImage
 from thermend.io.raster import luma
 from thermend.methods.steps import reference_steps
@@ -127,7 +127,9 @@ def measure(
     fuse: Callable[[Grey, Grey], Grey] | None = None,
     learned: Sequence[str] = (),
 ) -> Measured:
-    """Degrade, restore and compare one image; temperatures and counts in their unit, pictures in grey levels of 255.
+    """Degrade, restore and compare one image: temperatures and counts in their unit, pictures in grey levels of 255.
+
+    What is not 8 bits deep is shown as a picture where its degraded version is one, or where it is fused.
 
     Parameters
     ----------
@@ -151,25 +153,24 @@ def measure(
     if sample.problem is not None:
         raise UsageError(sample.problem)
     opened = opened_alone(sample.clean, sample.recording)
-    if opened.is_picture:
-        return _measured_picture(sample, as_grey(opened), restore, degrade, scale, fuse, learned)
-    if fuse is not None:
-        raise InputError(sample.clean, "holds no 8-bit picture; fusion is measured on those")
-    return _measured_levels(sample, opened, restore, degrade, scale, learned)
+    spoilt = None if sample.degraded is None else opened_alone(sample.degraded)
+    if opened.is_picture or fuse is not None or (spoilt is not None and spoilt.is_picture):
+        given = None if spoilt is None else as_grey(spoilt)
+        return _measured_picture(sample, as_grey(opened), given, restore, degrade, scale, fuse, learned)
+    return _measured_levels(sample, opened, spoilt, restore, degrade, scale, learned)
 
 
 def _measured_picture(
     sample: Sample,
     clean: Grey,
+    degraded: Grey | None,
     restore: Restore,
     degrade: Degrade | None,
     scale: int,
     fuse: Callable[[Grey, Grey], Grey] | None,
     learned: Sequence[str],
 ) -> Measured:
-    if sample.degraded is not None:
-        degraded = grey(sample.degraded)
-    else:
+    if degraded is None:
         degraded = clean if degrade is None else degrade.grey(clean, sample.clean.name)
     small = _small(sample, degraded.shape, clean.shape, scale)
     if scale > 1 and degraded.shape == clean.shape:
@@ -191,14 +192,19 @@ def _measured_picture(
 
 
 def _measured_levels(
-    sample: Sample, clean: ThermalImage, restore: Restore, degrade: Degrade | None, scale: int, learned: Sequence[str]
+    sample: Sample,
+    clean: ThermalImage,
+    degraded: ThermalImage | None,
+    restore: Restore,
+    degrade: Degrade | None,
+    scale: int,
+    learned: Sequence[str],
 ) -> Measured:
     """As :func:`measure`, for an image whose numbers mean something; for the eye's measures all are shown alike."""
     normalisation = Normalisation.of(clean)
-    if sample.degraded is not None:
-        degraded = opened_alone(sample.degraded)
+    if degraded is not None:
         if degraded.unit != clean.unit:
-            raise InputError(sample.degraded, f"holds {degraded.unit}, its clean image {clean.unit}")
+            raise InputError(sample.degraded or sample.clean, f"holds {degraded.unit}, its clean image {clean.unit}")
     else:
         levels = normalisation.apply(clean.pixels)
         if degrade is not None:

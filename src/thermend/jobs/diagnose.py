@@ -81,6 +81,7 @@ def second_opinion(by: str, weights: str | None = None) -> Callable[[ThermalImag
     if not isinstance(method, EstimatesDegradations):
         raise UsageError(f"--by {by}: {method.info.full_name} has no opinion of what is wrong with an image; hidra has")
     asked: EstimatesDegradations = method
+    asked.questions()  # weights that know none are refused before the first image
 
     def of(image: ThermalImage) -> dict[str, Any]:
         return {"by": by, **asked.opinion(normalised(image).pixels)}

@@ -279,6 +279,10 @@ class CorrectsLevel(Protocol):
 class EstimatesDegradations(Protocol):
     """A method that has an opinion of what is wrong with an image."""
 
+    def questions(self) -> dict[str, tuple[str, ...]]:
+        """The answers that there are to each question; raises :class:`~thermend.errors.ThermendError` where it knows none."""
+        ...
+
     def opinion(self, pixels: Image) -> dict[str, dict[str, float]]:
         """From an image, (H, W) float32 in [0, 1], to questions, and the chance of each answer."""
         ...

@@ -16,6 +16,8 @@ from thermend.methods.auto.plan import plan
 from thermend.methods.protocol import Restored, StepRecord, Task
 from thermend.restoration import Restorer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def grey(scene) -> np.ndarray:

@@ -14,6 +14,8 @@ from thermend.methods.deal.checkpoints import architecture, load_for_running, lo
 from thermend.methods.deal.network import PRESETS, BlockSpec, DualInteractionNetwork  # noqa: E402
 from thermend.weights.checkpoints import write_tensors  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 # Parameters in millions and multiply-accumulates at 1024 x 768 in G, as Table 6 prints them.
 TABLE_6 = {"cascade-1": (0.382, 303.4), "cascade-2": (0.572, 455.6), "cascade-3": (0.960, 762.4)}
 

@@ -10,6 +10,8 @@ from thermend.degradations import Step, Uniform, contrast, gaussian_blur  # noqa
 from thermend.degradations.severity import rounded  # noqa: E402
 from thermend.methods.deal.generator import DegradationGenerator, MixtureClassifier  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 CONTRAST, BLUR = Step("contrast", {"factor": 0.5}), Step("blur", {"sigma": 1.5})
 STRIPES = Step("stripes", {"offset": Uniform(10.0, 30.0)})
 

@@ -15,6 +15,8 @@ from thermend.methods.deal.recipe import DealRecipe  # noqa: E402
 from thermend.methods.deal.training import DealTraining, enhancement_loss  # noqa: E402
 from thermend.training.losses import ssim  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 def recipe(**changes) -> DealRecipe:
     values = {"method": "deal/cascade-1", "data": "none", "out": "none", "steps": 10, "batch": 2, "crop": 64}

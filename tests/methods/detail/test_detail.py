@@ -22,6 +22,8 @@ from thermend.training.run import train  # noqa: E402
 from thermend.weights.checkpoints import read_tensors, write_tensors  # noqa: E402
 from thermend.weights.onnx_export import write_onnx  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def network() -> DetailNetwork:
@@ -178,7 +180,7 @@ def _dying(step, at: int):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"crop": 40}, "crop 40: expected a multiple of 16"),
+        ({"crop": 40}, "patch_size 40: expected a multiple of 16"),
         ({"crop": 512}, "no more than frame, 256"),
         ({"options": {"widthz": [8, 8]}}, "options.widthz: no such key"),
         ({"options": {"widths": [8, 8]}}, "2 widths go with 1 groups"),

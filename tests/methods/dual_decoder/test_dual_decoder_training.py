@@ -24,6 +24,8 @@ from thermend.training.recipe import check  # noqa: E402
 from thermend.training.run import train  # noqa: E402
 from thermend.weights.checkpoints import read_metadata, read_tensors, write_tensors  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def small_features(monkeypatch):

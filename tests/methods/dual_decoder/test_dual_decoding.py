@@ -18,6 +18,8 @@ from thermend.methods.dual_decoder.network import (  # noqa: E402
     OuterSkip,
 )
 
+pytestmark = pytest.mark.slow
+
 SMALL = (4, 8, 8, 12)
 CONFIGURATIONS = {
     "C1": {"dual": False, "inner": False, "outer": False, "attention": "none"},

@@ -17,6 +17,8 @@ from thermend.methods.hidra.backbone import EMBEDDED, Reconstruction, embedded, 
 from thermend.methods.hidra.estimator import DegradationEstimator, small_features  # noqa: E402
 from thermend.methods.hidra.network import Hidra  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def sd_turbo(tmp_path_factory):

@@ -26,6 +26,8 @@ from thermend.methods.hidra.estimator import (  # noqa: E402
 )
 from thermend.methods.hidra.lora import GuidedLora, Modulation, add_lora  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 def test_layers_attend_to_each_other():
     torch.manual_seed(0)

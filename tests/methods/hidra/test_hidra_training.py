@@ -19,6 +19,7 @@ from tiny_sizes import AUTOENCODER, ESTIMATOR, UNET, small_dinov2, stable_diffus
 
 import thermend  # noqa: E402
 from thermend import InputError, UsageError  # noqa: E402
+from thermend.methods import find  # noqa: E402
 from thermend.methods.hidra import prior_training, training  # noqa: E402
 from thermend.methods.hidra.backbone import from_files  # noqa: E402
 from thermend.methods.hidra.checkpoints import load_network  # noqa: E402
@@ -32,10 +33,13 @@ from thermend.methods.hidra.prior_training import (  # noqa: E402
 )
 from thermend.methods.hidra.recipe import HidraRecipe  # noqa: E402
 from thermend.methods.hidra.training import HidraTraining  # noqa: E402
+from thermend.methods.options import Options  # noqa: E402
 from thermend.training.features import Features  # noqa: E402
 from thermend.training.recipe import check  # noqa: E402
 from thermend.training.run import train  # noqa: E402
 from thermend.weights.checkpoints import read_metadata, read_tensors, write_tensors  # noqa: E402
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -295,7 +299,7 @@ def test_what_was_trained_is_what_runs(weights, scene):
         expected = network.enhance(image, vector)[0, 0].numpy()
     np.testing.assert_allclose(result.pixels, np.clip(expected, 0, 1) * 255, atol=0.01)
     facts = result.metadata.provenance
-    assert (facts["method"], facts["variant"]) == ("hidra", "embedded")
+    assert (facts["method"], facts["variant"]) == ("hidra", "tiny")
 
 
 def test_tiles_are_steered_by_the_whole_image(weights, scene):
@@ -346,7 +350,7 @@ def test_temperatures_are_not_for_it(weights):
         ({"estimator": {"configuration": {"image_size": 4}}}, "image_size 4: expected patch_size, 8, or more"),
         (
             {"estimator": {"configuration": {"patch_size": 96}}},
-            "crop 64: expected a patch of the estimator, 96, or more",
+            "patch_size 64: expected a patch of the estimator, 96, or more",
         ),
         ({"ranks": [0, 3]}, "expected 1 or more"),
         ({"estimator": {**ESTIMATOR, "layers": [1, 9]}}, "expected some of 1 to 2"),
@@ -413,7 +417,7 @@ def test_weights_of_another_kind_are_refused_by_name(prior, weights, tmp_path):
     with pytest.raises(InputError, match="holds no weights of HiDRA but of hidra/unet"):
         thermend.load("hidra", weights=prior[1])
     with pytest.raises(InputError, match="does not say what its autoencoder is"):
-        thermend.load("hidra/autoencoder", weights=weights)
+        find("hidra/autoencoder").open(Options(weights=weights))
     facts = read_metadata(weights) | {"estimator": {"guides": True}}
     path = tmp_path / "torn.safetensors"
     write_tensors(path, read_tensors(weights), facts)

@@ -19,6 +19,8 @@ from thermend.methods.hidra.identity import (  # noqa: E402
     unet_as_identity,
 )
 
+pytestmark = pytest.mark.slow
+
 SIZES = [
     EMBEDDED,
     {**EMBEDDED, "autoencoder": {**EMBEDDED["autoencoder"], **AUTOENCODER}, "unet": {**EMBEDDED["unet"], **UNET}},

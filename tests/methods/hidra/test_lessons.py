@@ -12,6 +12,8 @@ pytest.importorskip("lightning", reason="needs the train extra")
 from thermend.methods.hidra.lessons import Lessons  # noqa: E402
 from thermend.methods.hidra.pipeline import CASCADE, known  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def clean(scene):

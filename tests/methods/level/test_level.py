@@ -19,6 +19,8 @@ from thermend.methods.level.training import LevelTraining  # noqa: E402
 from thermend.training.run import train  # noqa: E402
 from thermend.weights.onnx_export import write_onnx  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 def _law(height: int, width: int, y: float, x: float) -> np.ndarray:
     """cos⁴(π/2 · r / r_max) about a centre, pixels."""

@@ -29,6 +29,8 @@ from thermend.training.recipe import check  # noqa: E402
 from thermend.training.run import train  # noqa: E402
 from thermend.weights.checkpoints import read_metadata, read_tensors, write_tensors  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 DEGRADATIONS = running.DEGRADATIONS
 
 
@@ -166,7 +168,7 @@ def test_a_pass_begins_where_the_one_before_ended_without_its_gradient(folder, m
         return result
 
     monkeypatch.setattr(training.network.restorer, "forward", record)
-    monkeypatch.setattr(training, "optimizers", training.configure_optimizers)
+    monkeypatch.setattr(training, "optimizers", lambda: training.make_optimizers()[0])
     steps = []
     monkeypatch.setattr(
         torch.optim.AdamW, "step", lambda self: steps.append([p.grad is not None for p in training.parameters()])
@@ -192,7 +194,7 @@ def test_encoders_that_run_once_get_the_gradients_of_all_passes(folder, monkeypa
     for once in (True, False):
         torch.manual_seed(0)
         training = PpfnTraining(recipe(folder))
-        monkeypatch.setattr(training, "optimizers", training.configure_optimizers)
+        monkeypatch.setattr(training, "optimizers", lambda own=training: own.make_optimizers()[0])
         monkeypatch.setattr(training, "manual_backward", lambda loss: loss.backward())
         restorer = training.network.restorer
         torch.nn.init.normal_(restorer.films["latent"].scale.weight)
@@ -368,7 +370,7 @@ def test_every_pass_may_be_told_of_the_image_as_it_came(shading, scene, for_engi
 @pytest.mark.parametrize("told", ["each", "first"])
 def test_in_training_a_pass_is_told_what_it_is_told_in_use(folder, monkeypatch, told):
     training = PpfnTraining(recipe(folder, choosing=None, told=told))
-    monkeypatch.setattr(training, "optimizers", training.configure_optimizers)
+    monkeypatch.setattr(training, "optimizers", lambda: training.make_optimizers()[0])
     monkeypatch.setattr(training, "manual_backward", lambda loss: loss.backward())
     seen, own = [], training.network.restorer.forward
     monkeypatch.setattr(training.network.restorer, "forward", lambda *given: seen.append(given[3]) or own(*given))
@@ -393,7 +395,7 @@ def test_a_piece_gets_its_part_of_the_surface(folder):
 
 def test_the_surface_learns(folder, monkeypatch):
     training = PpfnTraining(recipe(folder, options={"width": 8, "surface": True}))
-    monkeypatch.setattr(training, "optimizers", training.configure_optimizers)
+    monkeypatch.setattr(training, "optimizers", lambda: training.make_optimizers()[0])
     monkeypatch.setattr(training, "manual_backward", lambda loss: loss.backward())
     drawn = PpfnTraining.samples(training.recipe, sorted(folder.iterdir()))
     training.step(
@@ -454,7 +456,7 @@ def test_a_file_that_misdescribes_itself_is_refused_by_name(weights, tmp_path, c
 def test_single_and_composite_damage_weigh_alike_however_few_passes_there_are(folder, monkeypatch, iterations):
     """A network that does nothing, off by 1 on every composite piece and by 0 on every single one, has half a loss."""
     training = PpfnTraining(recipe(folder, choosing=None, iterations=iterations))
-    monkeypatch.setattr(training, "optimizers", training.configure_optimizers)
+    monkeypatch.setattr(training, "optimizers", lambda: training.make_optimizers()[0])
     monkeypatch.setattr(training, "manual_backward", lambda loss: None)
     monkeypatch.setattr(training.network.restorer, "forward", lambda image, *_: torch.zeros_like(image))
     drawn = samples(folder, iterations=iterations)

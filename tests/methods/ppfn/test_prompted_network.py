@@ -19,6 +19,8 @@ from thermend.methods.ppfn.checkpoints import load_authors, read_prompts  # noqa
 from thermend.methods.ppfn.network import PromptedNetwork  # noqa: E402
 from thermend.methods.ppfn.prompts import Film, PromptFusion, drawn_prompts  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 SMALL = {
     "restormer": lambda: Restormer(8, (1, 1, 1, 1), 1, (1, 2, 2, 2)),
     "nafnet": lambda: NAFNet(8, (1, 1), 1, (1, 1)),

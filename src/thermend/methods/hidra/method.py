@@ -78,6 +78,18 @@ class GuidedDiffusion(Diffusion):
             for question, probe in self._probes.items()
         ]
 
+    def questions(self) -> dict[str, tuple[str, ...]]:
+        """The answers that there are to each question.
+
+        Raises
+        ------
+        UsageError, InputError
+            the weights hold no probe
+        """
+        from thermend.methods.hidra.probe import QUESTIONS
+
+        return {question: QUESTIONS[question] for question in self._probes}
+
     def opinion(self, pixels: Image) -> dict[str, dict[str, float]]:
         """Chances of each type of degradation, as if there were one alone (``types``), and of each level of composite damage
         (``levels``), by name.

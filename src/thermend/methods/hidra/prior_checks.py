@@ -19,7 +19,7 @@ def check_autoencoder(changes: Mapping[str, Any], identity: bool, crop: int) -> 
     if identity:
         carrier_of_autoencoder(model.config)
     if crop % multiple:
-        raise ValueError(f"crop {crop}: expected a multiple of {multiple}")
+        raise ValueError(f"patch_size {crop}: expected a multiple of {multiple}")
 
 
 def check_unet(changes: Mapping[str, Any], identity: bool) -> None:
