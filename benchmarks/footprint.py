@@ -3,8 +3,8 @@
     python -m venv CORE; CORE/bin/pip install .
     python benchmarks/footprint.py CORE/bin/python [--page docs/budgets.md]
 
-Sizes are of the files in `site-packages` (pip itself aside). The times are of one process each, alternating, on the samples: the default
-warm, by each engine, on the machine that runs this.
+Sizes are of the files in `site-packages` (pip itself aside). The times are of the default, warm, by each
+engine in a process of its own, alternating, on the machine that runs this.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def main() -> None:
     seconds = {engine: sorted(own)[len(own) // 2] for engine, own in times.items()}
     ratio = seconds["onnxruntime"] / seconds["openvino"]
     lines += [
-        f"The default, warm, on `samples/harbour.png`: {seconds['openvino']:.2f} s on OpenVINO, {seconds['onnxruntime']:.2f} s on"
-        f" ONNX Runtime, {ratio:.1f} times as long.",
+        f"The default, warm, on `samples/harbour.png`: {seconds['openvino']:.2f} s on OpenVINO,"
+        f" {seconds['onnxruntime']:.2f} s on ONNX Runtime, {ratio:.1f} times as long.",
     ]
     print("\n".join(lines))
     if chosen.page:

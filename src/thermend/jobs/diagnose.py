@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from thermend import io
@@ -15,6 +16,7 @@ from thermend.jobs.job import Outcome, guarded
 from thermend.jobs.sources import Input
 from thermend.methods.protocol import EstimatesDegradations
 from thermend.restoration import load
+from thermend.weights.checkpoints import SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ def second_opinion(by: str, weights: str | None = None) -> Callable[[ThermalImag
     InputError
         the weights cannot be read, or hold none
     """
+    if weights is not None and Path(weights).suffix not in SUFFIXES:
+        raise UsageError(f"{weights}: --by takes weights with a probe, {' or '.join(SUFFIXES)}")
     method = load(by, weights=weights, engine="torch").method
     if not isinstance(method, EstimatesDegradations):
         raise UsageError(f"--by {by}: {method.info.full_name} has no opinion of what is wrong with an image; hidra has")

@@ -17,7 +17,7 @@ def load(name: str, *, weights: str | os.PathLike[str] | None = None) -> Any:
     name : str
         as the catalogue has it, for example ``deal/cascade-2``
     weights : str or PathLike or None
-        str or PathLike or None a checkpoint, or an ONNX file of ours; None takes the weights that ship
+        a checkpoint, or an ONNX file of ours; None takes the weights that ship
 
     Returns
     -------

@@ -42,8 +42,14 @@ def enhance(
         an array is (H, W): uint8 grey levels, anything else counts
     method : str
         as for :func:`load`
-    mode, scale, contrast, progress, cancel
-        as for :meth:`Restorer.restore`
+    mode : str
+        ``radiometric``, ``display`` or ``auto``
+    scale : int
+        1, 2 or 4
+    contrast : str
+        ``auto``, ``keep`` or ``stretch``
+    progress, cancel : callable or None
+        as for :meth:`Restorer.restore`, which says more of all
 
     Returns
     -------

@@ -37,7 +37,7 @@ def load(
     method : str
         ``auto``, or as the catalogue names it (``thermend methods``)
     weights : str or PathLike or None
-        str or PathLike or None file of a network's weights, instead of those that ship: ``.onnx``, or ``.safetensors``,
+        file of a network's weights, instead of those that ship: ``.onnx``, or ``.safetensors``,
         ``.pt``, ``.pth``, which need torch
     engine : str
         ``openvino``, ``onnxruntime``, ``torch``; for networks
@@ -49,7 +49,7 @@ def load(
         ``float32``, or ``bf16``: several times as fast on CPUs that compute it, and exact to about one grey level. ``auto``
         takes float32, but for ``ppfn`` and the networks of ``auto``, which in bf16 are exact to a fraction of one
     prompts : str or PathLike or None
-        str or PathLike or None file for a prompted network. ``.json``: what to remove, and how much of each prompt, instead of
+        file for a prompted network. ``.json``: what to remove, and how much of each prompt, instead of
         what the network would choose, as in ``{"noise": 1, "blur": 0.5, "scenario": "composite"}``. ``.npz``: arrays
         ``degradation``, (3, 128, 128), and ``scenario``, (2, 64), that the authors' checkpoints were trained with
     threads : int
