@@ -1,6 +1,6 @@
 """Time and memory of the command line, against the budgets that thermend sets itself.
 
-    python benchmarks/budgets.py [--out docs/budgets.md]
+    python benchmarks/budgets.py [--page docs/budgets.md]
 
 Every time is the best of a few runs, in processes of their own; the images are drawn here. Run it on an idle machine.
 """
@@ -21,9 +21,10 @@ from pathlib import Path
 import numpy as np
 import psutil
 import tifffile
+from pages import put
 from PIL import Image
 
-from thermend.methods import CATALOGUE
+from thermend.methods import list_methods
 
 COMMAND = shutil.which("thermend", path=str(Path(sys.executable).parent)) or "thermend"
 WARM = """
@@ -92,7 +93,7 @@ def warm(path: Path, method: str = "auto", precision: str = "auto") -> float:
 def networks(picture: Path, large: Path, out: Path) -> list[tuple[str, str, str]]:
     """Rows of every method whose weights ship."""
     rows = []
-    for entry in CATALOGUE:
+    for entry in list_methods():
         if entry.weights is None:
             continue
         name = entry.full_name
@@ -149,26 +150,28 @@ def measure(folder: Path, images: int) -> list[tuple[str, str, str]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, help="write the table to this Markdown file")
+    parser.add_argument("--page", type=Path, help="write the table into its place there")
     parser.add_argument("--images", type=int, default=100, help="in the folder")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         rows = measure(Path(folder), chosen.images)
     lines = ["| what | measured | budget |", "| --- | --- | --- |", *(f"| {' | '.join(row)} |" for row in rows)]
-    text = "\n".join(
-        [
-            "# Time and memory",
-            "",
-            f"`python benchmarks/budgets.py --out docs/budgets.md` on {os.cpu_count()} cores,"
-            f" Python {platform.python_version()}. Times move by a third from run to run on a shared machine.",
-            "",
-            *lines,
-            "",
-        ]
+    said = f"On {os.cpu_count()} cores, {processor()}, Python {platform.python_version()}; a run moves by up to a third."
+    lines = [said, "", *lines]
+    if chosen.page:
+        put(chosen.page, "budgets", lines)
+    print("\n".join(lines))
+
+
+def processor() -> str:
+    """What the CPU computes networks with, as far as that is said."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.machine()
+    return next(
+        (name for flag, name in (("amx_bf16", "with AMX"), ("avx512f", "with AVX-512")) if flag in flags), "AVX2"
     )
-    if chosen.out:
-        chosen.out.write_text(text)
-    print(text)
 
 
 if __name__ == "__main__":
