@@ -43,7 +43,7 @@ def quieten_libraries() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     warnings.simplefilter("ignore")
-    warnings.filterwarnings("default", category=RenamedWarning)
+    warnings.filterwarnings("once", category=RenamedWarning)
 
 
 def run(
