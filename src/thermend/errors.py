@@ -51,5 +51,13 @@ class Cancelled(ThermendError):  # noqa: N818 (no error: it was asked for)
     """The caller's ``cancel`` answered that the work is to end; nothing was made."""
 
 
-class RenamedWarning(FutureWarning):
+class ThermendWarning(UserWarning):
+    """Base of what is said, once, and goes on all the same."""
+
+
+class ImplausibleWarning(ThermendWarning):
+    """Numbers that a file, or the user, states make no sense."""
+
+
+class RenamedWarning(ThermendWarning, FutureWarning):
     """Something was asked for by an earlier name; the message has today's."""

@@ -40,6 +40,10 @@ class Metadata:
         reflected apparent temperature, degrees Celsius
     distance : float or None
         object distance, metres
+    serial : str or None
+        the camera's serial number
+    frame_rate : float or None
+        of the recording that the image is from, frames a second
     palette : str or None
         name of the colour palette that the pixels were mapped back from, if they were
     exif : bytes or None
@@ -50,6 +54,8 @@ class Metadata:
         GeoTIFF and GDAL tags by number, as (TIFF type, value)
     nodata : float or None
         the value that stands for "no data" in the file (GDAL_NODATA)
+    scaling : tuple or None
+        kelvin a count and degrees Celsius at 0, where the file stores temperatures as counts
     provenance : mapping or None
         what thermend wrote into the file when it made it
     """
@@ -59,11 +65,14 @@ class Metadata:
     emissivity: float | None = None
     reflected_temperature: float | None = None
     distance: float | None = None
+    serial: str | None = None
+    frame_rate: float | None = None
     palette: str | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
     geotiff: Mapping[int, tuple[int, Any]] = field(default_factory=dict)
     nodata: float | None = None
+    scaling: tuple[float, float] | None = None
     provenance: Mapping[str, Any] | None = None
 
 

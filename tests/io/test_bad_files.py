@@ -37,7 +37,8 @@ def _bomb(side: int) -> bytes:
         ("text.tif", b"hello, world", "is not an image"),
         ("rubbish.png", b"\x89PNG\r\n\x1a\n" + bytes(range(200)), "damaged or cut short"),
         ("bomb.png", _bomb(60000), "refused"),
-        ("record.seq", b"FFF\0" + b"\0" * 100, "recordings are not read yet"),
+        ("frame.fff", b"FFF\0" + b"\0" * 100, "cannot be read as a FLIR frame"),
+        ("record.seq", b"FFF\0" + b"\0" * 100 + b"FFF\0" + b"\0" * 100, "recordings are not read yet"),
         ("bmp.bmp", b"BM" + b"\xff" * 40, "damaged or cut short|claims"),
     ],
 )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import io
 import sys
 
@@ -53,10 +54,22 @@ def test_a_dji_radiometric_jpeg_never_passes_as_a_picture(tmp_path):
     exif = Image.Exif()
     exif[271] = "DJI"
     path = _jpeg_with(tmp_path, (0xE3, b"\0" * 60000), (0xE3, b"\0" * 60000), exif=exif)
-    with pytest.raises(InputError, match="DJI radiometric") as caught:
+    with pytest.raises(InputError, match="DJI radiometric"):
         thermend.read(path)
-    if sys.version_info < (3, 12):
-        assert "Python 3.12" in str(caught.value)
+
+
+def test_without_its_package_the_line_that_installs_it_is_said(tmp_path, monkeypatch):
+    path = _jpeg_with(tmp_path, (0xE3, b"\0" * 60000), (0xE3, b"\0" * 60000))
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "dji_thermal_cli" else real(name))
+    line = "--ignore-requires-python dji-thermal-cli" if sys.version_info < (3, 12) else r"thermend\[dji\]"
+    with pytest.raises(InputError, match=f"AGPL.*pip install .*{line}"):
+        thermend.read(path)
+
+
+def test_an_infiray_jpeg_never_passes_as_a_picture(tmp_path):
+    with pytest.raises(InputError, match="InfiRay"):
+        thermend.read(_jpeg_with(tmp_path, (0xE2, b"IJPEG\0" + b"\0" * 40), (0xE3, b"\0" * 6000)))
 
 
 def test_damaged_flir_data_never_passes_as_a_picture(tmp_path):

@@ -2,8 +2,9 @@
 
 | module | formats |
 | --- | --- |
-| `raster` | PNG, JPEG, BMP |
+| `raster` | PNG, JPEG, BMP, WebP |
 | `radiometric_jpeg` | FLIR and DJI JPEG with temperatures |
+| `fff`, `flir_file` | FLIR's records; FFF files |
 | `tiff` | TIFF, GeoTIFF |
 | `numpy_file` | NPY |
 
@@ -26,7 +27,7 @@ from thermend.io.suffixes import READABLE_SUFFIXES, WRITABLE_SUFFIXES
 
 _SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"BM": "bmp", b"\x93NUMPY": "npy",
-    b"II*\0": "tiff", b"MM\0*": "tiff", b"II+\0": "tiff", b"MM\0+": "tiff",
+    b"FFF\0": "fff", b"AFF\0": "fff", b"II*\0": "tiff", b"MM\0*": "tiff", b"II+\0": "tiff", b"MM\0+": "tiff",
 }  # fmt: skip
 
 
@@ -38,23 +39,32 @@ def read(
     palette: str | None = None,
     emissivity: float | None = None,
     reflected_temperature: float | None = None,
-    distance: float | None = None,
+    distance: float | str | None = None,
+    band: int | None = None,
+    kelvin_per_count: float | None = None,
+    offset: float | None = None,
 ) -> ThermalImage:
     """Read one thermal image; the format is told by the file's content, not by its name.
 
     Parameters
     ----------
     path : str or PathLike
-        PNG, JPEG, BMP, TIFF (8, 16, 32 bits, floating point), NPY, or a FLIR or DJI radiometric JPEG
+        PNG, JPEG, BMP, WebP, TIFF (8, 16, 32 bits, floating point), NPY, FFF, or a FLIR or DJI radiometric JPEG
     page : int
         which image of a file that holds several, from 0
     unit : StatedUnit or None
-        ``celsius``, ``kelvin``, ``centikelvin`` or ``counts``: what the stored numbers are. Without it 8 bits are grey levels,
-        everything else is counts, unless the file says more.
+        ``celsius``, ``kelvin``, ``centikelvin``, ``fahrenheit`` or ``counts``: what the stored numbers are. Without it 8
+        bits are grey levels, everything else is counts, unless the file says more.
     palette : str or None
         colour palette of the picture, where it is not to be recognised; ``black-hot`` where hot is dark
-    emissivity, reflected_temperature, distance : float or None
-        instead of those in a radiometric file (1, degrees Celsius, metres)
+    emissivity, reflected_temperature : float or None
+        instead of those in a radiometric file (1, degrees Celsius)
+    distance : float or str or None
+        metres, instead of the file's own; ``range-finder`` takes what a DJI camera's range finder measured
+    band : int or None
+        which band of a file that holds several, from 1
+    kelvin_per_count, offset : float or None
+        of counts that are linear in temperature: degrees Celsius = kelvin_per_count · count + offset (−273.15)
 
     Raises
     ------
@@ -63,7 +73,7 @@ def read(
     UsageError
         an argument makes no sense
     """
-    options = ReadOptions(unit, palette, emissivity, reflected_temperature, distance)
+    options = ReadOptions(unit, palette, emissivity, reflected_temperature, distance, band, kelvin_per_count, offset)
     found = next(itertools.islice(read_pages(path, options), page, None), None) if page >= 0 else None
     if found is None:
         raise UsageError(f"{os.fspath(path)}: has no page {page}; it has {count_pages(path)}")
@@ -77,7 +87,10 @@ def read_frames(
     palette: str | None = None,
     emissivity: float | None = None,
     reflected_temperature: float | None = None,
-    distance: float | None = None,
+    distance: float | str | None = None,
+    band: int | None = None,
+    kelvin_per_count: float | None = None,
+    offset: float | None = None,
 ) -> Iterator[ThermalImage]:
     """Read the thermal images of a sequence, one after another: the pages of a file, or the images of a folder by name.
 
@@ -85,7 +98,7 @@ def read_frames(
     ----------
     path : str or PathLike
         a file as :func:`read` takes it, or a folder of such files
-    unit, palette, emissivity, reflected_temperature, distance
+    unit, palette, emissivity, reflected_temperature, distance, band, kelvin_per_count, offset
         as for :func:`read`
 
     Yields
@@ -99,7 +112,7 @@ def read_frames(
     UsageError
         an argument makes no sense, or the folder holds no image
     """
-    options = ReadOptions(unit, palette, emissivity, reflected_temperature, distance)
+    options = ReadOptions(unit, palette, emissivity, reflected_temperature, distance, band, kelvin_per_count, offset)
     if not Path(path).is_dir():
         return read_pages(path, options)
     from thermend.io.folders import image_files
@@ -132,6 +145,10 @@ def _open(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
         data = path.read_bytes()
         if maker := radiometric_jpeg.maker_of_radiometry(data):
             return radiometric_jpeg.read(path, data, maker, options)
+    if kind == "fff":
+        from thermend.io import flir_file
+
+        return flir_file.read(path, options)
     if options.overrides_radiometry:
         raise InputError(path, "is not a radiometric JPEG: emissivity, reflected temperature and distance do not apply")
     if kind == "tiff":
@@ -181,7 +198,7 @@ def shape_of(path: str | os.PathLike[str]) -> tuple[int, int]:
 
             height, width = np.load(path, mmap_mode="r", allow_pickle=False).shape[-2:]
             return int(height), int(width)
-        if kind in ("png", "bmp"):
+        if kind in ("png", "bmp", "webp"):
             from PIL import Image
 
             with Image.open(path) as opened:
@@ -199,9 +216,9 @@ def _kind(path: Path) -> str:
     for signature, kind in _SIGNATURES.items():
         if head.startswith(signature):
             return kind
-    if head.startswith((b"FFF\0", b"AFF\0")):
-        raise InputError(path, "is a FLIR recording; recordings are not read yet")
-    raise InputError(path, "is not an image that thermend reads (PNG, JPEG, BMP, TIFF, NPY)")
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "webp"
+    raise InputError(path, "is not an image that thermend reads (PNG, JPEG, BMP, WebP, TIFF, NPY, FFF)")
 
 
 def write(
@@ -261,11 +278,12 @@ def write(
     if palette is not None:
         raise UsageError(f"{path}: a palette colours pictures; write .png or .jpg")
     from thermend.io import numpy_file, tiff
+    from thermend.io.storage import depth_of
 
     write_all = tiff.write if kind == "tiff" else numpy_file.write
     with whole_file(path, overwrite=overwrite) as temporary:
         write_all(
-            (_stamp(i, depth or ("float32" if i.unit == "celsius" else i.depth)) for i in images),
+            (_stamp(i, depth_of(i, depth)) for i in images),
             temporary,
             depth,
             pages,
@@ -282,7 +300,9 @@ def _stamp(image: ThermalImage, depth: Depth, unit: str | None = None) -> Therma
     from thermend.version import __version__
 
     provenance: dict[str, Any] = dict(image.metadata.provenance or {"software": PROVENANCE_KEY, "version": __version__})
-    provenance["unit"] = unit or stored_unit(image.unit, depth)
+    provenance["unit"] = unit or stored_unit(image, depth)
+    if provenance["unit"] == "scaled" and image.metadata.scaling is not None:
+        provenance["scaling"] = list(image.metadata.scaling)
     return replace(image, metadata=replace(image.metadata, provenance=provenance))
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
+import math
 from collections.abc import Mapping
 from typing import Any
+from xml.etree import ElementTree
 
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from thermend.image import Metadata
+from thermend.image import ZERO_CELSIUS_IN_KELVIN, Metadata
 
 PROVENANCE_KEY = "thermend"
 IMAGE_HISTORY_TAG = 37395
@@ -23,7 +24,25 @@ directory says how its pixels are stored and is not metadata."""
 _GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113)
 """Pixel scale, tie points, transformation, three of GeoTIFF's keys, GDAL's metadata and no-data value."""
 GDAL_METADATA_TAG, GDAL_NODATA_TAG = 42112, 42113
+_GDAL_AT_MOST = 1_000_000  # characters
+_UNIT_WORDS = {
+    **dict.fromkeys(("celsius", "degc", "deg c", "c", "degree celsius", "degrees celsius", "°c"), "celsius"),
+    **dict.fromkeys(("kelvin", "k", "degrees kelvin"), "kelvin"),
+    **dict.fromkeys(
+        ("fahrenheit", "degf", "deg f", "f", "degree fahrenheit", "degrees fahrenheit", "°f"), "fahrenheit"
+    ),
+    **dict.fromkeys(("centikelvin", "ck"), "centikelvin"),
+}
+_TO_CELSIUS = {
+    "celsius": (1.0, 0.0),
+    "kelvin": (1.0, -ZERO_CELSIUS_IN_KELVIN),
+    "centikelvin": (0.01, -ZERO_CELSIUS_IN_KELVIN),
+    "fahrenheit": (5 / 9, -32 * 5 / 9),
+}
+"""Gain and offset from a unit to degrees Celsius."""
 _EXIF_SIZE_TAGS = (40962, 40963)
+_MAKER_NOTE, _INTEROP_IFD, _SERIAL_NUMBER = 37500, 40965, 42033
+"""A maker's note says where its parts lie in the file that it came from: of another file that is untrue."""
 _PIXEL_SCALE_TAG, _TIEPOINT_TAG, _TRANSFORMATION_TAG, _GEO_KEYS_TAG = 33550, 33922, 34264, 34735
 
 
@@ -42,7 +61,7 @@ def clean_exif(exif: Image.Exif, *, only: tuple[int, ...] | None = None) -> byte
         if tag not in (EXIF_IFD, GPS_IFD, IMAGE_HISTORY_TAG, XMP_TAG) and (only is None or tag in only):
             kept[tag] = value
     for ifd in (EXIF_IFD, GPS_IFD):
-        if values := exif.get_ifd(ifd):
+        if values := {k: v for k, v in exif.get_ifd(ifd).items() if k not in (_MAKER_NOTE, _INTEROP_IFD)}:
             kept.get_ifd(ifd).update(values)
             kept[ifd] = dict(values)
     if not len(kept):
@@ -73,7 +92,9 @@ def camera_facts(exif: Image.Exif) -> dict[str, Any]:
     make, model = words
     camera = model if model.startswith(make) else f"{make} {model}".strip()
     time = exif.get_ifd(EXIF_IFD).get(36867) or exif.get(306)
-    return {"camera": camera or None, "time": str(time).strip("\x00 ") if time else None}
+    serial = str(exif.get_ifd(EXIF_IFD).get(_SERIAL_NUMBER, "")).strip("\x00 ")
+    found: dict[str, Any] = {"camera": camera or None, "time": str(time).strip("\x00 ") if time else None}
+    return found | ({"serial": serial} if serial else {})
 
 
 def metadata_of_pillow(image: Image.Image, **facts: Any) -> Metadata:
@@ -101,9 +122,17 @@ def parse_provenance(text: str | bytes | None) -> dict[str, Any] | None:
 
 def provenance_facts(provenance: dict[str, Any] | None) -> dict[str, Any]:
     """A file's provenance as attributes of `Metadata`: itself, and the settings that its temperatures were computed with."""
-    stated = (provenance or {}).get("radiometry") or {}
+    stated = (provenance or {}).get("radiometry")
+    stated = stated if isinstance(stated, dict) else {}
     known = ("emissivity", "reflected_temperature", "distance")
-    return {"provenance": provenance, **{k: stated[k] for k in known if isinstance(stated.get(k), (int, float))}}
+    camera = (provenance or {}).get("camera")
+    camera = camera if isinstance(camera, dict) else {}
+    found: dict[str, Any] = {k: stated[k] for k in known if isinstance(stated.get(k), (int, float))}
+    if isinstance(camera.get("serial"), str):
+        found["serial"] = camera["serial"]
+    if isinstance(camera.get("frame_rate"), (int, float)):
+        found["frame_rate"] = camera["frame_rate"]
+    return {"provenance": provenance, **found}
 
 
 def provenance_text(metadata: Metadata) -> str | None:
@@ -144,7 +173,48 @@ def scale_geotiff(tags: Mapping[int, tuple[int, Any]], scale: int) -> dict[int, 
     return scaled
 
 
-def current_gdal_metadata(text: str, unit: str) -> str | None:
+def gdal_items(text: str) -> list[tuple[dict[str, str], str]]:
+    """Attributes and text of the items in GDAL's metadata; none where it is not such."""
+    text = text.strip("\x00 \n\r\t")
+    if not text or len(text) > _GDAL_AT_MOST or "<!" in text:  # no entities: nothing in it may grow
+        return []
+    try:
+        root = ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError, RecursionError):
+        return []
+    return [(dict(item.attrib), item.text or "") for item in root if item.tag == "Item"]
+
+
+def written_by_gdal(text: str) -> dict[str, Any]:
+    """Unit and scaling that GDAL's metadata states of the first band, as :func:`thermend.io.storage.decode` takes them."""
+    found: dict[str, str] = {}
+    for attributes, value in gdal_items(text):
+        role = attributes.get("role", "").lower()
+        if role in ("unittype", "scale", "offset") and attributes.get("sample", "0") == "0":
+            found.setdefault(role, value.strip())
+    unit = _UNIT_WORDS.get(" ".join(found.get("unittype", "").lower().replace("_", " ").split()))
+    try:
+        scale, offset = float(found.get("scale", "1")), float(found.get("offset", "0"))
+    except ValueError:
+        return {"written_unit": unit}
+    if not (math.isfinite(scale) and math.isfinite(offset)) or scale == 0 or (scale, offset) == (1.0, 0.0):
+        return {"written_unit": unit}
+    if unit is None:
+        return {"written_unit": None, "written_gain": (scale, offset)}
+    gain, zero = _TO_CELSIUS[unit]
+    return {"written_unit": unit, "written_scaling": (scale * gain, offset * gain + zero)}
+
+
+def written_in(provenance: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Unit and scaling that thermend wrote, as :func:`thermend.io.storage.decode` takes them."""
+    unit, scaling = (provenance or {}).get("unit"), (provenance or {}).get("scaling")
+    pair = scaling if isinstance(scaling, list) and len(scaling) == 2 else []
+    if unit == "scaled" and pair and all(isinstance(v, (int, float)) and math.isfinite(v) for v in pair) and pair[0]:
+        return {"written_unit": None, "written_scaling": (float(pair[0]), float(pair[1]))}
+    return {"written_unit": unit if isinstance(unit, str) else None}
+
+
+def current_gdal_metadata(text: str, unit: str, scaling: tuple[float, float] | None = None) -> str | None:
     """What GDAL's metadata says that is still true of a result: not its statistics, and of unit, scale and offset only
     where the numbers are what they were (counts).
 
@@ -153,23 +223,30 @@ def current_gdal_metadata(text: str, unit: str) -> str | None:
     text : str
         the XML of the tag
     unit : str
-        of the numbers that will be stored: ``counts``, ``celsius``, ``centikelvin`` or ``display``
+        of the numbers that will be stored: ``counts``, ``celsius``, ``centikelvin``, ``display`` or ``scaled``
+    scaling : tuple or None
+        kelvin a count and degrees Celsius at 0, of ``scaled`` ones
     """
-
-    def keep(item: re.Match[str]) -> str:
-        role = re.search(r'role="(\w+)"', item.group(1))
-        if re.search(r'name="STATISTICS_', item.group(1)):
-            return ""
-        if unit != "counts" and role and role.group(1).lower() in ("unittype", "scale", "offset"):
-            return ""
-        return item.group(0)
-
-    kept = re.sub(r"<Item\b([^>]*)>.*?</Item>\s*", keep, text, flags=re.DOTALL)
-    if unit == "celsius" and 'role="unittype"' in text:
-        kept = kept.replace(
-            "</GDALMetadata>", '<Item name="UNITTYPE" sample="0" role="unittype">degC</Item></GDALMetadata>'
-        )
-    return kept if "<Item" in kept else None
+    kept, stated = [], False
+    for attributes, value in gdal_items(text):
+        role = attributes.get("role", "").lower()
+        stated = stated or role == "unittype"
+        if attributes.get("name", "").startswith("STATISTICS_"):
+            continue
+        if unit != "counts" and role in ("unittype", "scale", "offset"):
+            continue
+        kept.append((attributes, value))
+    if unit == "scaled" and scaling is not None:
+        said = {"SCALE": repr(scaling[0]), "OFFSET": repr(scaling[1]), "UNITTYPE": "degC"}
+        kept += [({"name": name, "sample": "0", "role": name.lower()}, value) for name, value in said.items()]
+    elif unit == "celsius" and stated:
+        kept.append(({"name": "UNITTYPE", "sample": "0", "role": "unittype"}, "degC"))
+    if not kept:
+        return None
+    root = ElementTree.Element("GDALMetadata")
+    for attributes, value in kept:
+        ElementTree.SubElement(root, "Item", attributes).text = value
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 def scale_exif(block: bytes | None, scale: int) -> bytes | None:

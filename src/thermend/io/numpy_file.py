@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from thermend.errors import InputError, UsageError
-from thermend.image import Depth, ThermalImage
+from thermend.image import Depth, Metadata, ThermalImage
 from thermend.io import storage
 from thermend.io.limits import check_size
 from thermend.io.options import ReadOptions
@@ -43,7 +43,7 @@ def read(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
     """Every image of the file; uint8 as grey levels, everything else as counts unless stated."""
     for array in _open(path):
         grey, palette = storage.grey_of(path, np.asarray(array), options)
-        yield ThermalImage(**storage.decode(path, grey, options, stored_as=array.dtype, picture=palette is not None))
+        yield storage.image_of(path, grey, options, Metadata(), stored_as=array.dtype, picture=palette is not None)
 
 
 def count_pages(path: Path) -> int:
@@ -55,7 +55,7 @@ def write(images: Iterable[ThermalImage], path: Path, depth: Depth | None, pages
     """Write (H, W), or (pages, H, W) where there are several of one shape."""
     stack: np.ndarray | None = None
     for index, image in enumerate(images):
-        stored = storage.encode(image, depth or ("float32" if image.unit == "celsius" else image.depth))
+        stored = storage.encode(image, storage.depth_of(image, depth))
         if pages == 1:
             with path.open("wb") as file:
                 np.save(file, stored, allow_pickle=False)

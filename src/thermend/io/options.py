@@ -8,7 +8,8 @@ from typing import Literal, get_args
 from thermend.errors import UsageError
 from thermend.image import ZERO_CELSIUS_IN_KELVIN
 
-StatedUnit = Literal["celsius", "kelvin", "centikelvin", "counts"]
+StatedUnit = Literal["celsius", "kelvin", "centikelvin", "fahrenheit", "counts"]
+RANGE_FINDER = "range-finder"
 
 
 @dataclass(frozen=True)
@@ -25,15 +26,23 @@ class ReadOptions:
         0 (exclusive) to 1, instead of that in a radiometric file
     reflected_temperature : float or None
         degrees Celsius, instead of that in a radiometric file
-    distance : float or None
-        metres, instead of that in a radiometric file
+    distance : float or str or None
+        metres, instead of that in a radiometric file; ``range-finder`` takes what the camera's range finder measured
+    band : int or None
+        which band of a file that holds several, from 1, as GDAL counts
+    kelvin_per_count, offset : float or None
+        of counts that are linear in temperature: degrees Celsius = kelvin_per_count · count + offset; −273.15 where only the
+        first is stated
     """
 
     unit: StatedUnit | None = None
     palette: str | None = None
     emissivity: float | None = None
     reflected_temperature: float | None = None
-    distance: float | None = None
+    distance: float | str | None = None
+    band: int | None = None
+    kelvin_per_count: float | None = None
+    offset: float | None = None
 
     def __post_init__(self) -> None:
         if self.unit is not None and self.unit not in get_args(StatedUnit):
@@ -42,12 +51,36 @@ class ReadOptions:
             raise UsageError(f"emissivity {self.emissivity}: expected more than 0 and at most 1")
         if self.reflected_temperature is not None and not -ZERO_CELSIUS_IN_KELVIN < self.reflected_temperature < 5000:
             raise UsageError(f"reflected temperature {self.reflected_temperature}: expected degrees Celsius")
-        if self.distance is not None and not 0 <= self.distance < 1e6:
+        if isinstance(self.distance, str) and self.distance != RANGE_FINDER:
+            raise UsageError(f"distance {self.distance!r}: expected metres, or {RANGE_FINDER}")
+        if isinstance(self.distance, (int, float)) and not 0 <= self.distance < 1e6:
             raise UsageError(f"distance {self.distance}: expected metres")
+        if self.band is not None and self.band < 1:
+            raise UsageError(f"band {self.band}: bands are counted from 1")
+        if self.kelvin_per_count is not None and not 0 < self.kelvin_per_count < 1e3:
+            raise UsageError(f"kelvin per count {self.kelvin_per_count}: expected more than 0, as in 0.04")
+        if self.offset is not None and self.kelvin_per_count is None:
+            raise UsageError("offset goes with kelvin per count: degrees Celsius = kelvin per count · count + offset")
+        if self.offset is not None and not -1e6 < self.offset < 1e6:
+            raise UsageError(f"offset {self.offset}: expected degrees Celsius")
+        if self.kelvin_per_count is not None and self.unit not in (None, "counts"):
+            raise UsageError(f"kelvin per count is for counts, not for {self.unit}")
         if self.palette is not None:
             from thermend.io import palettes
 
             palettes.table(self.palette)
+
+    @property
+    def distance_in_metres(self) -> float | None:
+        """The distance, where it is stated in metres; no range finder's is known but to DJI's cameras."""
+        return None if isinstance(self.distance, str) else self.distance
+
+    @property
+    def scaling(self) -> tuple[float, float] | None:
+        """Kelvin a count and degrees Celsius at 0, where they are stated."""
+        if self.kelvin_per_count is None:
+            return None
+        return self.kelvin_per_count, -ZERO_CELSIUS_IN_KELVIN if self.offset is None else self.offset
 
     @property
     def overrides_radiometry(self) -> bool:

@@ -1,4 +1,4 @@
-"""JPEG files that carry temperatures beside their picture: FLIR (read by flyr) and DJI (by dji-thermal-cli, if present)."""
+"""JPEG files that carry temperatures beside their picture: FLIR, and DJI (by dji-thermal-cli, if it is installed)."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import JpegImagePlugin
 
 from thermend.errors import InputError, first_line
-from thermend.image import ZERO_CELSIUS_IN_KELVIN, ThermalImage
+from thermend.image import ZERO_CELSIUS_IN_KELVIN, Metadata, ThermalImage
+from thermend.io import fff
 from thermend.io.limits import check_size
 from thermend.io.metadata import metadata_of_pillow
-from thermend.io.options import ReadOptions
+from thermend.io.options import RANGE_FINDER, ReadOptions
 
-_APP1, _APP3 = 0xE1, 0xE3
-_FLIR_RECORDS_AT_MOST = 1024
+_APP1, _APP2, _APP3 = 0xE1, 0xE2, 0xE3
 _DJI_RAW_MINIMUM = 65536  # bytes of APP3 that no other use of that marker fills
 
 
@@ -39,11 +40,13 @@ def segments(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def maker_of_radiometry(data: bytes) -> str | None:
-    """``flir`` or ``dji`` where the JPEG carries that maker's radiometric data, else None."""
+    """``flir``, ``dji`` or ``infiray`` where the JPEG carries that maker's radiometric data, else None."""
     dji_raw, dji_named = 0, False
     for marker, content in segments(data):
         if marker == _APP1 and content.startswith(b"FLIR\0"):
             return "flir"
+        if marker == _APP2 and content[:64].find(b"IJPEG") >= 0:
+            return "infiray"
         if marker == _APP3:
             dji_raw += len(content)
         if marker == _APP1 and (b"DJI\0" in content[:4096] or b"drone-dji" in content):
@@ -55,71 +58,85 @@ def read(path: Path, data: bytes, maker: str, options: ReadOptions) -> Iterator[
     """The one image of a radiometric JPEG, in degrees Celsius."""
     if options.unit not in (None, "celsius"):
         raise InputError(path, f"holds temperatures, so that --unit {options.unit} does not apply")
+    if maker == "infiray":
+        raise InputError(
+            path,
+            "is a radiometric JPEG of an InfiRay camera, whose temperatures are not read yet; its picture alone would lose them"
+            " (the maker's program exports TIFF)",
+        )
     yield _read_flir(path, data, options) if maker == "flir" else _read_dji(path, data, options)
 
 
 def _read_flir(path: Path, data: bytes, options: ReadOptions) -> ThermalImage:
-    import flyr
-
     try:
-        _check_flir_directory(data)
-        thermogram = flyr.unpack(io.BytesIO(data))
-        stated = {
-            "emissivity": options.emissivity,
-            "object_distance": options.distance,
-            "reflected_apparent_temperature": None
-            if options.reflected_temperature is None
-            else options.reflected_temperature + ZERO_CELSIUS_IN_KELVIN,
-        }
-        thermogram = thermogram.adjust_metadata(**{k: v for k, v in stated.items() if v is not None})
-        celsius = np.asarray(thermogram.celsius, np.float32)
-    except Exception as error:
-        raise InputError(path, f"carries FLIR radiometric data that cannot be read ({first_line(error)})") from error
-    check_size(path, celsius.shape[1], celsius.shape[0])
+        frame = fff.read_frame(_flir_record(data))
+    except fff.RecordError as error:
+        raise InputError(path, f"carries FLIR radiometric data that cannot be read ({error})") from error
+    return flir_image(path, frame, options, JpegImagePlugin.JpegImageFile(io.BytesIO(data)))
+
+
+def flir_image(path: Path, frame: fff.Frame, options: ReadOptions, picture: Any = None) -> ThermalImage:
+    """A frame of a FLIR record in degrees Celsius.
+
+    Parameters
+    ----------
+    path : Path
+        of its file, for messages
+    frame : Frame
+    options : ReadOptions
+        what is stated of the scene
+    picture : PIL image or None
+        the JPEG that carried it, for its metadata
+    """
+    check_size(path, frame.raw.shape[1], frame.raw.shape[0])
+    camera = frame.camera.adjusted(options.emissivity, options.distance_in_metres, options.reflected_temperature)
+    try:
+        celsius = camera.celsius(frame.raw)
+    except (fff.RecordError, OverflowError, ValueError) as error:
+        raise InputError(path, f"has no valid temperature with these settings ({error})") from error
     if not np.isfinite(celsius).any():
         raise InputError(path, "has no valid temperature with this emissivity, reflected temperature and distance")
-    facts = thermogram.metadata
-    low, high = (
-        float(facts.get(f"camera_temperature_range_{end}", 0)) - ZERO_CELSIUS_IN_KELVIN for end in ("min", "max")
-    )
-    return ThermalImage(
-        celsius,
-        "celsius",
-        valid_range=(low, high) if -200 < low < high < 5000 else None,
-        metadata=metadata_of_pillow(
-            JpegImagePlugin.JpegImageFile(io.BytesIO(data)),
-            emissivity=round(float(facts["emissivity"]), 4),
-            reflected_temperature=round(float(facts["reflected_apparent_temperature"]) - ZERO_CELSIUS_IN_KELVIN, 2),
-            distance=round(float(facts["object_distance"]), 3),
-        ),
-    )
+    low, high = camera.lowest - ZERO_CELSIUS_IN_KELVIN, camera.highest - ZERO_CELSIUS_IN_KELVIN
+    facts: dict[str, Any] = {
+        "emissivity": round(camera.emissivity, 4),
+        "reflected_temperature": round(camera.reflected - ZERO_CELSIUS_IN_KELVIN, 2),
+        "distance": round(camera.distance, 3),
+        "serial": camera.serial.strip("*") or None,
+        "frame_rate": camera.frame_rate or None,
+    }
+    if picture is None:
+        metadata = Metadata(camera=camera.model.strip("* ") or None, **facts)
+    else:
+        metadata = metadata_of_pillow(picture, **facts)
+    valid_range = (low, high) if -200 < low < high < 5000 else None
+    return ThermalImage(celsius, "celsius", valid_range=valid_range, metadata=metadata)
 
 
-def _check_flir_directory(data: bytes) -> None:
-    """Refuse a record directory that cannot be: flyr would walk through billions of entries."""
-    pieces = [content for marker, content in segments(data) if marker == _APP1 and content.startswith(b"FLIR\0")]
-    first = next((p[8:] for p in pieces if len(p) > 8 and p[6] == 0), b"")
-    total = sum(len(p) - 8 for p in pieces)
-    if not first.startswith((b"FFF\0", b"AFF\0")) or len(first) < 64:
-        raise ValueError("no FLIR record directory")
-    offset, entries = struct.unpack_from(">II", first, 24)
-    if entries > _FLIR_RECORDS_AT_MOST or offset + 32 * entries > total:
-        raise ValueError(f"a record directory of {entries} entries at {offset} in {total} bytes")
+def _flir_record(data: bytes) -> bytes:
+    """The record that a JPEG carries in numbered pieces."""
+    pieces = [c for marker, c in segments(data) if marker == _APP1 and c.startswith(b"FLIR\0") and len(c) > 8]
+    return b"".join(content[8:] for content in sorted(pieces, key=lambda content: content[6]))
 
 
 def _read_dji(path: Path, data: bytes, options: ReadOptions) -> ThermalImage:
     if importlib.util.find_spec("dji_thermal_cli") is None:
         advice = "pip install 'thermend[dji]'"
-        if sys.version_info < (3, 12):
-            advice = f"which needs Python 3.12 or newer; this is {sys.version_info.major}.{sys.version_info.minor}"
+        if sys.version_info < (3, 12):  # it asks for 3.12, and runs on 3.10
+            advice = "pip install --ignore-requires-python dji-thermal-cli"
         raise InputError(
-            path, f"is a DJI radiometric JPEG; its temperatures are read by the package dji-thermal-cli ({advice})"
+            path,
+            "is a DJI radiometric JPEG; its temperatures are read by the package dji-thermal-cli, whose licence is the AGPL"
+            f" ({advice})",
         )
     import dji_thermal_cli
 
     try:
         settings = dji_thermal_cli.Settings(
-            distance="lrf" if options.distance is None else options.distance,
+            distance="lrf"
+            if options.distance == RANGE_FINDER
+            else "embedded"
+            if options.distance is None
+            else options.distance,
             emissivity=options.emissivity,
             reflected_temp=options.reflected_temperature,
         )
@@ -132,5 +149,14 @@ def _read_dji(path: Path, data: bytes, options: ReadOptions) -> ThermalImage:
     if not np.isfinite(celsius).any():
         raise InputError(path, "has no valid pixel")
     return ThermalImage(
-        celsius, "celsius", metadata=metadata_of_pillow(JpegImagePlugin.JpegImageFile(io.BytesIO(data)))
+        celsius,
+        "celsius",
+        metadata=metadata_of_pillow(JpegImagePlugin.JpegImageFile(io.BytesIO(data)), **_dji_settings(measured)),
     )
+
+
+def _dji_settings(measured: Any) -> dict[str, float]:
+    """What the temperatures were computed with."""
+    names = {"emissivity": "emissivity", "reflection": "reflected_temperature", "distance": "distance"}
+    stated = dict(getattr(measured, "params", None) or {})
+    return {ours: round(float(stated[theirs]), 4) for theirs, ours in names.items() if theirs in stated}

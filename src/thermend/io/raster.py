@@ -1,4 +1,4 @@
-"""PNG, JPEG and BMP."""
+"""PNG, JPEG, BMP and WebP."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import BmpImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin
+from PIL import BmpImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from thermend.errors import InputError, UsageError, first_line
 from thermend.image import Depth, ThermalImage
 from thermend.io import palettes, storage
 from thermend.io.limits import check_size
-from thermend.io.metadata import PROVENANCE_KEY, metadata_of_pillow, provenance_text
+from thermend.io.metadata import PROVENANCE_KEY, metadata_of_pillow, provenance_text, written_in
 from thermend.io.options import ReadOptions
 from thermend.rendering import rendered
 
@@ -23,6 +23,7 @@ _DECODERS: dict[str, Any] = {
     "png": PngImagePlugin.PngImageFile,
     "jpeg": JpegImagePlugin.JpegImageFile,
     "bmp": BmpImagePlugin.BmpImageFile,
+    "webp": WebPImagePlugin.WebPImageFile,
 }
 _JPEG_QUALITY = 95
 _JPEG_SEGMENT = 65_500  # bytes
@@ -35,16 +36,17 @@ def read(path: Path, kind: str, options: ReadOptions) -> Iterator[ThermalImage]:
         array = _pixels(path, kind, opened)
         grey, palette = storage.grey_of(path, array, options)
         metadata = metadata_of_pillow(opened, palette=palette)
-        facts = storage.decode(
+        image = storage.image_of(
             path,
             grey,
             options,
-            written_unit=(metadata.provenance or {}).get("unit"),
+            metadata,
+            **written_in(metadata.provenance),
             stored_as=array.dtype,
             picture=palette is not None,
         )
     del array, grey, opened
-    yield ThermalImage(**facts, metadata=metadata)
+    yield image
 
 
 def _pixels(path: Path, kind: str, opened: ImageFile.ImageFile) -> NDArray[Any]:

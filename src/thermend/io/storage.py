@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from thermend.errors import InputError, UsageError
-from thermend.image import ZERO_CELSIUS_IN_KELVIN, Depth, ThermalImage, Unit
+from thermend.errors import ImplausibleWarning, InputError, UsageError
+from thermend.image import ZERO_CELSIUS_IN_KELVIN, Depth, Metadata, ThermalImage, Unit
 from thermend.io import palettes
 from thermend.io.options import ReadOptions
 
@@ -18,9 +20,20 @@ _LEAST_STEPS = 100  # fewer whole numbers are no way to store numbers with fract
 _EXACT_IN_FLOAT32 = 2**24
 
 
-def stored_unit(unit: Unit, depth: Depth) -> str:
+def stored_unit(image: ThermalImage, depth: Depth) -> str:
     """What is written into a file as the unit of its numbers."""
-    return "centikelvin" if unit == "celsius" and depth == "uint16" else unit
+    if image.unit == "celsius" and depth == "uint16":
+        return "centikelvin" if image.metadata.scaling is None else "scaled"
+    return image.unit
+
+
+def depth_of(image: ThermalImage, depth: Depth | None) -> Depth:
+    """The depth that an image is stored at, where none is asked for: temperatures as float32, unless they came as counts."""
+    if depth is not None:
+        return depth
+    if image.unit == "celsius" and not (image.depth == "uint16" and image.metadata.scaling is not None):
+        return "float32"
+    return image.depth
 
 
 def stored_nodata(nodata: float | None, dtype: Any) -> float | None:
@@ -62,7 +75,8 @@ def encode(image: ThermalImage, depth: Depth) -> NDArray[Any]:
     if image.unit == "display" and depth == "uint16":
         factor = _GREY_16_OF_8
     elif image.unit == "celsius":
-        factor, shift = 100.0, 100 * ZERO_CELSIUS_IN_KELVIN
+        kelvin, zero = image.metadata.scaling or (0.01, -ZERO_CELSIUS_IN_KELVIN)
+        factor, shift = 1 / kelvin, -zero / kelvin
     if image.unit == "celsius" or (image.unit == "counts" and image.depth != depth):
         _check_fit(image, factor, shift, top)
     stored = np.empty(pixels.shape, depth)
@@ -82,9 +96,9 @@ def _check_fit(image: ThermalImage, factor: float, shift: float, top: int) -> No
     low, high = float(values.min()), float(values.max())
     if low * factor + shift < -0.5 or high * factor + shift > top + 0.5:
         if image.unit == "celsius":
-            most = (65535 - shift) / factor
+            least, most = -shift / factor, (65535 - shift) / factor
             raise UsageError(
-                f"its temperatures reach {high:.1f} °C and 16 bits hold {-shift / factor:.0f} to {most:.0f} °C; "
+                f"its temperatures reach {high:.1f} °C and 16 bits hold {least:.0f} to {most:.0f} °C; "
                 "write a float32 TIFF"
             )
         raise UsageError(
@@ -175,6 +189,8 @@ def decode(
     options: ReadOptions,
     *,
     written_unit: str | None = None,
+    written_scaling: tuple[float, float] | None = None,
+    written_gain: tuple[float, float] | None = None,
     nodata: float | None = None,
     stored_as: np.dtype[Any] | None = None,
     picture: bool = False,
@@ -185,6 +201,10 @@ def decode(
     ----------
     written_unit : str or None
         the unit that the file itself states
+    written_scaling : tuple or None
+        kelvin a count and degrees Celsius at 0, that the file itself states
+    written_gain : tuple or None
+        gain and offset of numbers without a unit, that the file itself states
     nodata : float or None
         the number that stands for "no data"
     stored_as : dtype or None
@@ -214,7 +234,12 @@ def decode(
     depth: Depth = {"uint8": "uint8", "uint16": "uint16"}.get(dtype.name, "float32")  # type: ignore[assignment]
     stated = options.unit or written_unit
     unit: Unit
-    if stated in ("celsius", "kelvin", "centikelvin"):
+    scaling = options.scaling or (None if options.unit else written_scaling)
+    if scaling is not None:
+        pixels, unit = _scaled(pixels, *scaling), "celsius"
+        ends = (0.0, float(np.iinfo(depth).max)) if depth != "float32" else None
+        valid_range = None if ends is None else (ends[0] * scaling[0] + scaling[1], ends[1] * scaling[0] + scaling[1])
+    elif stated in ("celsius", "kelvin", "centikelvin", "fahrenheit"):
         pixels, unit, valid_range = _to_celsius(pixels, stated), "celsius", None
     elif stated == "display" or (stated is None and (picture or depth == "uint8")):
         pixels, unit, valid_range = (
@@ -224,18 +249,57 @@ def decode(
         )
     else:
         unit = "counts"
+        if written_gain is not None:
+            pixels, depth = _scaled(pixels, *written_gain), "float32"
         valid_range = None if depth == "float32" else (0.0, float(np.iinfo(depth).max))
     if not np.isfinite(pixels).any():
         raise InputError(path, "has no valid pixel (all are NaN, infinite or no-data)")
+    if unit == "celsius":
+        _check_plausible(path, pixels, stated or "scale")
     pixels.flags.writeable = False  # ours alone: `ThermalImage` need not copy it
-    return {"pixels": pixels, "unit": unit, "depth": depth, "valid_range": valid_range, "nodata": missing}
+    facts = {"pixels": pixels, "unit": unit, "depth": depth, "valid_range": valid_range, "nodata": missing}
+    return facts | ({} if scaling is None else {"scaling": scaling})
+
+
+_COLDEST, _HOTTEST = -120.0, 3500.0
+"""Degrees Celsius; no scene that a thermal camera shows lies beyond."""
+
+
+def _check_plausible(path: Path, pixels: NDArray[np.float32], stated: str) -> None:
+    """Warn where a unit gives temperatures that no scene has."""
+    valid = pixels[np.isfinite(pixels)]
+    low, high = (float(v) for v in np.percentile(valid, (1, 99)))
+    if low < _COLDEST or high > _HOTTEST:
+        warnings.warn(
+            f"{path}: as {stated} its temperatures are {low:.0f} to {high:.0f} °C, which no scene has; --unit, or"
+            " --kelvin-per-count and --offset, say otherwise",
+            ImplausibleWarning,
+            stacklevel=2,
+        )
+
+
+def _scaled(pixels: NDArray[np.float32], kelvin: float, zero: float) -> NDArray[np.float32]:
+    """Counts as degrees Celsius."""
+    converted = np.empty_like(pixels)
+    for rows in _bands(pixels.shape):
+        converted[rows] = pixels[rows].astype(np.float64) * kelvin + zero
+    return converted
 
 
 def _to_celsius(pixels: NDArray[np.float32], stated: str) -> NDArray[np.float32]:
     if stated == "celsius":
         return pixels
+    if stated == "fahrenheit":
+        return _scaled(pixels, 5 / 9, -32 * 5 / 9)
     divisor = 100 if stated == "centikelvin" else 1
     converted = np.empty_like(pixels)
     for rows in _bands(pixels.shape):
         converted[rows] = pixels[rows].astype(np.float64) / divisor - ZERO_CELSIUS_IN_KELVIN
     return converted
+
+
+def image_of(path: Path, array: NDArray[Any], options: ReadOptions, metadata: Metadata, **told: Any) -> ThermalImage:
+    """A thermal image of stored numbers; what else is told goes to :func:`decode`."""
+    facts = decode(path, array, options, **told)
+    scaling = facts.pop("scaling", None)
+    return ThermalImage(**facts, metadata=metadata if scaling is None else replace(metadata, scaling=scaling))

@@ -27,8 +27,6 @@ _PLACEHOLDERS = {meta.EXIF_IFD: 34664, meta.GPS_IFD: 34852}
 _LAYOUT = re.compile(r'\s*(\{"shape"|ImageJ=|<\?xml[^>]*>\s*(<!--.*?-->\s*)*<OME|<OME)', re.DOTALL)
 """Descriptions by tifffile, ImageJ and OME that tell how the file's own pages lie; of a result they would be untrue."""
 _CLASSIC_LIMIT = 3_900_000_000  # bytes; beyond it only BigTIFF can hold the offsets
-_UNIT_WORDS = {"celsius": "celsius", "degc": "celsius", "c": "celsius", "degree_celsius": "celsius", "°c": "celsius",
-               "kelvin": "kelvin", "k": "kelvin", "centikelvin": "centikelvin", "ck": "centikelvin"}  # fmt: skip
 
 
 def read(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
@@ -42,17 +40,18 @@ def read(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
             photometric = int(getattr(page, "photometric", 1) or 0)
             array = _upright(array, page, photometric)
             grey, palette = storage.grey_of(path, array, options)
-            facts = storage.decode(
+            image = storage.image_of(
                 path,
                 grey,
                 options,
-                written_unit=_written_unit(metadata),
+                _with_palette(metadata, palette),
+                **_written(metadata),
                 nodata=metadata.nodata,
                 stored_as=array.dtype,
                 picture=palette is not None,
             )
             del array, grey  # they would wait here while the image is mended
-            yield ThermalImage(**facts, metadata=_with_palette(metadata, palette))
+            yield image
 
 
 def count_pages(path: Path) -> int:
@@ -175,14 +174,11 @@ def _with_palette(metadata: Metadata, palette: str | None) -> Metadata:
     return metadata if palette is None else replace(metadata, palette=palette)
 
 
-def _written_unit(metadata: Metadata) -> str | None:
-    """The unit that thermend's provenance or GDAL's band metadata states."""
+def _written(metadata: Metadata) -> dict[str, Any]:
+    """Unit and scaling that thermend's provenance states, or GDAL's band metadata."""
     if metadata.provenance and "unit" in metadata.provenance:
-        return str(metadata.provenance["unit"])
-    text = str(metadata.geotiff.get(meta.GDAL_METADATA_TAG, (2, ""))[1])
-    if found := re.search(r'<Item[^>]*role="unittype"[^>]*>([^<]*)<', text):
-        return _UNIT_WORDS.get(found.group(1).strip().lower())
-    return None
+        return meta.written_in(metadata.provenance)
+    return meta.written_by_gdal(str(metadata.geotiff.get(meta.GDAL_METADATA_TAG, (2, ""))[1]))
 
 
 def write(images: Iterable[ThermalImage], path: Path, depth: Depth | None, pages: int = 1) -> None:
@@ -200,7 +196,7 @@ def write(images: Iterable[ThermalImage], path: Path, depth: Depth | None, pages
     big = False
     try:
         for image in images:
-            stored = storage.encode(image, depth or ("float32" if image.unit == "celsius" else image.depth))
+            stored = storage.encode(image, storage.depth_of(image, depth))
             tags: dict[str, Any] = {"metadata": None, "photometric": "minisblack"}
             if writer is None:
                 big = stored.nbytes * pages > _CLASSIC_LIMIT
@@ -220,11 +216,11 @@ def write(images: Iterable[ThermalImage], path: Path, depth: Depth | None, pages
 def _current(image: ThermalImage, dtype: Any) -> Metadata:
     """The metadata, with what GDAL says of the numbers as it is true of those that are stored."""
     geotiff = dict(image.metadata.geotiff)
-    if meta.GDAL_METADATA_TAG in geotiff:
-        kind, text = geotiff.pop(meta.GDAL_METADATA_TAG)
-        unit = storage.stored_unit(image.unit, "uint16" if dtype == np.uint16 else "float32")
-        if text := meta.current_gdal_metadata(str(text), unit):
-            geotiff[meta.GDAL_METADATA_TAG] = (kind, text)
+    unit = storage.stored_unit(image, "uint16" if dtype == np.uint16 else "float32")
+    kind, text = geotiff.pop(meta.GDAL_METADATA_TAG, (2, ""))
+    text = meta.current_gdal_metadata(str(text), unit, image.metadata.scaling) if text or unit == "scaled" else None
+    if text:
+        geotiff[meta.GDAL_METADATA_TAG] = (kind, text)
     if meta.GDAL_NODATA_TAG in geotiff and storage.stored_nodata(image.metadata.nodata, dtype) is None:
         geotiff.pop(meta.GDAL_NODATA_TAG)
         if image.nodata is not None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sized
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
-from thermend.errors import Cancelled, RenamedWarning
+from thermend.errors import Cancelled, ThermendWarning
 from thermend.jobs.job import Job, Outcome
 
 Item = TypeVar("Item")
@@ -43,7 +43,7 @@ def quieten_libraries() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     warnings.simplefilter("ignore")
-    warnings.filterwarnings("once", category=RenamedWarning)
+    warnings.filterwarnings("once", category=ThermendWarning)
 
 
 def run(

@@ -17,6 +17,8 @@ _KEPT = {
     ".jpg": ".png",
     ".jpeg": ".png",
     ".bmp": ".png",
+    ".webp": ".png",
+    ".fff": ".tif",
 }
 """A picture that was stored with loss is not stored with loss again."""
 

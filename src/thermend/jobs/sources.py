@@ -111,7 +111,7 @@ def _has_better_rival(path: Path) -> bool:
 
 def _claim(path: Path) -> tuple[int, str]:
     """PNG before TIFF before NPY before what changes its suffix: who keeps the bare name."""
-    order = (".png", ".tif", ".tiff", ".npy", ".jpg", ".jpeg", ".bmp")
+    order = (".png", ".tif", ".tiff", ".npy", ".jpg", ".jpeg", ".bmp", ".webp", ".fff")
     suffix = path.suffix.lower()
     return (order.index(suffix) if suffix in order else len(order), str(path))
 

@@ -53,6 +53,9 @@ def provenance_of(
     }
     if any(value is not None for value in stated.values()):
         found["radiometry"] = stated
+    camera = {"serial": metadata.serial, "frame_rate": metadata.frame_rate}
+    if any(value is not None for value in camera.values()):
+        found["camera"] = {key: value for key, value in camera.items() if value is not None}
     earlier = metadata.provenance
     if earlier and "method" in earlier:
         found["before"] = dict(earlier)

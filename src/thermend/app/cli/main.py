@@ -27,7 +27,9 @@ app = typer.Typer(
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders (searched through) or globs.")]
 UnitOption = Annotated[
     Optional[str],  # noqa: UP045 (typer reads the annotation on Python 3.10)
-    typer.Option("--unit", help="What the stored numbers are: celsius, kelvin, centikelvin (TLinear) or counts."),
+    typer.Option(
+        "--unit", help="What the stored numbers are: celsius, kelvin, centikelvin (TLinear), fahrenheit, counts."
+    ),
 ]
 PaletteOption = Annotated[
     Optional[str],  # noqa: UP045
@@ -44,8 +46,26 @@ ReflectedOption = Annotated[
     typer.Option("--reflected-temperature", help="Instead of that in a radiometric JPEG, degrees Celsius."),
 ]
 DistanceOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--distance",
+        metavar="METRES|range-finder",
+        help="Instead of that in a radiometric file; or as it was measured.",
+    ),
+]
+KelvinPerCountOption = Annotated[
     Optional[float],  # noqa: UP045
-    typer.Option("--distance", help="Instead of that in a radiometric JPEG, metres."),
+    typer.Option(
+        "--kelvin-per-count", metavar="K", help="Of counts that are linear in temperature: °C = K · count + C."
+    ),
+]
+OffsetOption = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option("--offset", metavar="C", help="Of the same; -273.15 if left out."),
+]
+BandOption = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option("--band", metavar="N", help="Of a file that holds several bands, from 1."),
 ]
 PrecisionOption = Annotated[
     str, typer.Option(help="Of a network: float32, or bf16 (faster, exact to a grey level); auto takes float32.")
@@ -55,6 +75,14 @@ PromptsOption = Annotated[
     typer.Option(metavar="FILE", help="Of a prompted network: what to remove (.json), or its prompts (.npz)."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def _metres(distance: str | None) -> float | str | None:
+    """A distance as a number, where it is one."""
+    try:
+        return None if distance is None else float(distance)
+    except ValueError:
+        return distance
 
 
 def _version(asked: bool) -> None:
@@ -87,6 +115,9 @@ def enhance(
     ] = "auto",
     scale: Annotated[int, typer.Option(help="1, 2 or 4 times as many pixels along each side.")] = 1,
     unit: UnitOption = None,
+    kelvin_per_count: KelvinPerCountOption = None,
+    offset: OffsetOption = None,
+    band: BandOption = None,
     palette: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(help="Colour display results; for radiometric ones write a coloured picture beside them."),
@@ -126,7 +157,8 @@ def enhance(
 
     reading = {
         "unit": unit, "palette": input_palette, "emissivity": emissivity,
-        "reflected_temperature": reflected_temperature, "distance": distance,
+        "reflected_temperature": reflected_temperature, "distance": _metres(distance), "band": band,
+        "kelvin_per_count": kelvin_per_count, "offset": offset,
     }  # fmt: skip
     options = {
         "method": method, "weights": weights, "mode": mode, "contrast": contrast, "scale": scale, "palette": palette,
@@ -140,6 +172,9 @@ def enhance(
 def diagnose(
     inputs: Inputs,
     unit: UnitOption = None,
+    kelvin_per_count: KelvinPerCountOption = None,
+    offset: OffsetOption = None,
+    band: BandOption = None,
     input_palette: PaletteOption = None,
     emissivity: EmissivityOption = None,
     reflected_temperature: ReflectedOption = None,
@@ -156,7 +191,8 @@ def diagnose(
 
     options = {
         "unit": unit, "palette": input_palette, "emissivity": emissivity,
-        "reflected_temperature": reflected_temperature, "distance": distance,
+        "reflected_temperature": reflected_temperature, "distance": _metres(distance), "band": band,
+        "kelvin_per_count": kelvin_per_count, "offset": offset,
     }  # fmt: skip
     raise typer.Exit(command.run(inputs, options, as_json, typer.echo, by, weights))
 
