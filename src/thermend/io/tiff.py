@@ -165,8 +165,7 @@ def _metadata(path: Path, tiff: tifffile.TiffFile) -> Metadata:
         xmp=xmp.encode() if isinstance(xmp, str) else bytes(xmp) if xmp is not None else None,
         geotiff=geotiff,
         nodata=meta.nodata_value(geotiff),
-        **meta.provenance_facts(meta.parse_provenance(history)),
-        **facts,
+        **{**facts, **meta.provenance_facts(meta.parse_provenance(history))},
     )
 
 
