@@ -156,7 +156,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows = measure(Path(folder), chosen.images)
     lines = ["| what | measured | budget |", "| --- | --- | --- |", *(f"| {' | '.join(row)} |" for row in rows)]
-    said = f"On {os.cpu_count()} cores, {processor()}, Python {platform.python_version()}; a run moves by up to a third."
+    said = (
+        f"On {os.cpu_count()} cores, {processor()}, Python {platform.python_version()}; a run moves by up to a third."
+    )
     lines = [said, "", *lines]
     if chosen.page:
         put(chosen.page, "budgets", lines)

@@ -19,9 +19,8 @@ from networks import SEED, opened
 from pages import put, table
 
 import thermend
-from thermend.degradations import degrade
-from thermend.evaluation.images import Sample
-from thermend.evaluation.measures import Measured, measure
+from thermend.datasets.samples import Sample
+from thermend.evaluation.measures import Measured, Preset, measure
 from thermend.evaluation.reco import fuse, load_reco
 from thermend.io.folders import image_files
 
@@ -77,12 +76,8 @@ def main() -> None:
     restorers = opened(chosen.methods, chosen.engine, chosen.precision)
     rows: list[tuple[str, ...]] = []
     for preset in chosen.presets:
-
-        def spoil(pixels: np.ndarray, name: str, preset: str = preset) -> np.ndarray:
-            return degrade(pixels, preset, SEED, name)
-
         for n, (label, restorer) in enumerate(restorers.items()):
-            measured = [measure(pair, partial(display, restorer), spoil, fuse=reco) for pair in pairs]
+            measured = [measure(pair, partial(display, restorer), Preset(preset, SEED), fuse=reco) for pair in pairs]
             if not n:
                 rows.append(row(f"`{preset}`: input", measured, lambda m: m.input_metrics))
             rows.append(row(label, measured, lambda m: m.metrics))

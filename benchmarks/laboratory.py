@@ -26,18 +26,17 @@ from scipy.stats import spearmanr
 
 import thermend
 from thermend import InputError, ThermalImage, metrics
+from thermend.datasets.samples import Sample
 from thermend.degradations import (
     PRESETS,
     contrast,
-    degrade,
     gaussian_blur,
     gaussian_noise,
     generator_for,
     stripes,
 )
 from thermend.degradations.severity import rounded
-from thermend.evaluation.images import Sample
-from thermend.evaluation.measures import IDENTICAL_PSNR, Measured, measure
+from thermend.evaluation.measures import IDENTICAL_PSNR, Measured, Preset, measure
 from thermend.methods import CATALOGUE
 
 SEED = 0
@@ -66,7 +65,7 @@ def run_method(path: Path, preset: str, method: str) -> Measured:
     return measure(
         Sample(path.name, path),
         lambda image, scale: restorer.restore(image, mode="display", scale=scale),
-        lambda pixels, name: degrade(pixels, preset, SEED, name),
+        Preset(preset, SEED),
     )
 
 

@@ -43,6 +43,10 @@ class UsageError(ThermendError, ValueError):
     """A call that cannot be carried out as asked: a wrong option, an unknown name, a mode that a method does not have."""
 
 
+class NotFiniteError(UsageError):
+    """A method made numbers that are none (NaN or infinite): weights that are broken, or pixels that no arithmetic holds."""
+
+
 class MissingDependencyError(UsageError):
     """Something optional is not installed; the message holds the line that installs it."""
 

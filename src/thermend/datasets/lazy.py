@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -30,6 +30,10 @@ class Lazy(Generic[T]):
         self._make, self._count, self._size, self._budget = make, count, size, budget
         self._kept: OrderedDict[int, T] = OrderedDict()
         self.held = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Another process makes its own."""
+        return {**self.__dict__, "_kept": OrderedDict(), "held": 0}
 
     def __len__(self) -> int:
         return self._count

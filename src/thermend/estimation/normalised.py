@@ -71,6 +71,11 @@ def normalised(image: ThermalImage) -> Normalised:
     return Normalised(pixels, normalisation, stretched, defects)
 
 
+def unit_levels(image: ThermalImage) -> Image:
+    """An image as networks learn from it, and as they get it: inpainted, normalised, clipped to [0, 1]; (H, W) float32."""
+    return np.clip(Normalisation.of(image).apply(fill_invalid(image)), 0, 1)
+
+
 def fill_invalid(image: ThermalImage) -> Image:
     """The image's pixels with every invalid one inpainted; the image's own array where none is."""
     return image.pixels if image.valid.all() else inpaint(image.pixels, ~image.valid)

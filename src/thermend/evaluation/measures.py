@@ -17,6 +17,7 @@ from thermend import metrics
 from thermend.datasets.samples import Sample
 from thermend.errors import InputError, MissingDependencyError, UsageError
 from thermend.estimation import diagnosis_of, normalised
+from thermend.estimation.normalised import fill_invalid
 from thermend.evaluation.images import as_grey, opened_alone
 from thermend.image import ThermalImage
 from thermend.io.raster import luma
@@ -206,14 +207,15 @@ def _measured_levels(
         if degraded.unit != clean.unit:
             raise InputError(sample.degraded or sample.clean, f"holds {degraded.unit}, its clean image {clean.unit}")
     else:
-        levels = normalisation.apply(clean.pixels)
+        levels = normalisation.apply(fill_invalid(clean))
         if degrade is not None:
             levels = degrade.levels(levels, sample.clean.name)
-        degraded = clean.with_pixels(normalisation.undo(levels), depth="float32")
+        degraded = clean.with_pixels(_where(normalisation.undo(levels), clean.valid), depth="float32")
     small = _small(sample, degraded.shape, clean.shape, scale)
     if scale > 1 and degraded.shape == clean.shape:
-        reduced = cv2.resize(degraded.pixels, small[::-1], interpolation=cv2.INTER_AREA)
-        degraded = degraded.with_pixels(reduced)
+        reduced = cv2.resize(fill_invalid(degraded), small[::-1], interpolation=cv2.INTER_AREA)
+        nodata = None if degraded.nodata is None else _reduced(~degraded.nodata, small) < _MOSTLY
+        degraded = degraded.with_pixels(_where(reduced, _reduced(degraded.valid, small) >= _MOSTLY), nodata=nodata)
     before = time.perf_counter()
     result = restore(degraded, scale)
     seconds = time.perf_counter() - before
@@ -223,12 +225,25 @@ def _measured_levels(
         large = _as_large(image.pixels, clean.shape)
         if image.unit == clean.unit:
             own = _in_its_unit(large, clean, _as_large(reference, clean.shape))
-            picture = _shown(large, normalisation)
+            picture = _shown(_where(large, clean.valid), normalisation)
         else:
-            own, picture = {}, grey_levels(large)
-        shown = _shown(_as_large(degraded.pixels, clean.shape), normalisation)
+            own, picture = {}, grey_levels(_where(large, clean.valid, 0))
+        shown = _shown(_where(_as_large(degraded.pixels, clean.shape), clean.valid), normalisation)
         values.append(own | _values(picture, _shown(clean.pixels, normalisation), shown, None, None, learned))
     return Measured(sample.name, values[0], values[1], seconds)
+
+
+_MOSTLY = 0.5  # of the pixels that one is made of
+
+
+def _where(pixels: Levels, valid: NDArray[np.bool_], other: float = np.nan) -> Levels:
+    """The pixels; another number where they are not valid."""
+    return pixels if valid.all() else np.where(valid, pixels, np.float32(other))
+
+
+def _reduced(mask: NDArray[np.bool_], shape: tuple[int, int]) -> Levels:
+    """The share of each pixel of a reduced image that a mask covers."""
+    return np.asarray(cv2.resize(mask.astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA))
 
 
 def _in_its_unit(pixels: Levels, clean: ThermalImage, reference: Levels) -> Values:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -194,10 +194,13 @@ def shape_of(path: str | os.PathLike[str]) -> tuple[int, int]:
     try:
         kind = _kind(path)
         if kind == "npy":
-            import numpy as np
+            from thermend.io import numpy_file
 
-            height, width = np.load(path, mmap_mode="r", allow_pickle=False).shape[-2:]
-            return int(height), int(width)
+            return numpy_file.shape_of(path)
+        if kind == "tiff":
+            from thermend.io import tiff
+
+            return tiff.shape_of(path)
         if kind in ("png", "bmp", "webp"):
             from PIL import Image
 
@@ -228,7 +231,7 @@ def write(
     depth: Depth | None = None,
     palette: str | None = None,
     overwrite: bool = False,
-    pages: int = 1,
+    pages: int | None = None,
 ) -> None:
     """Write one image (or several into a TIFF or NPY file); the file appears whole or not at all.
 
@@ -243,15 +246,15 @@ def write(
         write a coloured 8-bit picture instead of the numbers (PNG and JPEG)
     overwrite : bool
         replace an existing file
-    pages : int
-        how many images there are, where several are given
+    pages : int or None
+        how many images there are, where several are given by an iterator, whose number nobody knows
 
     Raises
     ------
     InputError
         the file exists, or cannot be written (no permission, disk full)
     UsageError
-        the format cannot hold the numbers
+        the format cannot hold the numbers, or that many images; more or fewer images than were announced
     """
     from thermend.io.atomic import whole_file
 
@@ -263,13 +266,15 @@ def write(
     )
     if kind is None:
         raise UsageError(f"{path}: unknown suffix; known are {', '.join(WRITABLE_SUFFIXES)}")
-    images = iter([image] if isinstance(image, ThermalImage) else image)
+    given = [image] if isinstance(image, ThermalImage) else image
+    pages = (len(given) if isinstance(given, Sized) else 1) if pages is None else pages
+    images = _counted(given, pages)
     if kind in ("png", "jpeg"):
         from thermend.io import raster
 
         if pages != 1:
             raise UsageError(f"{path}: {kind.upper()} holds one image, not {pages}; write .tif")
-        picture = next(images)
+        (picture,) = images
         chosen = raster.choose_depth(kind, picture, depth, palette)
         stamped = _stamp(picture, chosen, "display" if palette else None)
         with whole_file(path, overwrite=overwrite) as temporary:
@@ -288,6 +293,17 @@ def write(
             depth,
             pages,
         )
+
+
+def _counted(images: Iterable[ThermalImage], pages: int) -> Iterator[ThermalImage]:
+    """The images, which are to be so many."""
+    count = 0
+    for count, image in enumerate(images, 1):
+        if count > pages:
+            raise UsageError(f"more images than the {pages} that were announced (pages)")
+        yield image
+    if count < pages or not count:
+        raise UsageError(f"{count} images, where {pages} were announced")
 
 
 register_writer(write)

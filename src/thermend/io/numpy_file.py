@@ -46,6 +46,12 @@ def read(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
         yield storage.image_of(path, grey, options, Metadata(), stored_as=array.dtype, picture=palette is not None)
 
 
+def shape_of(path: Path) -> tuple[int, int]:
+    """Height and width of the images."""
+    height, width = _open(path).shape[1:3]
+    return int(height), int(width)
+
+
 def count_pages(path: Path) -> int:
     """How many images :func:`read` gives."""
     return len(_open(path))
@@ -59,7 +65,7 @@ def write(images: Iterable[ThermalImage], path: Path, depth: Depth | None, pages
         if pages == 1:
             with path.open("wb") as file:
                 np.save(file, stored, allow_pickle=False)
-            return
+            continue
         if stack is None:
             stack = npy.open_memmap(path, mode="w+", dtype=stored.dtype, shape=(pages, *stored.shape))
         if stored.shape != stack.shape[1:]:

@@ -54,6 +54,14 @@ def read(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
             yield image
 
 
+def shape_of(path: Path) -> tuple[int, int]:
+    """Height and width of the first image that :func:`read` gives, by its header."""
+    _check_chain(path)
+    with tifffile.TiffFile(path) as tiff:
+        first = next(page.aspage() for page in tiff.pages if _is_image(page))
+        return int(first.imagelength), int(first.imagewidth)
+
+
 def count_pages(path: Path) -> int:
     """How many images :func:`read` gives."""
     _check_chain(path)

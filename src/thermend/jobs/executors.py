@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import multiprocessing
 import os
@@ -11,15 +12,18 @@ import threading
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sized
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any, TypeVar
 
-from thermend.errors import Cancelled, ThermendWarning
+from thermend.errors import Cancelled, ThermendError, ThermendWarning
 from thermend.jobs.job import Job, Outcome
 
 Item = TypeVar("Item")
 
 DIED = "ended the process that worked on it (out of memory?)"
 _ENDS = 5.0  # s that a worker is given to end by itself
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_starting = threading.Lock()
 
 
 def cores() -> int:
@@ -67,7 +71,8 @@ def run(
     progress : callable or None
         called with the number of inputs that are done, and of all as far as they are known
     cancel : callable or None
-        asked before each input; where it answers True nothing more is begun, and what is being worked on is given up
+        asked before each input is begun, and while processes work; where it answers True nothing more is begun, and what
+        processes are working on is given up
     work : callable or None
         what ``job.begin()`` gave in this process already
 
@@ -77,25 +82,67 @@ def run(
         ``cancel`` answered True
     """
     total = len(items) if isinstance(items, Sized) else 0
-    running = inline(job, items, work) if workers <= 1 else processes(job, items, workers, cancel)
+    wanted = _until(items, cancel)
+    running = inline(job, wanted, work) if workers <= 1 else processes(job, wanted, workers, cancel)
     try:
         for done, answer in enumerate(running, 1):
             if progress is not None:
                 progress(done, max(total, done))
             yield answer
-            if cancel is not None and cancel():
-                raise Cancelled("cancelled")
     finally:
         running.close()
+
+
+def _until(items: Iterable[Item], cancel: Callable[[], bool] | None) -> Iterator[Item]:
+    """The inputs, until a caller wants no more."""
+    for item in items:
+        if cancel is not None and cancel():
+            raise Cancelled("cancelled")
+        yield item
 
 
 def inline(
     job: Job[Item], items: Iterable[Item], work: Callable[[Item], Outcome] | None = None
 ) -> Generator[tuple[Item, Outcome], None, None]:
     """In this process, one after another."""
-    work = work or job.begin()
+    work = work or _begun(job)
     for item in items:
         yield item, work(item)
+
+
+def _begun(job: Job[Item]) -> Callable[[Item], Outcome]:
+    """A job's work; where it cannot be begun, each input is told why."""
+    try:
+        return job.begin()
+    except ThermendError as error:
+        reason = str(error)
+        return lambda item: Outcome(job.source(item), error=f"{job.source(item)}: {reason}")
+    except Exception as error:  # a fault of ours
+        reason = f"could not be begun ({type(error).__name__}: {error}); please report this"
+        return lambda item: Outcome(job.source(item), error=f"{job.source(item)}: {reason}")
+
+
+@contextlib.contextmanager
+def _surroundings() -> Iterator[None]:
+    """What a process is started in: a thread for each library, since each of the other cores has a process too, and no folder
+    of the user's on its path. Python would put the current one first, and run a ``multiprocessing.py`` that lies there."""
+    changed = dict.fromkeys((*_ONE_THREAD, "PYTHONSAFEPATH"), "1")
+    with _starting:
+        before = {name: os.environ.get(name) for name in changed}
+        here = Path.cwd() if sys.version_info < (3, 11) else None  # which does not know PYTHONSAFEPATH
+        os.environ.update(changed)
+        if here is not None:
+            os.chdir(Path(os.__file__).parent)
+        try:
+            yield
+        finally:
+            if here is not None:
+                os.chdir(here)
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
 
 
 class _Worker:
@@ -104,7 +151,8 @@ class _Worker:
     def __init__(self, job: Job[Any], context: Any) -> None:
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(job, theirs), daemon=True)
-        self.process.start()
+        with _surroundings():
+            self.process.start()
         theirs.close()
         self.item: Any = None
         self.is_busy = False
@@ -156,6 +204,8 @@ def processes(
             busy = {w.connection: w for w in workers if w.is_busy}
             if not busy:
                 return
+            if cancel is not None and cancel():
+                raise Cancelled("cancelled")
             for connection in wait(list(busy), 0.5):
                 worker = busy[connection]  # type: ignore[index]
                 item, outcome = worker.item, worker.answer()
@@ -164,13 +214,13 @@ def processes(
                     workers.remove(worker)
                     outcome = Outcome(job.source(item), error=f"{job.source(item)}: {DIED}")
                 yield item, outcome
-            if cancel is not None and cancel():
-                raise Cancelled("cancelled")
     except BaseException:  # stopped from outside: what is being worked on is given up, and leaves nothing behind
         for worker in workers:
             worker.process.terminate()
         raise
     finally:
+        for worker in workers:
+            worker.connection.close()
         for worker in workers:
             worker.end()
 
@@ -189,9 +239,6 @@ def _fed(worker: _Worker, remaining: Iterator[Any], workers: list[_Worker], job:
 
 def _serve(job: Job[Any], connection: Connection) -> None:
     """What a process does: begin, then answer for each input until nobody asks."""
-    # One process a core: threads beneath it would only fight. The variables are read when numpy is first imported.
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
     import cv2
 
     cv2.setNumThreads(1)
@@ -199,7 +246,7 @@ def _serve(job: Job[Any], connection: Connection) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers in order
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    work = job.begin()
+    work = _begun(job)
     while True:
         try:
             item = connection.recv()

@@ -1,7 +1,8 @@
 """What a method is, and what passes between it and the restoration.
 
 A method is an object: it is asked for what it is (``info``) and to restore one prepared image. What only some methods can do
-are further small protocols, which are asked for with ``isinstance``; nobody asks what kind a method is.
+are further small protocols, which are asked for with ``isinstance`` (:func:`declares`, where the answer is a yes or no); nobody
+asks what kind a method is.
 """
 
 from __future__ import annotations
@@ -286,3 +287,15 @@ class EstimatesDegradations(Protocol):
     def opinion(self, pixels: Image) -> dict[str, dict[str, float]]:
         """From an image, (H, W) float32 in [0, 1], to questions, and the chance of each answer."""
         ...
+
+
+def declares(method: object, capability: type) -> bool:
+    """Whether a method has a capability that it may also deny: ``fills_cores = False`` is a no.
+
+    Parameters
+    ----------
+    method : Method
+    capability : type
+        :class:`ReadsDiagnosis`, :class:`ChoosesContrast`, :class:`FillsCores` or :class:`JudgesAsGiven`
+    """
+    return isinstance(method, capability) and all(getattr(method, name) for name in capability.__annotations__)

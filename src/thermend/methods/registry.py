@@ -11,7 +11,7 @@ import warnings
 from functools import cache
 from importlib.metadata import entry_points
 
-from thermend.errors import RenamedWarning, UsageError
+from thermend.errors import RenamedWarning, ThermendWarning, UsageError
 from thermend.methods import auto, classical, deal, detail, dual_decoder, hidra, level, onnx, ppfn
 from thermend.methods.info import MethodInfo, todays_name
 
@@ -51,7 +51,7 @@ def catalogue() -> tuple[MethodInfo, ...]:
                 if any(row.full_name in (other.full_name, other.name) for other in found):
                     raise ValueError(f"the name {row.full_name!r} is taken")
         except Exception as error:
-            warnings.warn(f"methods of {point.value} cannot be used: {error}", stacklevel=2)
+            warnings.warn(f"methods of {point.value} cannot be used: {error}", ThermendWarning, stacklevel=2)
             continue
         found += rows
     return tuple(found)

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from thermend.errors import UsageError
+from thermend.errors import NotFiniteError, UsageError
 from thermend.estimation import Diagnosis, Normalised, diagnosis_of, normalised
 from thermend.filters.resampling import enlarged, lanczos
 from thermend.image import ThermalImage
@@ -22,6 +22,7 @@ from thermend.methods.protocol import (
     Restored,
     StepRecord,
     Task,
+    declares,
 )
 from thermend.methods.steps import DEAD_PIXELS, reference_steps
 from thermend.normalisation import Normalisation
@@ -115,9 +116,17 @@ class Preparation:
         Raises
         ------
         UsageError
-            the method made other than a whole multiple of the pixels
+            the method made other than a whole multiple of the pixels, or numbers that are none
         """
-        mended = restored.pixels
+        mended = np.require(
+            restored.pixels, np.float32, ("C", "W")
+        )  # whatever a method hands over, it is changed below
+        restored.steps = list(restored.steps)
+        check_finite(mended)
+        if mended.ndim != 2:
+            raise UsageError(f"the method made an array of shape {mended.shape}, which is no image")
+        if self.enlarge_by == 1:
+            _scale_of(given, mended)
         if self.defects:
             restored.steps.insert(0, StepRecord(DEAD_PIXELS, {"pixels": self.defects}, ("dead-pixels",)))
         if self.excess is not None:
@@ -155,12 +164,12 @@ def prepare(image: ThermalImage, task: Task, method: Method, verified: bool = Fa
         kept.evidence = _evidence(image, made, prepared.diagnosis, method)
     enlarges = isinstance(method, Enlarges)
     if task.scale != 1 and not enlarges:
-        if isinstance(method, JudgesAsGiven) and method.judges_as_given:
+        if declares(method, JudgesAsGiven):
             kept.enlarge_by = task.scale
         else:
             large = enlarged(made.pixels, task.scale, lanczos, task.mode)
             kept.image = PreparedImage(large, partial(_diagnosis_of, prepared), prepared.is_picture, task.scale)
-    if verified or isinstance(method, ReadsDiagnosis):
+    if verified or declares(method, ReadsDiagnosis):
         _ = kept.image.diagnosis
     if verified:
         kept.measured = replace(made, pixels=made.pixels.copy())
@@ -203,6 +212,18 @@ def _evidence(image: ThermalImage, made: Normalised, diagnosis: Diagnosis, metho
     low, high = normalisation.low_and_high(image)
     counted = None if image.nodata is None else ~image.nodata
     return temperatures.collect(reference, low, high, tolerance, counted)
+
+
+def check_finite(pixels: Image) -> None:
+    """Refuse what a method made where it is no number.
+
+    Raises
+    ------
+    NotFiniteError
+        a pixel is NaN or infinite
+    """
+    if pixels.size and not (np.isfinite(pixels.min()) and np.isfinite(pixels.max())):
+        raise NotFiniteError("made numbers that are not finite (NaN or infinite); nothing of it is kept")
 
 
 def _scale_of(image: ThermalImage, mended: Image) -> int:

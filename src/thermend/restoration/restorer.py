@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thermend.errors import UsageError
+from thermend.errors import NotFiniteError, UsageError
 from thermend.image import MAX_PIXELS, Depth, ThermalImage
 from thermend.io.metadata import scale_exif, scale_geotiff
 from thermend.methods.info import MethodInfo
-from thermend.methods.protocol import ChoosesContrast, Method, StepRecord, Task, UsesNetworks
+from thermend.methods.protocol import ChoosesContrast, Method, StepRecord, Task, UsesNetworks, declares
 from thermend.methods.watch import Cancel, Progress, Watch
 from thermend.normalisation import Normalisation
 from thermend.restoration.many import is_stack, is_tensor, restored_stack, restored_tensor
-from thermend.restoration.preparation import prepare, repeated
+from thermend.restoration.preparation import check_finite, prepare, repeated
 from thermend.restoration.provenance import provenance_of
 from thermend.restoration.verification import Verification, verified
 
@@ -113,6 +113,8 @@ class Restorer:
         """
         asked: dict[str, Any] = {"scale": scale, "contrast": contrast, "progress": progress, "cancel": cancel}
         if is_tensor(image):
+            if mode not in ("auto", "display"):
+                raise UsageError(f"mode {mode!r}: a tensor holds grey levels, which are restored in display mode")
             return restored_tensor(lambda grey: self.restored(grey, mode="display", **asked).image, image)
         if is_stack(image):
             return restored_stack(lambda each: self.restored(each, mode=mode, **asked).image, image)
@@ -139,9 +141,12 @@ class Restorer:
         task.watch.at(0, 1)
         made = prepare(image, task, self.method, self.info.generative)
         diagnosis = made.image.diagnosis if self.info.generative else None
-        restored = self.method.restore(made.image, task)
-        mended, grown = made.finished(restored, image, task)
-        result = _on_its_levels(image, mended, made.normalisation, mode, grown)
+        try:
+            restored = self.method.restore(made.image, task)
+            mended, grown = made.finished(restored, image, task)
+            result = _on_its_levels(image, mended, made.normalisation, mode, grown)
+        except NotFiniteError as error:
+            raise NotFiniteError(f"{self.info.full_name} {error}") from None
         verification = verified(image, result, made.measured, diagnosis) if self.info.generative else None
         provenance = provenance_of(self.method, image.metadata, mode, grown, restored.steps, verification)
         task.watch.at(1, 1)
@@ -178,7 +183,9 @@ def _on_its_levels(
         unit, valid_range = "display", (0.0, 255.0)
         depth = "uint16" if image.depth == "uint16" else "uint8"
     else:
-        normalisation.undo(mended)
+        with np.errstate(over="ignore"):
+            normalisation.undo(mended)
+        check_finite(mended)
         unit, valid_range = image.unit, image.valid_range  # type: ignore[assignment]
         if image.unit == "display" or image.depth != "float32":
             low, high = valid_range or (-np.inf, np.inf)
@@ -215,7 +222,7 @@ def check_contrast(method: Method, contrast: str, mode: str) -> None:
         raise UsageError("contrast 'stretch' changes temperatures; use --mode display")
     if mode == "auto" and contrast == "keep":
         return  # each file's mode says
-    if contrast != "auto" and mode != "radiometric" and not isinstance(method, ChoosesContrast):
+    if contrast != "auto" and mode != "radiometric" and not declares(method, ChoosesContrast):
         raise UsageError(
             f"{method.info.full_name} leaves no choice of contrast; contrast {contrast!r} is for auto and classical.chain"
         )

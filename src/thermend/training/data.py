@@ -17,10 +17,10 @@ from torch.utils.data import Dataset, Sampler, get_worker_info
 from thermend.datasets.lazy import Lazy
 from thermend.datasets.sober_drunk import recordings
 from thermend.errors import InputError, UsageError, first_line
+from thermend.estimation.normalised import unit_levels
 from thermend.io import read, shape_of
 from thermend.io.folders import image_files, stem_of
 from thermend.io.raster import luma
-from thermend.normalisation import Normalisation
 from thermend.training.recipe import Source
 
 PLAIN = Source()
@@ -122,11 +122,7 @@ def clean_pixels(path: Path, convention: bool, source: Source = PLAIN) -> NDArra
     InputError
         it cannot be read, or under the convention has no contrast at all
     """
-    if source.photographs:
-        pixels = luma(path).astype(np.float32) / np.float32(255)
-    else:
-        image = read(path)
-        pixels = np.nan_to_num(Normalisation.of(image).apply(image.pixels), nan=0.0).clip(0, 1)
+    pixels = luma(path).astype(np.float32) / np.float32(255) if source.photographs else unit_levels(read(path))
     if source.shorter_side is not None:
         pixels = _resized(pixels, source.shorter_side / min(pixels.shape))
     if convention:
@@ -192,7 +188,7 @@ class Whole(NamedTuple):
 
 
 HELD = 1_500_000_000
-"""Bytes of images that are held at a time, by all processes that prepare samples together."""
+"""Bytes of images that are held at a time: by the process that trains, and once more by all that prepare samples together."""
 
 
 def _budget() -> int:

@@ -216,6 +216,10 @@ class TrainingModule(lightning.LightningModule):
         made = self.make_optimizers()
         return made, [torch.optim.lr_scheduler.LambdaLR(optimizer, self.factor_at) for optimizer in made]
 
+    def _schedule_at(self, step: int) -> dict[str, Any]:
+        """The state of a schedule after so many steps."""
+        return {"last_epoch": step, "_step_count": step + 1, "lr_lambdas": [None]}
+
     def factor_at(self, step: int) -> float:
         """On every optimiser's learning rate at a step: a linear warm-up, then constant or a cosine down to a hundredth."""
         if self.recipe.minutes is not None:
@@ -247,6 +251,8 @@ class TrainingModule(lightning.LightningModule):
                 f"the run began with features of {before}, and only {now} are to be had now; it cannot go on"
             )
         self.done = int(checkpoint["state_dict"]["steps_done"])
+        if not checkpoint.get("lr_schedulers"):  # of a version that kept none: they go on at the step that is reached
+            checkpoint["lr_schedulers"] = [self._schedule_at(self.done) for _ in self.trainer.lr_scheduler_configs]
         self.seconds = float(checkpoint["state_dict"].get("seconds_done", 0.0))
 
 

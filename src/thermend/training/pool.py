@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from torch.nn import functional
 from torch.utils.data import Dataset
 
+from thermend.estimation.normalised import unit_levels
 from thermend.io import read
-from thermend.normalisation import Normalisation
 
 
 def as_used(path: Path) -> NDArray[np.float32]:
     """An image, (H, W), brought to [0, 1] as use does it."""
-    image = read(path)
-    return np.clip(Normalisation.of(image).apply(image.pixels), 0, 1)
+    return unit_levels(read(path))
 
 
 def kept(image: NDArray[np.float32]) -> torch.Tensor:

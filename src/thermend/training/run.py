@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -78,7 +79,7 @@ def train(recipe: Recipe, kind: Any, say: Callable[[str], None] = print) -> Path
     files = chosen_files(recipe.data, recipe.max_images, recipe.split, recipe.seed, out, recipe.source)
     facts = _facts(kind, recipe, files)
     if weights.is_file() or last.is_file():
-        _check_same(out, facts)
+        _check_same(out, facts, type(recipe))
     if weights.is_file():
         say(f"{weights} is there already: the run has ended")
         return weights
@@ -162,23 +163,16 @@ def _facts(kind: type[TrainingModule], recipe: Recipe, files: Sequence[tuple[Pat
     return {
         "version": __version__,
         "recipe": json.loads(recipe.model_dump_json()),
-        "images": [[name, _sha256(path)] for path, name in files],
-        "files": {key: _sha256(path) for key, path in kind.files(recipe).items()},
+        "images": [[name, sha256_of(path)] for path, name in files],
+        "files": {key: sha256_of(path) for key, path in kind.files(recipe).items()},
     }
 
 
-def _sha256(path: Path) -> str:
-    try:
-        return sha256_of(path)
-    except OSError as error:
-        raise InputError(path, f"cannot be read: {error.strerror}") from error
-
-
-def _check_same(out: Path, now: dict[str, Any]) -> None:
+def _check_same(out: Path, now: dict[str, Any], kind: type[Recipe]) -> None:
     """Refuse to go on with a run of another recipe, of other images or files, or of another version."""
     try:
         before = json.loads((out / _RUN).read_text(encoding="utf-8"))
-        before["recipe"] = with_todays_names(before["recipe"])
+        before["recipe"] = _as_today(before["recipe"], kind)
         changed = [
             key for key, value in now["recipe"].items() if key not in _FREE and before["recipe"].get(key) != value
         ]
@@ -192,6 +186,14 @@ def _check_same(out: Path, now: dict[str, Any]) -> None:
         raise UsageError(
             f"{out}: holds a run with another {', '.join(changed)}; choose another folder (out=DIR) or the same recipe"
         )
+
+
+def _as_today(saved: dict[str, Any], kind: type[Recipe]) -> dict[str, Any]:
+    """A recipe as a run keeps it, with today's names, and with every key that has come since."""
+    values = with_todays_names(saved)
+    with contextlib.suppress(ValueError):  # its files may be gone
+        return {**json.loads(kind.model_validate(values).model_dump_json()), "out": values.get("out")}
+    return values
 
 
 def _steps_done(checkpoint: Path) -> int:

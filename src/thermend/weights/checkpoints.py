@@ -161,8 +161,21 @@ def network_of(path: str | os.PathLike[str], built: Callable[[dict[str, Any]], N
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:
-    """Of a file's bytes, by which its weights are known; 64 hexadecimal digits."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    """Of a file's bytes, by which its weights are known; 64 hexadecimal digits.
+
+    Raises
+    ------
+    InputError
+        it cannot be read
+    """
+    digest = hashlib.sha256()
+    try:
+        with Path(path).open("rb") as file:
+            while part := file.read(1 << 20):
+                digest.update(part)
+    except OSError as error:
+        raise InputError(path, f"cannot be read: {error.strerror or error}") from error
+    return digest.hexdigest()
 
 
 def write_tensors(

@@ -44,7 +44,7 @@ def run(
     from thermend.io import ReadOptions, palettes
     from thermend.jobs.enhance import Enhance, check_names
     from thermend.methods import find
-    from thermend.methods.protocol import FillsCores
+    from thermend.methods.protocol import FillsCores, declares
     from thermend.restoration.restorer import check_contrast
 
     executors.quieten_libraries()
@@ -65,7 +65,7 @@ def run(
         palettes.table(job.palette)
     method = job.restorer().method  # wrong names, weights and engines are found before the first file
     check_contrast(method, job.contrast, job.mode)
-    alone = isinstance(method, FillsCores) or len(inputs) <= 2  # a second process costs more than it saves
+    alone = declares(method, FillsCores) or len(inputs) <= 2  # a second process costs more than it saves
     workers = 1 if alone else min(executors.cores(), len(inputs))
     answers: list[tuple[Input, Outcome]] = []
     with console.progress(len(inputs), "mending") as seen:

@@ -120,9 +120,9 @@ def _measure(
     title: str,
 ) -> tuple[dict[str, Any], int]:
     from thermend.evaluation.measures import summary
-    from thermend.methods.protocol import FillsCores
+    from thermend.methods.protocol import FillsCores, declares
 
-    together = isinstance(job.restorer().method, FillsCores) or len(samples) <= 2
+    together = declares(job.restorer().method, FillsCores) or len(samples) <= 2
     workers = 1 if together else min(executors.cores(), len(samples))
     measured: list[Any] = []
     failed = 0

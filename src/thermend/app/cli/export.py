@@ -10,6 +10,7 @@ from thermend.errors import InputError, UsageError
 from thermend.jobs import executors
 from thermend.methods import find
 from thermend.methods.info import imported
+from thermend.methods.protocol import TakesPrompts
 
 
 def run(
@@ -53,7 +54,8 @@ def run(
     if weights is not None and Path(weights).suffix not in (*SUFFIXES, ".onnx"):
         raise UsageError(f"{weights}: expected a checkpoint ({', '.join(SUFFIXES)}) or an ONNX file of ours")
     source = info.weights_file(weights, info.forms[0])
-    takes = isinstance(info.opener, str) and hasattr(imported(info.opener), "prompt")
+    opener = imported(info.opener) if isinstance(info.opener, str) else info.opener
+    takes = isinstance(opener, type) and issubclass(opener, TakesPrompts)
     if prompts is not None and (not takes or Path(prompts).suffix != ".npz"):
         expected = "expected a file .npz" if takes else f"{info.full_name} takes no prompts"
         raise UsageError(f"--prompts {prompts}: {expected}")

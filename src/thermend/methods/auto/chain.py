@@ -141,10 +141,16 @@ def carry_out(
     """
     done: list[StepRecord] = []
     total = len(steps) + 2 * (helpers is not None) + 1
+    reached = 0
+
+    def at(number: int) -> None:
+        nonlocal reached
+        reached = max(reached, min(number, total))
+        task.watch.at(reached, total)
 
     def apply(chosen: Iterable[Step], to: Image) -> None:
         for step in chosen:
-            task.watch.at(min(len(done), total), total)
+            at(len(done))
             step.apply(to)
             done.append(StepRecord(step.name, step.facts))
 
@@ -162,12 +168,14 @@ def carry_out(
             apply(filters, pixels)
         elif filters or not white or len(steps) > len(filters):
             stripes = diagnosis.stripe_sigma if diagnosis.stripe_sigma > LEAST_STRIPES else 0.0
-            part = task.watch.within(min(len(done), total - 1), total)
+            reached = max(reached, min(len(done), total - 1))
+            part = task.watch.within(reached, total)
+            reached += 1
             restored = helpers.detail().mend_detail(pixels, mode, stripes / 255, part)
             pixels = restored.pixels
             done += restored.steps
         if mode == "display" and contrast != "keep" and not is_beyond_the_network(diagnosis):
-            task.watch.at(total - 1, total)
+            at(total - 1)
             correction = helpers.level().correction(pixels)
             if is_lost(pixels, diagnosis, correction):
                 correction.apply(pixels)
@@ -177,5 +185,5 @@ def carry_out(
     apply(levels, pixels)
     if contrast == "stretch":
         apply([stretching_step()], pixels)
-    task.watch.at(total, total)
+    at(total)
     return Restored(pixels, done)
