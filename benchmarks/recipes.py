@@ -50,7 +50,8 @@ def main() -> None:
     ssim: dict[str, dict[str, np.ndarray]] = {}
     steps = set()
     for recipe in chosen.recipes:
-        name = recipe.stem.removeprefix("strategy-").removeprefix("ablation-")
+        name = recipe.stem.removeprefix("ablation-")
+        name = name.partition("-")[2] or name if name.startswith("table") else name
         found: dict[str, list[list[tuple[float, float]]]] = {preset: [] for preset in chosen.presets}
         for seed in chosen.seeds:
             weights = trained(recipe, seed, chosen.data, chosen.runs, chosen.change)

@@ -39,6 +39,10 @@ class InputError(ThermendError):
         return type(self), (self.path, self.reason)
 
 
+class ExistsError(InputError):
+    """A file that is there already, and is not replaced."""
+
+
 class UsageError(ThermendError, ValueError):
     """A call that cannot be carried out as asked: a wrong option, an unknown name, a mode that a method does not have."""
 

@@ -189,3 +189,22 @@ def test_an_image_does_not_change_with_the_array_that_it_came_from():
     image = ThermalImage(view)
     array[:] = 2
     assert (image.pixels == 1).all()
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".tif"])
+def test_every_image_is_written_or_none(tmp_path, rng, suffix):
+    images = [ThermalImage(rng.normal(20, 1, (8, 9)).astype(np.float32), "celsius") for _ in range(3)]
+    thermend.write(images, tmp_path / f"a{suffix}")
+    assert io.count_pages(tmp_path / f"a{suffix}") == 3
+    for pages, given in ((1, iter(images)), (2, images), (5, images), (1, [])):
+        with pytest.raises(UsageError):
+            thermend.write(given, tmp_path / f"b{suffix}", pages=pages)
+    with pytest.raises(UsageError):
+        thermend.write(images, tmp_path / "b.png")
+    assert [p.name for p in tmp_path.iterdir()] == [f"a{suffix}"]
+
+
+@pytest.mark.parametrize("shape", [(10, 12), (10, 12, 1), (10, 12, 3), (4, 10, 12)])
+def test_the_size_of_arrays_is_known_without_reading_them(tmp_path, shape):
+    np.save(tmp_path / "a.npy", np.zeros(shape, np.uint8))
+    assert io.shape_of(tmp_path / "a.npy") == (10, 12)

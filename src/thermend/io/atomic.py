@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from thermend.errors import InputError
+try:
+    import fcntl
+except ImportError:  # Windows has none: parts of killed runs stay
+    fcntl = None  # type: ignore[assignment]
+
+from thermend.errors import ExistsError, InputError
 
 
 @contextlib.contextmanager
@@ -18,15 +25,19 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     Raises
     ------
     InputError
-        `path` exists and `overwrite` is false, or the system refuses (no permission, disk full)
+        the system refuses (no permission, disk full)
+    ExistsError
+        `path` exists and `overwrite` is false
     """
     temporary = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.part{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(path, f"cannot be written: {error.strerror or error}") from error
+    _clean(path.parent)
     try:
-        yield temporary
+        with _held(temporary):
+            yield temporary
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
         if overwrite:
@@ -34,12 +45,45 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         else:
             _move_without_replacing(temporary, path)
     except FileExistsError:
-        raise InputError(path, "exists already and is not overwritten unless asked") from None
+        raise ExistsError(path, "exists already and is not overwritten unless asked") from None
     except OSError as error:
         raise InputError(path, f"cannot be written: {_reason(error)}") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+_PART = re.compile(r"\..{1,80}\.[0-9a-f]{8}\.part(\.\w+)?")
+_OLD = 60.0  # s; what is younger may belong to a process that has not held it yet
+_cleaned: set[Path] = set()
+
+
+@contextlib.contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """Mark a part as one that is being written, as long as this process lives: others can see it (``flock``)."""
+    if fcntl is None:
+        yield
+        return
+    with path.open("wb") as file:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
+def _clean(folder: Path) -> None:
+    """Remove, once a folder, the parts of runs that were killed: those that nobody holds."""
+    if fcntl is None or folder in _cleaned:
+        return
+    _cleaned.add(folder)
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if not _PART.fullmatch(entry.name) or not entry.is_file(follow_symlinks=False):
+                continue
+            with contextlib.suppress(OSError), open(entry.path, "rb") as file:  # noqa: PTH123
+                if time.time() - entry.stat().st_mtime < _OLD:
+                    continue
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held by another: an error, and it stays
+                os.unlink(entry.path)  # noqa: PTH108
 
 
 def _reason(error: OSError) -> str:

@@ -12,11 +12,12 @@ import numpy as np
 from thermend import degradations, io
 from thermend.datasets.hm_tir import CONDITIONS
 from thermend.datasets.splits import split, unique_stems
-from thermend.errors import UsageError
+from thermend.errors import ExistsError, UsageError
 from thermend.evaluation.images import grey
 from thermend.image import Metadata, ThermalImage
 from thermend.io.atomic import whole_file
 from thermend.jobs.job import Outcome, guarded
+from thermend.jobs.sinks import is_input
 from thermend.jobs.sources import Input
 from thermend.version import __version__
 
@@ -39,10 +40,13 @@ class Degrade:
     seed : int
     overwrite : bool
         whether results that exist are made anew
+    kept : frozenset of str
+        inputs that lie where results go (:func:`thermend.jobs.sinks.inputs_within`)
     """
 
     seed: int
     overwrite: bool
+    kept: frozenset[str] = frozenset()
 
     def source(self, target: Target) -> str:
         """An input, as a line names it."""
@@ -59,6 +63,10 @@ class Degrade:
         name = self.source(target)
         if target.item.problem:
             return Outcome(name, error=f"{name}: {target.item.problem}")
+        if is_input(target.path, self.kept):
+            return Outcome(
+                name, error=f"{name}: its result would replace the input {target.path}; choose another folder"
+            )
         if target.path.exists() and not self.overwrite:
             return Outcome(name, skipped=f"{target.path} exists already and is kept (--overwrite replaces it)")
         pixels = grey(target.item.path)
@@ -67,7 +75,10 @@ class Degrade:
             pixels = degradations.degrade(pixels, target.preset, self.seed, target.item.path.name)
             provenance |= {"preset": target.preset, "seed": self.seed}
         image = ThermalImage(pixels.astype(np.float32), "display", "uint8", metadata=Metadata(provenance=provenance))
-        io.write(image, target.path, overwrite=self.overwrite)
+        try:
+            io.write(image, target.path, overwrite=self.overwrite)
+        except ExistsError:  # another process has been quicker
+            return Outcome(name, skipped=f"{target.path} exists already and is kept (--overwrite replaces it)")
         return Outcome(name, written=str(target.path))
 
 

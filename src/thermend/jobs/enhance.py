@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,13 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from thermend import io
-from thermend.errors import InputError, UsageError
+from thermend.errors import ExistsError, InputError, UsageError
 from thermend.image import ThermalImage
 from thermend.io import ReadOptions
 from thermend.jobs.compare import side_by_side
 from thermend.jobs.executors import threads
 from thermend.jobs.job import Outcome, guarded
-from thermend.jobs.sinks import output_path
+from thermend.jobs.sinks import is_input, output_path
 from thermend.jobs.sources import Input
 from thermend.rendering import rendered
 from thermend.restoration import Restorer, Verification, load, verify
@@ -50,6 +51,8 @@ class Enhance:
         whether those pictures are wanted
     overwrite : bool
         whether results that exist are made anew
+    kept : frozenset of str
+        inputs that lie where results go (:func:`thermend.jobs.sinks.inputs_within`)
     """
 
     out: Path
@@ -70,6 +73,7 @@ class Enhance:
     tile: int | None = None
     trust_map: bool = False
     overwrite: bool = False
+    kept: frozenset[str] = frozenset()
 
     @property
     def kinds(self) -> list[str]:
@@ -142,19 +146,26 @@ class _File:
         if target.resolve() == item.path.resolve():
             raise InputError(item.path, "would be replaced by its own result; choose another output folder")
         wanted = {target: None, **self._companions(target, coloured=colour is not None)}
+        for place in wanted:
+            if is_input(place, job.kept):
+                raise InputError(item.path, f"its result would replace the input {place}; choose another output folder")
         missing = {t: kind for t, kind in wanted.items() if job.overwrite or not os.path.exists(t)}
         if not missing:
             return Outcome(name, skipped=f"{target} exists already and is kept (--overwrite replaces it)")
         results = self._results(first, images, mode)
         if target in missing:
             stored = None if job.depth is None else {8: "uint8", 16: "uint16", 32: "float32"}[job.depth]
-            io.write(results, target, depth=stored, palette=colour, overwrite=job.overwrite, pages=pages)  # type: ignore[arg-type]
+            try:
+                io.write(results, target, depth=stored, palette=colour, overwrite=job.overwrite, pages=pages)  # type: ignore[arg-type]
+            except ExistsError:  # another process has been quicker
+                missing.pop(target)
         else:
             next(results)  # only its pictures are missing
         for companion, kind in missing.items():
             if kind is not None:
                 picture, palette = self._picture(kind, first)
-                io.write(picture, companion, palette=palette, overwrite=job.overwrite)
+                with contextlib.suppress(ExistsError):
+                    io.write(picture, companion, palette=palette, overwrite=job.overwrite)
         kept = f"{target} exists already and is kept; what was missing beside it is written"
         return Outcome(
             name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from thermend.errors import UsageError
@@ -43,6 +44,32 @@ def output_path(item: Input, out: Path, unit: str, depth: str, *, single: bool) 
     if suffix != ".npy" and (unit == "celsius" or (unit == "counts" and depth == "float32")) and suffix == ".png":
         suffix = ".tif"
     return out / item.place.with_name(item.stem + suffix)
+
+
+def inputs_within(inputs: Iterable[Input], out: Path, *, single: bool = False) -> frozenset[str]:
+    """The inputs that lie where results go: whatever a result is called, it never takes the place of one.
+
+    Parameters
+    ----------
+    inputs : iterable of Input
+    out : Path
+        folder of the results, or the one result's file
+    single : bool
+        whether it is that
+    """
+    root = os.path.realpath(out.parent if single else out)
+    places = {place for item in inputs for place in (os.path.realpath(item.path), _place(item.path))}
+    return frozenset(place for place in places if place.startswith(root.rstrip(os.sep) + os.sep))
+
+
+def is_input(path: Path, inputs: frozenset[str]) -> bool:
+    """Whether a result would take the place of one of :func:`inputs_within`."""
+    return bool(inputs) and (_place(path) in inputs or os.path.realpath(path) in inputs)
+
+
+def _place(path: Path) -> str:
+    """Where a file lies; of a link, the link itself."""
+    return str(Path(os.path.realpath(path.parent)) / path.name)
 
 
 def resolve_target(out: str, inputs: list[Input]) -> tuple[Path, bool]:

@@ -47,7 +47,8 @@ class TrainingModule(lightning.LightningModule):
     ----------
     recipe_kind : type
         the class that the method's recipes are checked with
-    done : steps so far
+    done : int
+        steps so far
     """
 
     recipe_kind: ClassVar[type[Recipe]] = Recipe

@@ -24,7 +24,7 @@ RENAMED: dict[str, dict[str, str]] = {
 def with_todays_names(
     values: Mapping[str, Any], say: Callable[[str], None] | None = None, section: str = ""
 ) -> dict[str, Any]:
-    """Keys and values with today's names; what has another name already goes before.
+    """Keys and values with today's names.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from pathlib import Path
 from thermend.app.cli import console
 from thermend.errors import UsageError
 from thermend.jobs import executors
-from thermend.jobs.sinks import resolve_target
+from thermend.jobs.sinks import inputs_within, resolve_target
 from thermend.jobs.sources import collect
 
 
@@ -52,11 +52,14 @@ def run(
             Target(item, folder if single else folder / item.place.with_name(item.stem + ".png"), preset)
             for item in inputs
         ]
+    protected = inputs_within(
+        inputs, targets[0].path if layout is None and single else Path(out), single=layout is None and single
+    )
     workers = min(executors.cores(), len(targets)) if len(targets) > 8 else 1
     written, kept, failed = 0, 0, 0
     with (
         console.progress(len(targets), "degrading") as seen,
-        closing(executors.run(Degrade(seed, overwrite), targets, workers, progress=seen)) as running,
+        closing(executors.run(Degrade(seed, overwrite, protected), targets, workers, progress=seen)) as running,
     ):
         for _, outcome in running:
             written += outcome.written is not None

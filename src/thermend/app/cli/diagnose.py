@@ -90,7 +90,7 @@ def _table(rows: list[dict[str, Any]]) -> None:
 
 
 def _most_likely(opinion: dict[str, Any]) -> str:
-    answers = (max(opinion[question].items(), key=lambda pair: pair[1]) for question in ("types", "levels"))
+    answers = (max(opinion[question].items(), key=lambda pair: pair[1]) for question in opinion if question != "by")
     return ", ".join(f"{name} ({100 * chance:.0f} %)" for name, chance in answers)
 
 

@@ -12,7 +12,7 @@ from thermend.app.cli import console
 from thermend.errors import UsageError
 from thermend.jobs import executors
 from thermend.jobs.job import Outcome
-from thermend.jobs.sinks import resolve_target
+from thermend.jobs.sinks import inputs_within, resolve_target
 from thermend.jobs.sources import Input, collect
 
 
@@ -50,7 +50,8 @@ def run(
     executors.quieten_libraries()
     inputs = collect(patterns, skip=Path(out))
     target, single = resolve_target(out, inputs)
-    job = Enhance(target, single, ReadOptions(**reading), **options)
+    kept = inputs_within(inputs, target, single=single)
+    job = Enhance(target, single, ReadOptions(**reading), kept=kept, **options)
     check_names(inputs, job)
     info = find(job.method)
     if job.mode not in ("auto", *info.modes):
