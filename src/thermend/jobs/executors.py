@@ -105,7 +105,7 @@ def inline(
     job: Job[Item], items: Iterable[Item], work: Callable[[Item], Outcome] | None = None
 ) -> Generator[tuple[Item, Outcome], None, None]:
     """In this process, one after another."""
-    work = work or _begun(job)
+    work = work or job.begin()
     for item in items:
         yield item, work(item)
 
