@@ -56,6 +56,9 @@ class Metadata:
         the value that stands for "no data" in the file (GDAL_NODATA)
     scaling : tuple or None
         kelvin a count and degrees Celsius at 0, where the file stores temperatures as counts
+    transparency : str or None
+        how the file says where there is data, beside a value for "no data": ``alpha``, ``associated`` (alpha that the pixels
+        are multiplied by) or ``mask``
     provenance : mapping or None
         what thermend wrote into the file when it made it
     """
@@ -73,6 +76,7 @@ class Metadata:
     geotiff: Mapping[int, tuple[int, Any]] = field(default_factory=dict)
     nodata: float | None = None
     scaling: tuple[float, float] | None = None
+    transparency: str | None = None
     provenance: Mapping[str, Any] | None = None
 
 
@@ -96,6 +100,8 @@ class ThermalImage:
     nodata : (H, W) bool or None
         True where the file declares that there is no data (outside a map's footprint); such pixels stay without data in every
         result
+    alpha : (H, W) or None
+        the file's alpha channel or mask as it holds it, uint8, uint16 or float32; where it is 0 there is no data
     """
 
     pixels: NDArray[np.float32]
@@ -104,6 +110,7 @@ class ThermalImage:
     valid_range: tuple[float, float] | None = None
     metadata: Metadata = field(default_factory=Metadata)
     nodata: NDArray[np.bool_] | None = None
+    alpha: NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
         if self.unit not in get_args(Unit):
@@ -116,6 +123,8 @@ class ThermalImage:
         pixels = pixels.astype(np.float32, copy=not _is_frozen(pixels))
         if self.nodata is not None and self.nodata.shape != pixels.shape:
             raise UsageError(f"a no-data mask of {self.nodata.shape} does not fit an image of {pixels.shape}")
+        if self.alpha is not None and self.alpha.shape != pixels.shape:
+            raise UsageError(f"an alpha channel of {self.alpha.shape} does not fit an image of {pixels.shape}")
         pixels.flags.writeable = False
         object.__setattr__(self, "pixels", pixels)
 
@@ -177,10 +186,13 @@ class ThermalImage:
         return bytes(cv2.imencode(".png", rendered(self))[1])
 
     def with_pixels(self, pixels: ArrayLike, **changes: Any) -> ThermalImage:
-        """The same image with other pixels (and, by name, other attributes); of another shape, it has no no-data mask."""
+        """The same image with other pixels (and, by name, other attributes); of another shape, it has neither no-data mask nor
+        alpha."""
         array = np.asarray(pixels, np.float32)
         if self.nodata is not None and self.nodata.shape != array.shape:
             changes.setdefault("nodata", None)
+        if self.alpha is not None and self.alpha.shape != array.shape:
+            changes.setdefault("alpha", None)
         return replace(self, pixels=array, **changes)
 
     def save(

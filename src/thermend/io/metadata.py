@@ -185,6 +185,35 @@ def gdal_items(text: str) -> list[tuple[dict[str, str], str]]:
     return [(dict(item.attrib), item.text or "") for item in root if item.tag == "Item"]
 
 
+def of_band(text: str, band: int | None) -> str | None:
+    """What GDAL's metadata says of a file, and of one of its bands (from 1; None, the first), as of a file's only band."""
+    own = str((band or 1) - 1)
+    kept = [
+        ({**attributes, **({"sample": "0"} if "sample" in attributes else {})}, value)
+        for attributes, value in gdal_items(text)
+        if attributes.get("sample", own) == own
+    ]
+    return _as_gdal(kept)
+
+
+def band_names(text: str) -> dict[int, str]:
+    """What GDAL's metadata calls a file's bands, from 1."""
+    return {
+        int(attributes["sample"]) + 1: value.strip()
+        for attributes, value in gdal_items(text)
+        if attributes.get("role", "").lower() == "description" and attributes.get("sample", "").isdecimal()
+    }
+
+
+def _as_gdal(items: list[tuple[dict[str, str], str]]) -> str | None:
+    if not items:
+        return None
+    root = ElementTree.Element("GDALMetadata")
+    for attributes, value in items:
+        ElementTree.SubElement(root, "Item", attributes).text = value
+    return ElementTree.tostring(root, encoding="unicode")
+
+
 def written_by_gdal(text: str) -> dict[str, Any]:
     """Unit and scaling that GDAL's metadata states of the first band, as :func:`thermend.io.storage.decode` takes them."""
     found: dict[str, str] = {}
@@ -241,12 +270,7 @@ def current_gdal_metadata(text: str, unit: str, scaling: tuple[float, float] | N
         kept += [({"name": name, "sample": "0", "role": name.lower()}, value) for name, value in said.items()]
     elif unit == "celsius" and stated:
         kept.append(({"name": "UNITTYPE", "sample": "0", "role": "unittype"}, "degC"))
-    if not kept:
-        return None
-    root = ElementTree.Element("GDALMetadata")
-    for attributes, value in kept:
-        ElementTree.SubElement(root, "Item", attributes).text = value
-    return ElementTree.tostring(root, encoding="unicode")
+    return _as_gdal(kept)
 
 
 def scale_exif(block: bytes | None, scale: int) -> bytes | None:

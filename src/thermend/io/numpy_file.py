@@ -13,6 +13,7 @@ from thermend.image import Depth, Metadata, ThermalImage
 from thermend.io import storage
 from thermend.io.limits import check_size
 from thermend.io.options import ReadOptions
+from thermend.io.samples import separated
 
 
 def _open(path: Path) -> np.ndarray:
@@ -42,8 +43,12 @@ def _open(path: Path) -> np.ndarray:
 def read(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
     """Every image of the file; uint8 as grey levels, everything else as counts unless stated."""
     for array in _open(path):
-        grey, palette = storage.grey_of(path, np.asarray(array), options)
-        yield storage.image_of(path, grey, options, Metadata(), stored_as=array.dtype, picture=palette is not None)
+        colours, alpha = separated(
+            path, np.asarray(array), options, 3 if array.ndim == 3 and array.shape[2] == 4 else None
+        )
+        grey, palette = storage.grey_of(path, colours, options, alpha)
+        metadata = Metadata(transparency=None if alpha is None else "alpha")
+        yield storage.image_of(path, grey, options, metadata, alpha, stored_as=array.dtype, picture=palette is not None)
 
 
 def shape_of(path: Path) -> tuple[int, int]:

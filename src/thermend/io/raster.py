@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from thermend.io import palettes, storage
 from thermend.io.limits import check_size
 from thermend.io.metadata import PROVENANCE_KEY, metadata_of_pillow, provenance_text, written_in
 from thermend.io.options import ReadOptions
+from thermend.io.samples import carried_alpha, separated
 from thermend.rendering import rendered
 
 # The classes themselves, because Image.open has a limit of its own that ends below ours.
@@ -34,18 +37,23 @@ def read(path: Path, kind: str, options: ReadOptions) -> Iterator[ThermalImage]:
     with path.open("rb") as file, _DECODERS[kind](file) as opened:
         check_size(path, *opened.size)
         array = _pixels(path, kind, opened)
-        grey, palette = storage.grey_of(path, array, options)
-        metadata = metadata_of_pillow(opened, palette=palette)
+        channels = array.shape[2] if array.ndim == 3 else 1
+        colours, alpha = separated(path, array, options, channels - 1 if channels in (2, 4) else None)
+        if alpha is None and options.band is None:
+            alpha = _key_alpha(opened, colours)
+        grey, palette = storage.grey_of(path, colours, options, alpha)
+        metadata = metadata_of_pillow(opened, palette=palette, transparency=None if alpha is None else "alpha")
         image = storage.image_of(
             path,
             grey,
             options,
             metadata,
+            alpha,
             **written_in(metadata.provenance),
             stored_as=array.dtype,
             picture=palette is not None,
         )
-    del array, grey, opened
+    del array, colours, grey, opened
     yield image
 
 
@@ -74,6 +82,19 @@ def _pixels(path: Path, kind: str, opened: ImageFile.ImageFile) -> NDArray[Any]:
     return colour
 
 
+def _key_alpha(opened: ImageFile.ImageFile, array: NDArray[Any]) -> NDArray[np.uint8] | None:
+    """Alpha by PNG's tRNS of a picture without palette: one value, or colour, is transparent."""
+    key = opened.info.get("transparency")
+    if not isinstance(key, (int, tuple)):
+        return None
+    if isinstance(key, tuple):
+        if array.ndim != 3:
+            array = np.repeat(array[..., None], 3, axis=2)
+        return np.where((array == np.array(key)).all(axis=2), 0, 255).astype(np.uint8)
+    key = 255 * bool(key) if opened.mode == "1" else key
+    return np.where(array == key, 0, 255).astype(np.uint8)
+
+
 _DEEP_PNG = ("RGB;16B", "RGBA;16B", "LA;16B")  # 16 bits a channel, of which Pillow would keep 8
 
 
@@ -83,7 +104,10 @@ def write(image: ThermalImage, path: Path, kind: str, depth: Depth, palette: str
         pixels: NDArray[Any] = palettes.colour(rendered(image), palette)
     else:
         pixels = storage.encode(image, depth)
-    picture = Image.fromarray(pixels)
+    alpha = carried_alpha(image, pixels.dtype) if kind == "png" else None
+    if alpha is not None:
+        pixels = np.dstack([pixels, alpha])
+    picture = Image.fromarray(pixels) if alpha is None or pixels.dtype == np.uint8 else None
     metadata = image.metadata
     exif = metadata.exif or b""
     if kind == "png":
@@ -92,8 +116,12 @@ def write(image: ThermalImage, path: Path, kind: str, depth: Depth, palette: str
             info.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", "replace"))
         if text := provenance_text(metadata):
             info.add_text(PROVENANCE_KEY, text)
-        picture.save(path, "PNG", exif=exif, pnginfo=info, compress_level=4)
+        if picture is None:
+            _write_deep_alpha(path, pixels, info, exif)
+        else:
+            picture.save(path, "PNG", exif=exif, pnginfo=info, compress_level=4)
     else:
+        assert picture is not None
         extras: dict[str, Any] = {"xmp": metadata.xmp} if metadata.xmp else {}
         if text := provenance_text(metadata):
             extras["comment"] = text
@@ -103,6 +131,22 @@ def write(image: ThermalImage, path: Path, kind: str, depth: Depth, palette: str
                     f"its {name} block of {len(block) // 1000} kB does not fit into a JPEG; write .png or .tif"
                 )
         picture.save(path, "JPEG", quality=_JPEG_QUALITY, subsampling=0, exif=exif, **extras)
+
+
+def _write_deep_alpha(path: Path, pixels: NDArray[Any], info: PngImagePlugin.PngInfo, exif: bytes) -> None:
+    """Grey and alpha of 16 bits each, (H, W, 2), which Pillow cannot write."""
+    height, width = pixels.shape[:2]
+    rows = np.zeros((height, 1 + 4 * width), np.uint8)  # each begins with its filter: none
+    rows[:, 1:] = np.ascontiguousarray(pixels.astype(">u2")).view(np.uint8).reshape(height, -1)
+    with path.open("wb") as file:
+        file.write(b"\x89PNG\r\n\x1a\n")
+        PngImagePlugin.putchunk(file, b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 4, 0, 0, 0))
+        for name, data, *_ in info.chunks:
+            PngImagePlugin.putchunk(file, name, data)
+        if exif:
+            PngImagePlugin.putchunk(file, b"eXIf", exif.removeprefix(b"Exif\0\0"))
+        PngImagePlugin.putchunk(file, b"IDAT", zlib.compress(rows.tobytes(), 4))
+        PngImagePlugin.putchunk(file, b"IEND", b"")
 
 
 def luma(path: Path) -> NDArray[np.uint8]:

@@ -14,6 +14,7 @@ from thermend.errors import ImplausibleWarning, InputError, UsageError
 from thermend.image import ZERO_CELSIUS_IN_KELVIN, Depth, Metadata, ThermalImage, Unit
 from thermend.io import palettes
 from thermend.io.options import ReadOptions
+from thermend.io.samples import outside
 
 _GREY_16_OF_8 = 257.0  # 65535 / 255
 _LEAST_STEPS = 100  # fewer whole numbers are no way to store numbers with fractions
@@ -61,13 +62,16 @@ def encode(image: ThermalImage, depth: Depth) -> NDArray[Any]:
         numbers that do not fit into the depth, or invalid pixels in integers
     """
     pixels = image.pixels
-    if image.nodata is not None and image.metadata.nodata is not None:
+    if image.nodata is not None:
         pixels = np.where(image.nodata, np.float32(np.nan), pixels)
+    value = stored_nodata(image.metadata.nodata, depth) if image.alpha is None else None
     if depth == "float32":
-        value = stored_nodata(image.metadata.nodata, np.float32)
-        if image.nodata is not None and value is not None:
+        if image.nodata is not None and value is not None and np.isfinite(value):
+            taken = (pixels == np.float32(value)) & ~image.nodata  # a temperature that looks like no data
+            pixels = np.where(taken, np.nextafter(pixels, np.float32(0 if value else 1)), pixels)
             pixels = np.where(image.nodata, np.float32(value), pixels)
         return np.ascontiguousarray(pixels, np.float32)
+    said = int(value or 0)
     if image.unit == "celsius" and depth == "uint8":
         raise UsageError("temperatures do not fit into 8 bits; write TIFF, a 16-bit PNG, or a palette's picture")
     top = 255 if depth == "uint8" else 65535
@@ -86,8 +90,11 @@ def encode(image: ThermalImage, depth: Depth) -> NDArray[Any]:
         if missing.any():
             if image.nodata is None or (missing & ~image.nodata[rows]).any():
                 raise UsageError(f"the image has invalid pixels, which {depth} cannot hold; write a float TIFF")
-            band[missing] = stored_nodata(image.metadata.nodata, depth) or 0
-        stored[rows] = np.clip(np.rint(band), 0, top)
+            band[missing] = said
+        band = np.clip(np.rint(band), 0, top)
+        if image.nodata is not None and image.alpha is None:
+            band[(band == said) & ~image.nodata[rows]] = said + 1 if said < top else said - 1  # looks like no data
+        stored[rows] = band
     return stored
 
 
@@ -117,17 +124,20 @@ def _bands(shape: tuple[int, ...], pixels_at_once: int = 2**20) -> list[slice]:
     return [slice(start, start + rows) for start in range(0, shape[0], rows)]
 
 
-def grey_of(path: Path, array: NDArray[Any], options: ReadOptions) -> tuple[NDArray[Any], str | None]:
+def grey_of(
+    path: Path, array: NDArray[Any], options: ReadOptions, alpha: NDArray[Any] | None = None
+) -> tuple[NDArray[Any], str | None]:
     """One channel out of an array that a decoder returned.
 
     Parameters
     ----------
     array : (H, W)
-        or (H, W, 1 to 4) with grey, grey + alpha, RGB or RGBA
+        or (H, W, 3) in RGB
+    alpha : (H, W) or None
 
     Returns
     -------
-    (H, W) array and the name of the palette that was undone, if one was; fully transparent pixels are NaN
+    (H, W) array and the name of the palette that was undone, if one was
 
     Raises
     ------
@@ -135,17 +145,9 @@ def grey_of(path: Path, array: NDArray[Any], options: ReadOptions) -> tuple[NDAr
         colours that no known palette explains, or a number of bands that no thermal image has
     """
     palette = None
-    if array.ndim == 3 and array.shape[2] in (2, 4):
-        alpha = array[..., -1]
-        array = array[..., :-1]
-        transparent = alpha == 0
-        if transparent.all() or not transparent.any():
-            transparent = None
-    else:
-        transparent = None
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[..., 0]
     if array.ndim == 3 and array.shape[2] == 3:
+        if alpha is not None and (alpha == 0).any() and (alpha > 0).any():  # what is not seen has no colour
+            array = np.where((alpha == 0)[..., None], array[alpha > 0][0], array)
         array, palette = _grey_of_colour(path, array, options)
     if array.ndim != 2:
         bands = array.shape[2] if array.ndim == 3 else array.ndim
@@ -154,9 +156,6 @@ def grey_of(path: Path, array: NDArray[Any], options: ReadOptions) -> tuple[NDAr
         if array.dtype not in (np.uint8, np.uint16):
             raise InputError(path, "black-hot is a way to show 8- or 16-bit pictures; this file holds other numbers")
         array, palette = np.iinfo(array.dtype).max - array, "black-hot"
-    if transparent is not None:
-        array = array.astype(np.float32)
-        array[transparent] = np.nan
     return array, palette
 
 
@@ -194,6 +193,7 @@ def decode(
     nodata: float | None = None,
     stored_as: np.dtype[Any] | None = None,
     picture: bool = False,
+    alpha: NDArray[Any] | None = None,
 ) -> dict[str, Any]:
     """Turn (H, W) stored numbers into the arguments of `ThermalImage`: pixels, unit, depth, valid_range, nodata.
 
@@ -211,6 +211,8 @@ def decode(
         dtype of the numbers in the file, where `array` no longer has it
     picture : bool
         the numbers are known to be for the eye (a palette was undone)
+    alpha : (H, W) or None
+        where it is 0 there is no data
     """
     dtype = np.dtype(stored_as or array.dtype)
     if array.dtype == np.bool_:
@@ -221,7 +223,11 @@ def decode(
     missing = None
     if (value := stored_nodata(nodata, array.dtype)) is not None:
         missing = np.isnan(array) if np.isnan(value) else array == array.dtype.type(value)
-        missing = missing if missing.any() else None
+    if alpha is not None:
+        missing = alpha == 0 if missing is None else missing | (alpha == 0)
+    if missing is None and array.dtype.kind == "f":
+        missing = outside(array)
+    missing = missing if missing is not None and missing.any() else None
     measured = array if missing is None else array[~missing]
     if integer and array.dtype.itemsize > 2 and measured.size and int(np.abs(measured).max()) > _EXACT_IN_FLOAT32:
         raise InputError(path, f"holds {array.dtype} values above 2^24, which single precision would round")
@@ -298,8 +304,16 @@ def _to_celsius(pixels: NDArray[np.float32], stated: str) -> NDArray[np.float32]
     return converted
 
 
-def image_of(path: Path, array: NDArray[Any], options: ReadOptions, metadata: Metadata, **told: Any) -> ThermalImage:
+def image_of(
+    path: Path,
+    array: NDArray[Any],
+    options: ReadOptions,
+    metadata: Metadata,
+    alpha: NDArray[Any] | None = None,
+    **told: Any,
+) -> ThermalImage:
     """A thermal image of stored numbers; what else is told goes to :func:`decode`."""
-    facts = decode(path, array, options, **told)
+    facts = decode(path, array, options, alpha=alpha, **told)
     scaling = facts.pop("scaling", None)
-    return ThermalImage(**facts, metadata=metadata if scaling is None else replace(metadata, scaling=scaling))
+    metadata = metadata if scaling is None else replace(metadata, scaling=scaling)
+    return ThermalImage(**facts, metadata=metadata, alpha=None if alpha is None else np.ascontiguousarray(alpha))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import struct
 from collections.abc import Iterable, Iterator
@@ -20,12 +21,14 @@ from thermend.io import metadata as meta
 from thermend.io import storage
 from thermend.io.limits import check_size
 from thermend.io.options import ReadOptions
+from thermend.io.samples import alpha_as, multiplied_back, one_grey, separated, top_of
 from thermend.version import __version__
 
 _PLACEHOLDERS = {meta.EXIF_IFD: 34664, meta.GPS_IFD: 34852}
 """tifffile keeps the pointers to directories to itself: unused neighbours, in the same order, stand in for them."""
 _LAYOUT = re.compile(r'\s*(\{"shape"|ImageJ=|<\?xml[^>]*>\s*(<!--.*?-->\s*)*<OME|<OME)', re.DOTALL)
 """Descriptions by tifffile, ImageJ and OME that tell how the file's own pages lie; of a result they would be untrue."""
+_COLOURED = (2, 6, 8)  # RGB, YCbCr, CIELab
 _CLASSIC_LIMIT = 3_900_000_000  # bytes; beyond it only BigTIFF can hold the offsets
 
 
@@ -35,22 +38,29 @@ def read(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
     with tifffile.TiffFile(path) as tiff:
         if not len(tiff.pages):
             raise InputError(path, "is a TIFF file without pages")
-        metadata = _metadata(path, tiff)
-        for page, array in _arrays(path, tiff):
+        metadata, names = _metadata(path, tiff, options.band)
+        for page, array, mask in _arrays(path, tiff):
             photometric = int(getattr(page, "photometric", 1) or 0)
-            array = _upright(array, page, photometric)
-            grey, palette = storage.grey_of(path, array, options)
+            colours, alpha, transparency = _samples(path, page, array, photometric, options, names)
+            if mask is not None:
+                alpha, transparency = mask, "mask"
+            stored_as = colours.dtype
+            colours = _upright(colours, page, photometric)
+            if transparency == "associated" and alpha is not None:
+                colours = multiplied_back(colours, alpha)
+            grey, palette = storage.grey_of(path, colours, options, alpha)
             image = storage.image_of(
                 path,
                 grey,
                 options,
-                _with_palette(metadata, palette),
+                replace(metadata, transparency=transparency, palette=palette or metadata.palette),
+                alpha,
                 **_written(metadata),
                 nodata=metadata.nodata,
-                stored_as=array.dtype,
+                stored_as=stored_as,
                 picture=palette is not None,
             )
-            del array, grey  # they would wait here while the image is mended
+            del array, colours, grey  # they would wait here while the image is mended
             yield image
 
 
@@ -109,7 +119,34 @@ def _contiguous_stack(tiff: tifffile.TiffFile) -> bool:
     return bool(tiff.is_imagej) and len(tiff.pages) == 1 and len(tiff.series[0].shape) == 3
 
 
-def _arrays(path: Path, tiff: tifffile.TiffFile) -> Iterator[tuple[Any, NDArray[Any]]]:
+def _samples(
+    path: Path, page: Any, array: NDArray[Any], photometric: int, options: ReadOptions, names: dict[int, str]
+) -> tuple[NDArray[Any], NDArray[Any] | None, str | None]:
+    """A page's samples as image, alpha, and what kind of alpha it is, by ExtraSamples: 0 is data of another kind, which is no
+    alpha; 1 is alpha that the pixels are multiplied by (associated), 2 alpha that they are not."""
+    extra = [int(code) for code in page.extrasamples]
+    at = next((n for n, code in enumerate(extra) if code in (1, 2)), None)
+    kind = None if at is None else "associated" if extra[at] == 1 else "alpha"
+    place = None if at is None else int(page.samplesperpixel) - len(extra) + at
+    colours, alpha = separated(path, array, options, place)
+    if colours.ndim == 3 and not (photometric in _COLOURED and colours.shape[2] == 3):
+        colours = one_grey(path, colours, names)
+    return colours, alpha, None if alpha is None else kind
+
+
+def _mask_of(tiff: tifffile.TiffFile, index: int, page: Any) -> NDArray[np.uint8] | None:
+    """What follows a page to say where there is data (GDAL's internal mask), (H, W), 255 where there is; None without."""
+    for other in itertools.islice(tiff.pages, index + 1, None):
+        other = other.aspage()
+        if _is_image(other):
+            return None
+        if other.is_mask and not other.is_reduced and other.shape[:2] == page.shape[:2]:
+            return np.where(np.asarray(other.asarray()) != 0, 255, 0).astype(np.uint8).reshape(other.shape[:2])
+    return None
+
+
+def _arrays(path: Path, tiff: tifffile.TiffFile) -> Iterator[tuple[Any, NDArray[Any], NDArray[np.uint8] | None]]:
+    """Pages, what they hold, (H, W) or (H, W, samples), and their masks."""
     if _contiguous_stack(tiff):
         page = tiff.pages[0]
         check_size(path, page.imagewidth, page.imagelength)
@@ -117,7 +154,7 @@ def _arrays(path: Path, tiff: tifffile.TiffFile) -> Iterator[tuple[Any, NDArray[
             raise InputError(path, "is cut short: its pixels end beyond the file")
         stack = tiff.series[0].asarray(out="memmap")
         for array in stack:
-            yield page, np.asarray(array)
+            yield page, np.asarray(array), None
         return
     end = tiff.filehandle.size
     for index, page in enumerate(tiff.pages):
@@ -125,11 +162,11 @@ def _arrays(path: Path, tiff: tifffile.TiffFile) -> Iterator[tuple[Any, NDArray[
         if not _is_image(page):
             continue
         check_size(path, page.imagewidth, page.imagelength)
-        if page.imagedepth != 1 or page.samplesperpixel > 4:
-            raise InputError(path, f"has {page.samplesperpixel * page.imagedepth} bands; a thermal image has one")
+        if page.imagedepth != 1:
+            raise InputError(path, f"is {page.imagedepth} pixels deep; a thermal image is flat")
         if any(offset + count > end for offset, count in zip(page.dataoffsets, page.databytecounts)):
             raise InputError(path, "is cut short: its pixels end beyond the file")
-        yield page, _decode_page(path, page, index)
+        yield page, _decode_page(path, page, index), _mask_of(tiff, index, page)
 
 
 def _decode_page(path: Path, page: Any, index: int) -> NDArray[Any]:
@@ -155,10 +192,14 @@ def _upright(array: NDArray[Any], page: Any, photometric: int) -> NDArray[Any]:
     return array
 
 
-def _metadata(path: Path, tiff: tifffile.TiffFile) -> Metadata:
+def _metadata(path: Path, tiff: tifffile.TiffFile, band: int | None) -> tuple[Metadata, dict[int, str]]:
+    """What the file says of its first image, or of one band of it; and what it calls its bands."""
     first = tiff.pages[0].aspage()
     tags = {tag.code: (int(tag.dtype), tag.value) for tag in first.tags.values()}
     geotiff = meta.geotiff_tags(tags)
+    words = str(geotiff.pop(meta.GDAL_METADATA_TAG, (2, ""))[1])
+    if (own := meta.of_band(words, band)) is not None:
+        geotiff[meta.GDAL_METADATA_TAG] = (2, own)
     exif, facts = None, {}
     try:
         with path.open("rb") as file, TiffImagePlugin.TiffImageFile(file) as picture:
@@ -168,17 +209,14 @@ def _metadata(path: Path, tiff: tifffile.TiffFile) -> Metadata:
         exif = None
     history = tags.get(meta.IMAGE_HISTORY_TAG, (2, None))[1]
     xmp = tags.get(meta.XMP_TAG, (1, None))[1]
-    return Metadata(
+    found = Metadata(
         exif=exif,
         xmp=xmp.encode() if isinstance(xmp, str) else bytes(xmp) if xmp is not None else None,
         geotiff=geotiff,
         nodata=meta.nodata_value(geotiff),
         **{**facts, **meta.provenance_facts(meta.parse_provenance(history))},
     )
-
-
-def _with_palette(metadata: Metadata, palette: str | None) -> Metadata:
-    return metadata if palette is None else replace(metadata, palette=palette)
+    return found, meta.band_names(words)
 
 
 def _written(metadata: Metadata) -> dict[str, Any]:
@@ -205,19 +243,39 @@ def write(images: Iterable[ThermalImage], path: Path, depth: Depth | None, pages
         for image in images:
             stored = storage.encode(image, storage.depth_of(image, depth))
             tags: dict[str, Any] = {"metadata": None, "photometric": "minisblack"}
+            masked = image.alpha is not None and image.metadata.transparency == "mask"
+            dtype = stored.dtype
+            if image.alpha is not None and not masked:
+                kind = image.metadata.transparency
+                stored = _with_alpha(stored, alpha_as(image.alpha, dtype), kind == "associated")
+                extra = "assocalpha" if kind == "associated" else "unassalpha"
+                tags |= {"extrasamples": [extra], "planarconfig": "contig"}
             if writer is None:
                 big = stored.nbytes * pages > _CLASSIC_LIMIT
                 writer = tifffile.TiffWriter(path, bigtiff=big, byteorder="<")
                 exif_ifds = {} if big else _exif_ifds(image.metadata)
-                tags.update(_tags(_current(image, stored.dtype), tuple(exif_ifds)))
+                tags.update(_tags(_current(image, dtype), tuple(exif_ifds)))
             elif history := meta.provenance_text(image.metadata):
                 tags["extratags"] = [(meta.IMAGE_HISTORY_TAG, 2, 0, history.encode(), True)]
             writer.write(stored, contiguous=False, **tags)
+            if masked and image.alpha is not None:
+                writer.write(image.alpha != 0, contiguous=False, photometric="mask", subfiletype=4, metadata=None)
     finally:
         if writer is not None:
             writer.close()
     if exif_ifds:
         _append_ifds(path, exif_ifds)
+
+
+def _with_alpha(stored: NDArray[Any], alpha: NDArray[Any], associated: bool) -> NDArray[Any]:
+    """Image and alpha as samples of one pixel, (H, W, 2); the image multiplied by associated alpha."""
+    if associated:
+        top = top_of(alpha.dtype)
+        partly = (alpha > 0) & (alpha < top)
+        share = stored.astype(np.float64) * alpha / top
+        share = share if stored.dtype.kind == "f" else np.rint(share)
+        stored = np.where(partly, share, stored).astype(stored.dtype)
+    return np.dstack([stored, alpha])
 
 
 def _current(image: ThermalImage, dtype: Any) -> Metadata:
@@ -228,9 +286,9 @@ def _current(image: ThermalImage, dtype: Any) -> Metadata:
     text = meta.current_gdal_metadata(str(text), unit, image.metadata.scaling) if text or unit == "scaled" else None
     if text:
         geotiff[meta.GDAL_METADATA_TAG] = (kind, text)
-    if meta.GDAL_NODATA_TAG in geotiff and storage.stored_nodata(image.metadata.nodata, dtype) is None:
-        geotiff.pop(meta.GDAL_NODATA_TAG)
-        if image.nodata is not None:
+    if image.alpha is None and storage.stored_nodata(image.metadata.nodata, dtype) is None:
+        geotiff.pop(meta.GDAL_NODATA_TAG, None)
+        if image.nodata is not None and np.dtype(dtype).kind in "iu":
             geotiff[meta.GDAL_NODATA_TAG] = (2, "0")  # what such pixels are stored as
     return replace(image.metadata, geotiff=geotiff)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -234,6 +235,6 @@ def _scale_of(image: ThermalImage, mended: Image) -> int:
     return scale
 
 
-def repeated(mask: NDArray[np.bool_], scale: int) -> NDArray[np.bool_]:
+def repeated(mask: NDArray[Any], scale: int) -> NDArray[Any]:
     """(H, W) to (scale H, scale W), each pixel a square."""
     return mask if scale == 1 else np.asarray(mask.repeat(scale, axis=0).repeat(scale, axis=1))

@@ -175,7 +175,7 @@ def _on_its_levels(
     image: ThermalImage, mended: Image, normalisation: Normalisation, mode: str, scale: int
 ) -> ThermalImage:
     """What was made, in the input's unit, or as grey levels where it is for the eye; the array is changed."""
-    nodata = None if image.nodata is None else repeated(image.nodata, scale)
+    nodata, alpha = (None if mask is None else repeated(mask, scale) for mask in (image.nodata, image.alpha))
     depth: Depth = image.depth
     if mode == "display" and image.unit != "display":
         np.clip(mended, 0, 1, out=mended)
@@ -198,7 +198,7 @@ def _on_its_levels(
         geotiff=scale_geotiff(image.metadata.geotiff, scale),
     )
     mended.flags.writeable = False
-    return ThermalImage(mended, unit, depth, valid_range, metadata, nodata)  # type: ignore[arg-type]
+    return ThermalImage(mended, unit, depth, valid_range, metadata, nodata, alpha)  # type: ignore[arg-type]
 
 
 def check_contrast(method: Method, contrast: str, mode: str) -> None:
