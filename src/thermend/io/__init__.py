@@ -8,8 +8,8 @@
 | `tiff` | TIFF, GeoTIFF |
 | `numpy_file` | NPY |
 
-Beneath: `samples` (which of a pixel's samples are the image, and which say where there is one), `storage` (numbers of a depth), `metadata`,
-`palettes`, `atomic` (files that appear whole).
+Beneath: `samples` (which of a pixel's samples are the image, and which say where there is one), `storage` (numbers of a
+depth), `metadata`, `palettes`, `atomic` (files that appear whole).
 
 A new family is a module with ``read(path, ...) -> Iterator[ThermalImage]`` and a line in :func:`read_pages`.
 """
