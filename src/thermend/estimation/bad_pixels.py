@@ -14,6 +14,7 @@ _FOOTPRINT = 0.2
 """A point source spreads: a neighbour gets more than this share of its height. What stands out alone is a defect."""
 _LEAST_COLUMN = 0.03  # of full range; what is less is a stripe
 _ROWS_AT_MOST = 1024  # to look for dead columns in
+_LEAST_ROWS, _LEAST_ROWS_SHARE = 24, 0.2  # that a column has to share with its neighbours, where not all are valid
 _LEAST_GAP = 0.012  # of full range: three grey levels
 
 
@@ -62,16 +63,28 @@ def _stands_out(
     return np.asarray((gap > floor) & (gap > 2 * (highest - lowest)) & (gap > (1 - _FOOTPRINT) * (own - lowest)))
 
 
-def find_dead_columns(image: Image, threshold: float = 8.0) -> NDArray[np.bool_]:
+def find_dead_columns(
+    image: Image, threshold: float = 8.0, valid: NDArray[np.bool_] | None = None
+) -> NDArray[np.bool_]:
     """(W,) bool, True at single columns that are stuck: above or below both neighbours nearly all along, by more than
     `threshold` times what columns usually differ, or without any of the scene in them.
 
     As with pixels, what lifts its neighbours is a line that the lens drew, a cable or a mast, and no defect.
+
+    Parameters
+    ----------
+    image : (H, W) float32
+    threshold : float
+    valid : (H, W) bool or None
+        pixels that were measured; None, all
     """
     height, width = image.shape
     if width < 5 or height < 8:
         return np.zeros(width, np.bool_)
-    rows = image[:: -(-height // _ROWS_AT_MOST)]
+    step = -(-height // _ROWS_AT_MOST)
+    rows = image[::step]
+    if valid is not None:
+        return _dead_among_valid(rows, valid[::step], threshold)
     left = np.pad(rows[:, 1:] - rows[:, :-1], ((0, 0), (1, 0)), mode="edge")
     right = np.pad(rows[:, :-1] - rows[:, 1:], ((0, 0), (0, 1)), mode="edge")
     nearer = np.where(np.abs(left) < np.abs(right), left, right)
@@ -91,7 +104,33 @@ def find_dead_columns(image: Image, threshold: float = 8.0) -> NDArray[np.bool_]
     return np.asarray(dead)
 
 
-def find_defects(pixels: NDArray[np.float32], noise: float | None = None) -> NDArray[np.bool_]:
+def _dead_among_valid(rows: Image, valid: NDArray[np.bool_], threshold: float) -> NDArray[np.bool_]:
+    """As :func:`find_dead_columns`, piece by piece of neighbouring columns that share enough rows: of those rows alone."""
+    width = rows.shape[1]
+    dead = np.zeros(width, np.bool_)
+    whole = np.zeros_like(valid)
+    whole[:, 2:-2] = valid[:, 2:-2] & valid[:, 1:-3] & valid[:, :-4] & valid[:, 3:-1] & valid[:, 4:]
+    shared = valid[:, 1:] & valid[:, :-1]
+    steps = [np.median((rows[:, n + 1] - rows[:, n])[shared[:, n]]) for n in range(width - 1) if shared[:, n].any()]
+    usual = 1.4826 * float(np.median(np.abs(steps))) if steps else 0.0
+    enough = max(_LEAST_ROWS, round(_LEAST_ROWS_SHARE * len(rows)))
+    for column in np.flatnonzero(whole.sum(0) >= enough):
+        part = rows[whole[:, column], column - 2 : column + 3]
+        left, right = part[:, 2] - part[:, 1], part[:, 2] - part[:, 3]
+        nearer = np.where(np.abs(left) < np.abs(right), left, right)
+        nearer[np.sign(left) != np.sign(right)] = 0
+        level = float(np.median(nearer))
+        high = abs(level) > max(threshold * usual, _LEAST_COLUMN) and np.mean(np.sign(nearer) == np.sign(level)) > 0.8
+        above = float(np.median(part[:, 2] - 0.5 * (part[:, 0] + part[:, 4])))
+        beside = float(np.median(part[:, [0, 1, 3, 4]].std(axis=0)))
+        stuck = float(part[:, 2].std()) < 0.02 * beside
+        dead[column] = (high and abs(level) > (1 - _FOOTPRINT) * abs(above)) or stuck
+    return dead
+
+
+def find_defects(
+    pixels: NDArray[np.float32], noise: float | None = None, valid: NDArray[np.bool_] | None = None
+) -> NDArray[np.bool_]:
     """(H, W) bool, True at single dead pixels; band by band.
 
     Parameters
@@ -99,9 +138,11 @@ def find_defects(pixels: NDArray[np.float32], noise: float | None = None) -> NDA
     pixels : (H, W) float32
     noise : float or None
         standard deviation of the noise, in the image's unit; estimated if None
+    valid : (H, W) bool or None
+        pixels that were measured; None, all
     """
-    noise = noise_sigma(pixels) if noise is None else noise
+    noise = noise_sigma(pixels, valid) if noise is None else noise
     dead = np.zeros(pixels.shape, np.bool_)
     for band, inner in bands(pixels.shape, 4):
         dead[band][inner] = find_dead_pixels(pixels[band], noise)[inner]
-    return dead
+    return dead if valid is None else dead & valid

@@ -37,6 +37,11 @@ def used_range(made: Normalised, image: ThermalImage) -> tuple[float | None, flo
     side = min(int(np.ceil(255 * estimates.noise)), _MOST_REDUCTION, height, width) or 1
     if side > 1:
         pixels = cv2.resize(pixels, (max(1, width // side), max(1, height // side)), interpolation=cv2.INTER_AREA)
+    if made.valid is not None:
+        seen = made.valid.astype(np.float32)
+        if side > 1:
+            seen = cv2.resize(seen, pixels.shape[::-1], interpolation=cv2.INTER_AREA)
+        pixels = pixels[seen > 0.999] if (seen > 0.999).any() else pixels
     normalisation = made.normalisation
     first, last = (float(p) / normalisation.gain + normalisation.offset for p in np.percentile(pixels, (1, 99)))
     low, high = image.valid_range

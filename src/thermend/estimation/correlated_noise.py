@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.fft import dct
 
 from thermend.filters.smoothing import Image
@@ -23,7 +24,7 @@ _LEAST = 3.0 / 255
 """Standard deviation in the first band; what a good camera has of its own lies below."""
 
 
-def correlated_noise(image: Image) -> tuple[float, float]:
+def correlated_noise(image: Image, valid: NDArray[np.bool_] | None = None) -> tuple[float, float]:
     """Standard deviation and correlation of noise that is not white; both 0 where there is none to be told from the scene.
 
     The power of blocks of 16 × 16 in three bands of their cosine transform is taken from the quiet ones. White noise gives all
@@ -34,6 +35,8 @@ def correlated_noise(image: Image) -> tuple[float, float]:
     ----------
     image : (H, W) float32
         in [0, 1]
+    valid : (H, W) bool or None
+        pixels that were measured; None, all
 
     Returns
     -------
@@ -50,6 +53,11 @@ def correlated_noise(image: Image) -> tuple[float, float]:
     transform = dct(np.eye(_SIDE), axis=0, norm="ortho").astype(np.float32)
     blocks = crop[: down * _SIDE, : across * _SIDE].reshape(down, _SIDE, across, _SIDE).swapaxes(1, 2)
     power = np.square(transform @ blocks @ transform.T).reshape(-1, _SIDE, _SIDE)
+    if valid is not None:
+        part = valid[top : top + _CROP, left : left + _CROP][: down * _SIDE, : across * _SIDE]
+        power = power[part.reshape(down, _SIDE, across, _SIDE).all(axis=(1, 3)).ravel()]
+        if len(power) < _LEAST_BLOCKS:
+            return 0.0, 0.0
     u, v = np.mgrid[:_SIDE, :_SIDE]
     frequency, crossing = np.hypot(u, v), (u > 0) & (v > 0)  # columns and rows lie at 0: stripes are no noise
     found, places = [], []

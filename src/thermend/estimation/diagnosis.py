@@ -106,8 +106,11 @@ def diagnosis_of(made: Normalised, image: ThermalImage) -> Diagnosis:
     """
     pixels, estimates = made.pixels, made.estimates
     noise, stripes = estimates.noise, estimates.stripes
-    correlated, correlation = correlated_noise(pixels)
-    dead_columns = int(max(find_dead_columns(pixels).sum(), find_dead_columns(pixels.T).sum()))
+    valid = made.valid
+    correlated, correlation = correlated_noise(pixels, valid)
+    turned = None if valid is None else valid.T
+    found = find_dead_columns(pixels, valid=valid).sum(), find_dead_columns(pixels.T, valid=turned).sum()
+    dead_columns = int(max(found))
     surface, share = estimates.vignetting
     contrast, black_level = used_range(made, image)
     grey = {
@@ -125,7 +128,7 @@ def diagnosis_of(made: Normalised, image: ThermalImage) -> Diagnosis:
         blur_sigma=blur_sigma(pixels, noise),
         nonuniformity=grey["nonuniformity"],
         nonuniformity_share=share,
-        dead_pixels=made.defects if made.stretched else int(find_defects(pixels, noise).sum()),
+        dead_pixels=made.defects if made.stretched else int(find_defects(pixels, noise, valid).sum()),
         dead_columns=dead_columns,
         contrast=contrast,
         black_level=black_level,

@@ -17,6 +17,8 @@ from thermend.image import ThermalImage
 from thermend.normalisation import Normalisation
 
 _ROUNDS = 3
+_NEARLY_ALL = 0.99
+"""Of the pixels: where fewer are valid, what lies between them is not estimated from."""
 
 
 @dataclass(frozen=True)
@@ -33,17 +35,20 @@ class Normalised:
         between the image's percentiles; False for 8-bit pictures, which are divided by 255
     defects : int
         number of dead pixels that were replaced
+    valid : (H, W) bool or None
+        which pixels were measured, where many were not: what is inpainted tells nothing of the camera
     """
 
     pixels: NDArray[np.float32]
     normalisation: Normalisation
     stretched: bool
     defects: int
+    valid: NDArray[np.bool_] | None = None
 
     @cached_property
     def estimates(self) -> Estimates:
         """What is measured of the pixels as they are."""
-        return Estimates(self.pixels)
+        return Estimates(self.pixels, self.valid)
 
 
 def normalised(image: ThermalImage) -> Normalised:
@@ -56,9 +61,10 @@ def normalised(image: ThermalImage) -> Normalised:
     measured = fill_invalid(image)
     pixels = normalisation.apply(measured)
     stretched = not image.is_picture
+    valid = image.valid if np.mean(image.valid) < _NEARLY_ALL else None
     defects = 0
     for _ in range(_ROUNDS if stretched else 0):
-        dead = find_defects(pixels)
+        dead = find_defects(pixels, valid=valid)
         if not dead.any():
             break
         defects += int(dead.sum())
@@ -68,7 +74,7 @@ def normalised(image: ThermalImage) -> Normalised:
         measured = replace_pixels(measured, dead)
         normalisation = Normalisation.of(image.with_pixels(measured))
         pixels = normalisation.apply(measured)
-    return Normalised(pixels, normalisation, stretched, defects)
+    return Normalised(pixels, normalisation, stretched, defects, valid)
 
 
 def unit_levels(image: ThermalImage) -> Image:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 
 from thermend.filters.smoothing import Image
@@ -15,13 +16,29 @@ _LEAST_STRIPES = 0.25  # grey levels; weaker ones are not told from the scene
 
 _CLIP = 3.0
 _EDGES_ASIDE = 0.6  # edges along a column raise the estimate of the steps; best on training images
+_LEAST_SHARED, _LEAST_SHARE = 8, 0.02  # rows that two columns have to share, and as a share of all
 _ROWS_AT_MOST = 1024  # medians of more rows than this gain nothing
 
 
-def neighbour_differences(image: Image) -> np.ndarray:
-    """(W − 1,) medians over the rows of each column's difference to the one before it."""
+def neighbour_differences(image: Image, valid: NDArray[np.bool_] | None = None) -> np.ndarray:
+    """(W − 1,) medians over the rows of each column's difference to the one before it.
+
+    Parameters
+    ----------
+    image : (H, W) float32
+    valid : (H, W) bool or None
+        pixels that were measured; None, all. Where two columns share too few of them the difference is NaN, unknown
+    """
     step = max(1, image.shape[0] // _ROWS_AT_MOST)
     rows = image[::step]
+    if valid is not None:
+        both = valid[::step, 1:] & valid[::step, :-1]
+        known = both.sum(0) >= max(_LEAST_SHARED, round(_LEAST_SHARE * len(rows)))
+        found = np.full(image.shape[1] - 1, np.nan)
+        difference = np.where(both, rows[:, 1:] - rows[:, :-1], np.float32(np.nan))[:, known]
+        if known.any():
+            found[known] = np.nanmedian(difference, axis=0)
+        return found
     return np.asarray(np.median(rows[:, 1:] - rows[:, :-1], axis=0), np.float64)
 
 
@@ -81,19 +98,21 @@ def column_offsets(image: Image, differences: np.ndarray | None = None) -> np.nd
     width = image.shape[1]
     if differences is None:
         differences = neighbour_differences(image) if width > 1 else np.zeros(0)
-    stripes, steps = stripe_statistics(differences)
+    known = np.isfinite(differences)
+    stripes, steps = stripe_statistics(differences[known])
     if stripes <= 0:
         return np.zeros(width)
     limit = 6 * np.sqrt(2 * stripes**2 + steps**2)  # an edge of the scene along a whole column is no stripe
-    differences = np.clip(differences, -limit, limit)
-    ratio = step_ratio(differences)
-    diagonal = np.full(width, 2 + ratio)
-    diagonal[[0, -1]] = 1 + ratio
+    differences = np.clip(np.where(known, differences, 0), -limit, limit)
+    ratio = step_ratio(differences[known])
+    weight = known.astype(np.float64)  # what is not known ties no two columns together
+    diagonal = ratio + np.r_[0, weight] + np.r_[weight, 0]
     right = np.zeros(width)
     right[1:] += differences
     right[:-1] -= differences
-    offsets = solveh_banded(np.stack([np.r_[0, -np.ones(width - 1)], diagonal]), right)
-    return np.asarray(offsets - offsets.mean())
+    offsets = solveh_banded(np.stack([np.r_[0, -weight], diagonal]), right)
+    tied = np.r_[False, known] | np.r_[known, False]
+    return np.asarray(np.where(tied, offsets - offsets[tied].mean(), 0))
 
 
 class Stripes(NamedTuple):
@@ -122,7 +141,7 @@ def stripes_of(columns: np.ndarray, rows: np.ndarray, shape: tuple[int, int], no
     columns, rows : (W − 1,)
         and (H − 1,) float64 what :func:`neighbour_differences` gives of the image, and of the image turned
     shape : tuple of int
-        the image's height and width
+        the image's height and width; of one that holds less, the rows that a column has, and the columns that a row has
     noise : float
         standard deviation of the image's noise, in its unit
     """
@@ -130,7 +149,7 @@ def stripes_of(columns: np.ndarray, rows: np.ndarray, shape: tuple[int, int], no
     ways: tuple[tuple[Direction, np.ndarray, int], ...] = (("columns", columns, shape[0]), ("rows", rows, shape[1]))
     for direction, differences, length in ways:
         if min(shape) > 8:
-            sigma, steps = stripe_statistics(differences)
+            sigma, steps = stripe_statistics(differences[np.isfinite(differences)])
             # The medians carry noise too, and look like stripes of this strength.
             by_noise = 1.05 * noise**2 / min(length, _ROWS_AT_MOST)
             sigma = float(np.sqrt(max(0.0, sigma**2 - by_noise)))

@@ -260,7 +260,7 @@ def _without_the_sensor(image: ThermalImage) -> Levels:
     """An image less what is no part of the scene's temperatures, in its unit."""
     made = normalised(image)
     diagnosis = replace(diagnosis_of(made, image), dead_pixels=0)
-    for step in reference_steps(diagnosis):
+    for step in reference_steps(diagnosis, made.estimates):
         step.apply(made.pixels)
     return made.normalisation.undo(made.pixels)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from thermend.bands import bands, filter_in_bands
 from thermend.estimation import Diagnosis
 from thermend.estimation.bad_pixels import find_dead_columns, find_dead_pixels
 from thermend.estimation.estimates import Estimates
-from thermend.estimation.stripes import column_offsets
+from thermend.estimation.stripes import column_offsets, neighbour_differences
 from thermend.estimation.vignetting import vignetting_surface
 from thermend.filters.dct import denoise_dct
 from thermend.filters.deconvolution import scene_power, wiener, within_measured
@@ -22,6 +23,7 @@ from thermend.filters.tone import stretch
 from thermend.filters.unclipping import unclip
 
 Image = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 LEAST_STRIPES = 0.3
 """Grey levels; see `thermend.estimation.diagnosis`."""
@@ -54,11 +56,20 @@ class Step:
     reference: bool = False
 
 
-def defect_steps(diagnosis: Diagnosis) -> list[Step]:
-    """Dead columns and dead pixels replaced, as a diagnosis finds them."""
+def defect_steps(diagnosis: Diagnosis, valid: Mask | None = None) -> list[Step]:
+    """Dead columns and dead pixels replaced, as a diagnosis finds them.
+
+    Parameters
+    ----------
+    diagnosis : Diagnosis
+    valid : (H, W) bool or None
+        pixels that were measured; None, all
+    """
     steps = []
     if diagnosis.dead_columns:
-        steps.append(Step(DEAD_COLUMNS, {"columns": diagnosis.dead_columns}, _mend_dead_columns, True))
+        steps.append(
+            Step(DEAD_COLUMNS, {"columns": diagnosis.dead_columns}, partial(_mend_dead_columns, valid=valid), True)
+        )
     if diagnosis.dead_pixels:
         noise = diagnosis.noise_sigma / 255
         steps.append(Step(DEAD_PIXELS, {"pixels": diagnosis.dead_pixels}, _dead_pixel_mender(noise), True))
@@ -84,7 +95,9 @@ def surface_step(diagnosis: Diagnosis, known: Estimates | None = None) -> Step:
     return Step(SURFACE, facts, subtract, True)
 
 
-def stripe_steps(diagnosis: Diagnosis, picture: bool, known: Estimates | None = None) -> list[Step]:
+def stripe_steps(
+    diagnosis: Diagnosis, picture: bool, known: Estimates | None = None, valid: Mask | None = None
+) -> list[Step]:
     """Stripes subtracted, the stronger ones first.
 
     Parameters
@@ -94,17 +107,19 @@ def stripe_steps(diagnosis: Diagnosis, picture: bool, known: Estimates | None = 
         0 is black and 1 is white, and what was beyond them is lost
     known : Estimates or None
         of the pixels as they will be when the first of the steps comes, if they are known already
+    valid : (H, W) bool or None
+        pixels that were measured; None, all
     """
     direction, steps = diagnosis.stripe_direction, []
     if direction == "none" or diagnosis.stripe_sigma <= LEAST_STRIPES:
         return []
     offsets = None if known is None else known.offsets(direction)
     facts: dict[str, Any] = {"direction": direction, "sigma": round(diagnosis.stripe_sigma, 3)}
-    steps.append(Step(DESTRIPER, facts, _destriper(direction, picture, offsets), True))
+    steps.append(Step(DESTRIPER, facts, _destriper(direction, picture, offsets, valid), True))
     if diagnosis.crossing_stripe_sigma > LEAST_STRIPES:
         other = "columns" if direction == "rows" else "rows"
         facts = {"direction": other, "sigma": round(diagnosis.crossing_stripe_sigma, 3)}
-        steps.append(Step(DESTRIPER, facts, _destriper(other, picture), True))
+        steps.append(Step(DESTRIPER, facts, _destriper(other, picture, None, valid), True))
     return steps
 
 
@@ -117,8 +132,9 @@ def reference_steps(diagnosis: Diagnosis, known: Estimates | None = None) -> lis
     known : Estimates or None
         of the pixels that the steps will be applied to
     """
-    defects = defect_steps(diagnosis)
-    return defects + stripe_steps(diagnosis, False, None if defects else known)
+    valid = None if known is None else known.valid
+    defects = defect_steps(diagnosis, valid)
+    return defects + stripe_steps(diagnosis, False, None if defects else known, valid)
 
 
 def denoising_step(diagnosis: Diagnosis) -> Step:
@@ -156,9 +172,9 @@ def stretching_step(**facts: Any) -> Step:
     return Step(STRETCH, facts, apply)
 
 
-def _mend_dead_columns(pixels: Image) -> None:
-    for turned in (pixels, pixels.T):
-        dead = find_dead_columns(turned)
+def _mend_dead_columns(pixels: Image, valid: Mask | None = None) -> None:
+    for turned, seen in ((pixels, valid), (pixels.T, None if valid is None else valid.T)):
+        dead = find_dead_columns(turned, valid=seen)
         if dead.any():
             turned[:] = replace_columns(turned, dead)
 
@@ -167,16 +183,22 @@ def _dead_pixel_mender(noise: float) -> Callable[[Image], None]:
     return lambda pixels: filter_in_bands(pixels, lambda band: replace_pixels(band, find_dead_pixels(band, noise)), 4)
 
 
-def _destriper(direction: str, picture: bool, known: NDArray[np.float64] | None = None) -> Callable[[Image], None]:
+def _destriper(
+    direction: str, picture: bool, known: NDArray[np.float64] | None = None, valid: Mask | None = None
+) -> Callable[[Image], None]:
     """Subtracts column offsets; in a picture, what they had driven against black or white is made up for."""
 
     def apply(pixels: Image) -> None:
         turned = pixels.T if direction == "rows" else pixels
-        offsets = (column_offsets(turned) if known is None else known).astype(np.float32)
+        offsets = known
+        if offsets is None:
+            seen = None if valid is None else valid.T if direction == "rows" else valid
+            offsets = column_offsets(turned, None if seen is None else neighbour_differences(turned, seen))
+        shifts = offsets.astype(np.float32)
         for own, _ in bands(turned.shape, 0):
             part = turned[own]
             measured = part.copy() if picture else part
-            part -= offsets
+            part -= shifts
             if picture:
                 unclip(part, measured)
 

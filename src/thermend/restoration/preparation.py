@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from thermend.errors import NotFiniteError, UsageError
 from thermend.estimation import Diagnosis, Normalised, diagnosis_of, normalised
+from thermend.estimation.estimates import Estimates
 from thermend.filters.resampling import enlarged, lanczos
 from thermend.image import ThermalImage
 from thermend.methods.protocol import (
@@ -169,7 +170,8 @@ def prepare(image: ThermalImage, task: Task, method: Method, verified: bool = Fa
             kept.enlarge_by = task.scale
         else:
             large = enlarged(made.pixels, task.scale, lanczos, task.mode)
-            kept.image = PreparedImage(large, partial(_diagnosis_of, prepared), prepared.is_picture, task.scale)
+            seen = None if made.valid is None else Estimates(large, repeated(made.valid, task.scale))
+            kept.image = PreparedImage(large, partial(_diagnosis_of, prepared), prepared.is_picture, task.scale, seen)
     if verified or declares(method, ReadsDiagnosis):
         _ = kept.image.diagnosis
     if verified:
@@ -177,7 +179,9 @@ def prepare(image: ThermalImage, task: Task, method: Method, verified: bool = Fa
     if made.stretched and not enlarges:
         kept.excess = Excess.of(kept.image.pixels)
         if kept.excess.places.size:
-            kept.image.estimates = None  # they were of the pixels before
+            # They were of the pixels before.
+            again = kept.image.estimates is not None and kept.image.estimates.valid is not None
+            kept.image.estimates = Estimates(kept.image.pixels, kept.image.estimates.valid) if again else None  # type: ignore[union-attr]
     return kept
 
 

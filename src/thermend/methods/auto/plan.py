@@ -47,10 +47,11 @@ def plan(
         of the pixels that the steps will be applied to, so that nothing is estimated twice
     """
     display = mode == "display"
-    steps = defect_steps(diagnosis)
+    valid = None if known is None else known.valid
+    steps = defect_steps(diagnosis, valid)
     if display and diagnosis.nonuniformity_share >= SURE_SHARE:
         steps.append(surface_step(diagnosis, None if steps else known))
-    steps += stripe_steps(diagnosis, picture, None if steps else known)
+    steps += stripe_steps(diagnosis, picture, None if steps else known, valid)
     if diagnosis.noise_sigma > LEAST_NOISE:
         steps.append(denoising_step(diagnosis))
     least = LEAST_BLUR * max(1.0, shape[0] * shape[1] / (640 * 512)) ** 0.25
