@@ -101,7 +101,7 @@ def test_a_run_that_is_interrupted_goes_on(tmp_path, images):
         f"out={tmp_path / 'r'}",
         *SMALL,
     ]
-    words += ["steps=150", "checkpoint_every=1"]
+    words += ["steps=40", "checkpoint_every=1"]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for _ in range(1200):
         if (tmp_path / "r/checkpoints/last.ckpt").exists():
