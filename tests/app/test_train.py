@@ -102,7 +102,14 @@ def test_a_run_that_is_interrupted_goes_on(tmp_path, images):
         *SMALL,
     ]
     words += ["steps=40", "checkpoint_every=1"]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell lets what it runs in the background ignore this signal, and everything that is begun from there.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     for _ in range(1200):
         if (tmp_path / "r/checkpoints/last.ckpt").exists():
             break
