@@ -21,7 +21,7 @@ from thermend.methods.detail.recipe import DetailRecipe
 from thermend.training.draw import Draw
 from thermend.training.losses import ssim
 from thermend.training.on_device import OnDeviceTraining
-from thermend.training.pool import ImagePool, as_used, kept
+from thermend.training.pool import ImagePool, Squares, as_used, kept, prepared
 from thermend.training.recipe import Recipe
 
 _FLOOR = 1e-5
@@ -51,8 +51,8 @@ class RealNoise:
     """
 
     def __init__(self, folders: Sequence[Path], least: int = 1) -> None:
-        self.fields: list[torch.Tensor] = []
-        self.patterns: list[torch.Tensor] = []
+        fields: list[torch.Tensor] = []
+        patterns: list[torch.Tensor] = []
         for folder in _recordings(folders):
             mean = _grey(folder / "mean.png", 65535)
             if min(mean.shape) < least:
@@ -66,28 +66,28 @@ class RealNoise:
                 spread = 1.4826 * float(np.median(np.abs(own - np.median(own))))
                 middle, reach = float(np.median(own)), _MOST_DEVIATIONS * spread
                 own = np.clip(own, middle - reach, middle + reach)
-                self.fields.append(torch.from_numpy((own - own.mean()).astype(np.float32)))
-                self.patterns.append(torch.from_numpy(pattern))
+                fields.append(torch.from_numpy((own - own.mean()).astype(np.float32)))
+                patterns.append(torch.from_numpy(pattern))
+        self.fields, self.patterns = Squares(fields), Squares(patterns)
 
     def draw(self, rng: np.random.Generator, count: int, side: int, device: torch.device) -> torch.Tensor | None:
         """(count, 1, side, side) of standard deviation 1; None where there is none."""
-        if not self.fields:
+        if not len(self.fields):
             return None
-        if self.fields[0].device != device:  # they stay there
-            self.fields, self.patterns = ([t.to(device) for t in source] for source in (self.fields, self.patterns))
-        fields = []
+        self.fields.to(device)  # they stay there
+        self.patterns.to(device)
+        places, shares = [], []
         for _ in range(count):
             index = int(rng.integers(len(self.fields)))
-            noise, pattern = self.fields[index], self.patterns[index]
-            top, left = (int(rng.integers(n - side + 1)) for n in noise.shape)
-            piece = np.s_[top : top + side, left : left + side]
-            field = noise[piece] + float(rng.choice((0.0, 1.0, 1.0, 2.0))) * pattern[piece]
+            top, left = (int(rng.integers(n - side + 1)) for n in self.fields.shapes[index])
+            shares.append(float(rng.choice((0.0, 1.0, 1.0, 2.0))))
             flips = [axis for axis in (0, 1) if rng.random() < 0.5]
-            field = field.flip(flips) if flips else field
-            fields.append(field.T if rng.random() < 0.2 else field)
-        fields_ = torch.stack(fields)[:, None]
-        spread = fields_.abs().flatten(1).median(1).values.view(-1, 1, 1, 1) * 1.4826
-        return fields_ / spread.clamp_min(1e-4)
+            places.append(self.fields.place(index, top, left, side, flips, rng.random() < 0.2))
+        where = np.array(places)
+        share = torch.tensor(shares, device=device).view(-1, 1, 1, 1)
+        fields = self.fields.take(where, side) + share * self.patterns.take(where, side)
+        spread = fields.abs().flatten(1).median(1).values.view(-1, 1, 1, 1) * 1.4826
+        return fields / spread.clamp_min(1e-4)
 
 
 def _grey(path: Path, white: float) -> NDArray[np.float32]:
@@ -203,18 +203,25 @@ def _destriped(image: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
 
 def pool_of(recipe: DetailRecipe, paths: Sequence[Path]) -> ImagePool:
     """The images of a recipe, each brought to [0, 1] as use does it, and its scenes."""
-    images: list[torch.Tensor] = []
-    for path in paths:
-        pixels = as_used(path)
-        if min(pixels.shape) < recipe.frame:
+    images = []
+    for path, image in zip(paths, prepared(_image, paths)):
+        if min(image.shape) < recipe.frame:
             raise UsageError(
-                f"{path}: {pixels.shape[1]} x {pixels.shape[0]} pixels; a piece of {recipe.frame} does not fit"
+                f"{path}: {image.shape[1]} x {image.shape[0]} pixels; a piece of {recipe.frame} does not fit"
             )
-        images.append(kept(pixels))
+        images.append(image)
     shares = [(1 - recipe.scene_share * bool(recipe.scenes)) / max(1, len(images))] * len(images)
     if recipe.scenes:
-        from thermend.datasets.scenes import scene_picture
-
-        images += [kept(scene_picture(recipe.seed, number)) for number in range(recipe.scenes)]
+        images += prepared(_scene, [(recipe.seed, number) for number in range(recipe.scenes)])
         shares += [recipe.scene_share / recipe.scenes] * recipe.scenes
     return ImagePool(images, shares)
+
+
+def _image(path: Path) -> torch.Tensor:
+    return kept(as_used(path))
+
+
+def _scene(which: tuple[int, int]) -> torch.Tensor:
+    from thermend.datasets.scenes import scene_picture
+
+    return kept(scene_picture(*which))

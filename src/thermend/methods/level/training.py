@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from thermend.methods.level.correction import OVERVIEW, overview, shown
+from thermend.methods.level.correction import OVERVIEW, shown
 from thermend.methods.level.network import built, corrected
 from thermend.methods.level.pipeline import dulled, percentiles
 from thermend.methods.level.recipe import LevelRecipe
 from thermend.training.on_device import OnDeviceTraining
-from thermend.training.pool import Numbered, as_used, kept, unpacked
+from thermend.training.pool import Numbered, as_used, kept, prepared, unpacked
 from thermend.training.recipe import Recipe
 
 _FLOOR = 2e-4
@@ -24,36 +25,40 @@ _FLOOR = 2e-4
 
 
 class Overviews(Numbered):
-    """Images at 128 × 160, whole and in parts; a sample is a number, and what it stands for is drawn on the device.
+    """Images at 256 × 320, whole and in parts; a sample is a number, and what it stands for is drawn on the device.
 
     Parameters
     ----------
-    photographs, scenes : (N, 128, 160) float32
-        in [0, 1]; kept in 16 bits
+    photographs, scenes : sequence of (256, 320) tensors
+        as :func:`thermend.training.pool.kept` makes them
     """
 
-    def __init__(self, photographs: NDArray[np.float32], scenes: NDArray[np.float32]) -> None:
-        self.photographs, self.scenes = (kept(images)[:, None] for images in (photographs, scenes))
+    def __init__(self, photographs: Sequence[torch.Tensor], scenes: Sequence[torch.Tensor]) -> None:
+        self.photographs, self.scenes = len(photographs), len(scenes)
+        self.images = torch.stack([*photographs, *scenes])[:, None]
 
     def __len__(self) -> int:
-        return len(self.photographs) + len(self.scenes)
+        return len(self.images)
 
     def draw(self, rng: np.random.Generator, count: int, scene_share: float, device: torch.device) -> torch.Tensor:
-        """(count, 1, 128, 160) in [0, 1], mirrored; some a part of the image only, enlarged."""
-        self.photographs, self.scenes = self.photographs.to(device), self.scenes.to(device)
-        pieces = []
-        for _ in range(count):
-            rendered = len(self.scenes) and (not len(self.photographs) or rng.random() < scene_share)
-            source = self.scenes if rendered else self.photographs
-            image = unpacked(source[int(rng.integers(len(source)))])[None]
-            if rng.random() < 0.4:
-                share = rng.uniform(0.45, 1)
-                h, w = (max(16, int(n * share)) for n in OVERVIEW)
-                top, left = int(rng.integers(OVERVIEW[0] - h + 1)), int(rng.integers(OVERVIEW[1] - w + 1))
-                image = functional.interpolate(image[..., top : top + h, left : left + w], OVERVIEW, mode="bilinear")
-            flips = [a for a, chance in ((3, 0.5), (2, 0.05 if rendered else 0.3)) if rng.random() < chance]
-            pieces.append(image.flip(flips) if flips else image)
-        return torch.cat(pieces)
+        """(count, 1, 128, 160) in [0, 1], mirrored; many of them a part of the image only."""
+        self.images = self.images.to(device)
+        drawn = [self._one(rng, scene_share) for _ in range(count)]
+        images = unpacked(self.images[torch.tensor([index for index, _ in drawn], device=device)])
+        places = torch.tensor([place for _, place in drawn], dtype=torch.float32, device=device)
+        grid = functional.affine_grid(places, [count, 1, *OVERVIEW], align_corners=False)
+        return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+    def _one(self, rng: np.random.Generator, scene_share: float) -> tuple[int, list[list[float]]]:
+        """Which image, and where in it an overview's columns and rows lie, from -1 to 1."""
+        rendered = self.scenes and (not self.photographs or rng.random() < scene_share)
+        index = self.photographs + int(rng.integers(self.scenes)) if rendered else int(rng.integers(self.photographs))
+        size = rng.uniform(0.4, 1) if rng.random() < 0.5 else 1.0
+        shape = np.minimum(1, size * np.exp(rng.uniform(-0.15, 0.15, 2))) if size < 1 else np.ones(2)
+        middle = rng.uniform(-1, 1, 2) * (1 - shape)
+        mirrored = [-1 if rng.random() < chance else 1 for chance in (0.5, 0.05 if rendered else 0.3)]
+        (width, height), (x, y) = shape * mirrored, middle
+        return index, [[width, 0.0, x], [0.0, height, y]]
 
 
 class LevelTraining(OnDeviceTraining):
@@ -68,11 +73,9 @@ class LevelTraining(OnDeviceTraining):
     @classmethod
     def samples(cls, recipe: Recipe, paths: Sequence[Path]) -> Overviews:
         """The images and the scenes, reduced."""
-        from thermend.datasets.scenes import scene_picture
-
         assert isinstance(recipe, LevelRecipe)
-        scenes = (scene_picture(recipe.seed, number) for number in range(recipe.scenes))
-        return Overviews(overviews(map(as_used, paths)), overviews(scenes))
+        which = [(recipe.seed, number) for number in range(recipe.scenes)]
+        return Overviews(list(prepared(_image, paths)), list(prepared(_scene, which)))
 
     def drawn(self, number: int, count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Of a step: overviews without their level and contrast, the clean ones, and whether anything was lost."""
@@ -115,7 +118,17 @@ class LevelTraining(OnDeviceTraining):
         return torch.cat(result)
 
 
-def overviews(images: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """(N, 128, 160) of images, (H, W) each."""
-    made = [overview(image) for image in images]
-    return np.stack(made) if made else np.zeros((0, *OVERVIEW), np.float32)
+def _image(path: Path) -> torch.Tensor:
+    return _held(as_used(path))
+
+
+def _scene(which: tuple[int, int]) -> torch.Tensor:
+    from thermend.datasets.scenes import scene_picture
+
+    return _held(scene_picture(*which))
+
+
+def _held(image: NDArray[np.float32]) -> torch.Tensor:
+    """Twice an overview, so that a part of it is as sharp."""
+    size = (2 * OVERVIEW[1], 2 * OVERVIEW[0])
+    return kept(np.clip(cv2.resize(image, size, interpolation=cv2.INTER_AREA), 0, 1))
