@@ -12,6 +12,7 @@ from thermend.estimation.bad_pixels import find_dead_columns, find_defects
 from thermend.estimation.blur import blur_sigma
 from thermend.estimation.contrast import used_range
 from thermend.estimation.correlated_noise import correlated_noise
+from thermend.estimation.interpolation import is_interpolated
 from thermend.estimation.normalised import Normalised, normalised
 from thermend.estimation.stripes import Direction
 from thermend.image import ThermalImage
@@ -59,6 +60,8 @@ class Diagnosis:
     correlated_noise_sigma, noise_correlation : float
         standard deviation of noise that is not white, grey levels, and the correlation of neighbouring pixels in it, 0 to 1; 0
         where none is told from the scene
+    interpolated : bool
+        whether the image was enlarged from fewer pixels, so that its blur is not the optics'
     """
 
     noise_sigma: float
@@ -77,6 +80,7 @@ class Diagnosis:
     nonuniformity_kelvin: float | None = None
     correlated_noise_sigma: float = 0.0
     noise_correlation: float = 0.0
+    interpolated: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, rounded to what the estimates are worth."""
@@ -134,5 +138,6 @@ def diagnosis_of(made: Normalised, image: ThermalImage) -> Diagnosis:
         black_level=black_level,
         correlated_noise_sigma=255 * correlated,
         noise_correlation=correlation,
+        interpolated=is_interpolated(pixels, noise, 255 * level if image.unit == "celsius" else None, valid),
         **kelvin,
     )

@@ -28,6 +28,9 @@ Mask = NDArray[np.bool_]
 LEAST_STRIPES = 0.3
 """Grey levels; see `thermend.estimation.diagnosis`."""
 
+MOST_DEVIATIONS = 6.0
+"""Of the noise; what is more was measured."""
+
 STRETCH, SURFACE = "classical.stretch", "classical.surface"
 DESTRIPER, DENOISER, SHARPENER = "classical.column-median", "classical.dct", "classical.wiener"
 DEAD_COLUMNS, DEAD_PIXELS = "classical.dead-columns", "classical.dead-pixels"
@@ -137,14 +140,19 @@ def reference_steps(diagnosis: Diagnosis, known: Estimates | None = None) -> lis
     return defects + stripe_steps(diagnosis, False, None if defects else known, valid)
 
 
-def denoising_step(diagnosis: Diagnosis) -> Step:
-    """White noise taken off by the sliding-window cosine transform."""
+def denoising_step(diagnosis: Diagnosis, mode: str) -> Step:
+    """White noise taken off by the sliding-window cosine transform; of a temperature no more than noise can have added."""
     noise = diagnosis.noise_sigma / 255
-    return Step(
-        DENOISER,
-        {"sigma": round(diagnosis.noise_sigma, 3)},
-        lambda pixels: filter_in_bands(pixels, lambda band: denoise_dct(band, noise), 16),
-    )
+
+    def denoise(band: Image) -> Image:
+        smooth = denoise_dct(band, noise)
+        most = np.float32(MOST_DEVIATIONS * noise)
+        return np.clip(smooth, band - most, band + most) if mode == "radiometric" else smooth
+
+    def apply(pixels: Image) -> None:
+        filter_in_bands(pixels, denoise, 16)
+
+    return Step(DENOISER, {"sigma": round(diagnosis.noise_sigma, 3)}, apply)
 
 
 def sharpening_step(diagnosis: Diagnosis, mode: str) -> Step:

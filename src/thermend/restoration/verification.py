@@ -228,11 +228,12 @@ def _likeliest(
     def size(degrade: Callable[[Image], Image]) -> float:
         return float(np.abs(_left_over(measured, degrade(result), diagnosis, known)[0][known]).mean())
 
-    return min(_degradations(), key=size)
+    return min(_degradations(diagnosis.interpolated), key=size)
 
 
-def _degradations() -> Iterator[Callable[[Image], Image]]:
-    for sigma in BLURS:
+def _degradations(interpolated: bool) -> Iterator[Callable[[Image], Image]]:
+    """Of an interpolated image no optics' blur: what deconvolution draws around its edges was never there."""
+    for sigma in BLURS[:1] if interpolated else BLURS:
         yield partial(_seen, sigma=sigma)
     for factor in REDUCTIONS:
         for sigma in (0.0, 1.5, 2.5):

@@ -20,6 +20,8 @@ LEAST_NOISE = 0.3
 LEAST_BLUR = 1.8
 """Pixels, in an image of 640 x 512; undamaged ones have less. Cameras with more pixels draw their edges across more of them:
 the limit grows with the fourth root of the number of pixels."""
+LEAST_BLUR_OF_TEMPERATURES = 2.5
+"""The same where pixels are temperatures: some cameras smooth what they store, and a filter would draw contours there."""
 MOST_NOISE_FOR_DEBLURRING = 12.0
 """Grey levels; stronger noise leaves nothing to sharpen."""
 
@@ -53,9 +55,11 @@ def plan(
         steps.append(surface_step(diagnosis, None if steps else known))
     steps += stripe_steps(diagnosis, picture, None if steps else known, valid)
     if diagnosis.noise_sigma > LEAST_NOISE:
-        steps.append(denoising_step(diagnosis))
-    least = LEAST_BLUR * max(1.0, shape[0] * shape[1] / (640 * 512)) ** 0.25
-    if diagnosis.blur_sigma > least and diagnosis.noise_sigma < MOST_NOISE_FOR_DEBLURRING:
+        steps.append(denoising_step(diagnosis, mode))
+    blurred = LEAST_BLUR if display else LEAST_BLUR_OF_TEMPERATURES
+    least = blurred * max(1.0, shape[0] * shape[1] / (640 * 512)) ** 0.25
+    sharpens = diagnosis.blur_sigma > least and not diagnosis.interpolated
+    if sharpens and diagnosis.noise_sigma < MOST_NOISE_FOR_DEBLURRING:
         steps.append(sharpening_step(diagnosis, mode))
     if display and is_flat(diagnosis):
         steps.append(stretching_step(contrast=round(diagnosis.contrast or 0.0, 3)))

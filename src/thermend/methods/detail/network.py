@@ -10,10 +10,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-WIDTHS = (32, 64, 96, 128)
-ENCODER_BLOCKS = (1, 1, 2)
-MIDDLE_BLOCKS = 2
-DECODER_BLOCKS = (2, 1, 2)
+WIDTHS = (48, 96, 128, 192)
+ENCODER_BLOCKS = (2, 2, 2)
+MIDDLE_BLOCKS = 3
+DECODER_BLOCKS = (2, 2, 2)
 KNOWN = ("noise", "stripes")
 """What the network is told of the image, each a standard deviation as a share of full range."""
 _UNIT = 8.0  # a standard deviation of an eighth of the range, 32 grey levels, becomes 1

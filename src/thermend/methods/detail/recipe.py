@@ -16,10 +16,10 @@ Blocks = Annotated[int, Field(ge=0, le=64)]
 class Options(Section):
     """The network's size, as :class:`thermend.methods.detail.network.DetailNetwork` has it."""
 
-    widths: tuple[Channels, ...] = Field((32, 64, 96, 128), min_length=2, max_length=6)
-    encoder: tuple[Blocks, ...] = (1, 1, 2)
-    middle: Blocks = 2
-    decoder: tuple[Blocks, ...] = (2, 1, 2)
+    widths: tuple[Channels, ...] = Field((48, 96, 128, 192), min_length=2, max_length=6)
+    encoder: tuple[Blocks, ...] = (2, 2, 2)
+    middle: Blocks = 3
+    decoder: tuple[Blocks, ...] = (2, 2, 2)
 
     @model_validator(mode="after")
     def _fit(self) -> Options:

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from thermend.methods.level.correction import FIELD, PERCENTILES, THUMBNAIL
 
-WIDTHS = (32, 64, 128, 192)
+WIDTHS = (48, 96, 192, 256)
 GLOBAL = 192
 _FITS = 5
 """Rounds of iterated weights."""

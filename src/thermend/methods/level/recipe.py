@@ -12,7 +12,7 @@ from thermend.training.recipe import OnDeviceRecipe, Section
 class Options(Section):
     """The network's size, as :class:`thermend.methods.level.network.LevelNetwork` has it."""
 
-    widths: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = Field((32, 64, 128, 192), min_length=4, max_length=4)
+    widths: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = Field((48, 96, 192, 256), min_length=4, max_length=4)
     blocks: int = Field(2, ge=1, le=16)
 
 
