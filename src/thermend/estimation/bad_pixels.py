@@ -1,7 +1,11 @@
-"""Dead and stuck pixels and columns: found as what no lens could draw."""
+"""Dead and stuck pixels, clusters of them, and columns: found as what no lens could draw."""
 
 from __future__ import annotations
 
+import warnings
+from typing import Any
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,9 +16,14 @@ from thermend.filters.smoothing import Image, median3
 
 _FOOTPRINT = 0.2
 """A point source spreads: a neighbour gets more than this share of its height. What stands out alone is a defect."""
+_LARGEST = 3  # pixels along each side of a cluster
+# Shares of a cluster's height: what is beside it may have, and may differ by
+_CLUSTER_FOOTPRINT, _CLUSTER_UNEVEN = 0.15, 0.35
+_LEAST_CLUSTER = 0.04  # of full range: ten grey levels
 _LEAST_COLUMN = 0.03  # of full range; what is less is a stripe
 _ROWS_AT_MOST = 1024  # to look for dead columns in
 _LEAST_ROWS, _LEAST_ROWS_SHARE = 24, 0.2  # that a column has to share with its neighbours, where not all are valid
+_ADJACENT = (1, 2)  # columns side by side that are looked for
 _LEAST_GAP = 0.012  # of full range: three grey levels
 
 
@@ -56,6 +65,63 @@ def find_dead_pixels(image: Image, sigma: float | None = None, threshold: float 
     return dead
 
 
+def find_dead_clusters(image: Image, sigma: float | None = None, threshold: float = 12.0) -> NDArray[np.bool_]:
+    """(H, W) bool, True at clusters of 1 × 2 to 3 × 3 pixels that are far above, or below, all that is around them.
+
+    A lens spreads what it draws: around a small target the next pixels have a sixth and more of the height of its lowest.
+    Around a cluster of defects they have what the scene has.
+
+    Parameters
+    ----------
+    sigma, threshold : float
+        as for :func:`find_dead_pixels`
+    """
+    dead = np.zeros(image.shape, np.bool_)
+    if min(image.shape) < 2 * _LARGEST:
+        return dead
+    sigma = noise_sigma(image) if sigma is None else sigma
+    floor = max(threshold * sigma, _LEAST_CLUSTER)
+    above = image - cv2.medianBlur(np.ascontiguousarray(image), 5)
+    highest = float(np.abs(above).max())
+    for sign in (1, -1):
+        level = floor
+        while level < highest:  # beside an edge a cluster is seen by itself only where it is higher than that
+            dead |= _clusters(sign * image, sign * above, np.float32(level))
+            level *= 2
+    return dead
+
+
+def _clusters(image: Image, above: Image, level: np.float32) -> NDArray[np.bool_]:
+    """Clusters that are at least so far above their surroundings."""
+    labels, facts = cv2.connectedComponentsWithStats((above > level).astype(np.uint8), connectivity=8)[1:3]
+    small = (facts[:, 2:4] <= _LARGEST).all(1) & (facts[:, 4] > 1)
+    small[0] = False  # the background
+    which = np.flatnonzero(small)
+    if not len(which):
+        return np.zeros(image.shape, np.bool_)
+    # Windows of 7 × 7 that hold a cluster and two pixels around it
+    line = np.arange(_LARGEST + 4) - 2
+    ys, xs = facts[which, 1, None] + line, facts[which, 0, None] + line
+    outside = (ys < 0) | (ys >= image.shape[0]), (xs < 0) | (xs >= image.shape[1])
+    place = np.clip(ys, 0, image.shape[0] - 1)[:, :, None], np.clip(xs, 0, image.shape[1] - 1)[:, None, :]
+    seen = ~(outside[0][:, :, None] | outside[1][:, None, :])
+    values, own = image[place], (labels[place] == which[:, None, None]) & seen
+    one, two = (_dilated(own, size) & seen for size in (3, 5))
+    beside, beyond = (np.where(part, values, np.nan) for part in (one & ~own, two & ~one))
+    usual = np.nanmedian(beyond, axis=(1, 2))
+    height = np.where(own, values, np.inf).min(axis=(1, 2)) - usual
+    lifted = np.nanmedian(beside, axis=(1, 2)) - usual
+    uneven = np.nanmax(np.abs(beside - usual[:, None, None]), axis=(1, 2))
+    found = (height > level) & (lifted < _CLUSTER_FOOTPRINT * height) & (uneven < _CLUSTER_UNEVEN * height)
+    return np.isin(labels, which[found])
+
+
+def _dilated(masks: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
+    """Each of (N, H, W)."""
+    kernel = np.ones((size, size), np.uint8)
+    return np.array([cv2.dilate(mask, kernel) for mask in masks.astype(np.uint8)]) > 0
+
+
 def _stands_out(
     own: NDArray[np.float32], lowest: NDArray[np.float32], highest: NDArray[np.float32], floor: np.float32
 ) -> NDArray[np.bool_]:
@@ -66,8 +132,8 @@ def _stands_out(
 def find_dead_columns(
     image: Image, threshold: float = 8.0, valid: NDArray[np.bool_] | None = None
 ) -> NDArray[np.bool_]:
-    """(W,) bool, True at single columns that are stuck: above or below both neighbours nearly all along, by more than
-    `threshold` times what columns usually differ, or without any of the scene in them.
+    """(W,) bool, True at columns, single or two side by side, that are stuck: above or below both neighbours nearly all along,
+    by more than `threshold` times what columns usually differ, or without any of the scene in them.
 
     As with pixels, what lifts its neighbours is a line that the lens drew, a cable or a mast, and no defect.
 
@@ -84,54 +150,59 @@ def find_dead_columns(
     step = -(-height // _ROWS_AT_MOST)
     rows = image[::step]
     if valid is not None:
-        return _dead_among_valid(rows, valid[::step], threshold)
-    left = np.pad(rows[:, 1:] - rows[:, :-1], ((0, 0), (1, 0)), mode="edge")
-    right = np.pad(rows[:, :-1] - rows[:, 1:], ((0, 0), (0, 1)), mode="edge")
-    nearer = np.where(np.abs(left) < np.abs(right), left, right)
-    nearer[np.sign(left) != np.sign(right)] = 0
-    level = np.median(nearer, axis=0)
-    usual_step = 1.4826 * float(np.median(np.abs(np.median(rows[:, 1:] - rows[:, :-1], axis=0))))
-    agreement = np.mean(np.sign(nearer) == np.sign(level), axis=0)
-    dead = (np.abs(level) > max(threshold * usual_step, _LEAST_COLUMN)) & (agreement > 0.8)
-    beyond = np.pad(rows, ((0, 0), (2, 2)), mode="reflect")
-    height_above = np.median(rows - 0.5 * (beyond[:, :-4] + beyond[:, 4:]), axis=0)
-    dead &= np.abs(level) > (1 - _FOOTPRINT) * np.abs(height_above)
-    dead[[0, -1]] = False
-    variation = rows.std(axis=0)
-    stuck = variation < 0.02 * float(np.median(variation))
+        rows = np.where(valid[::step], rows, np.float32(np.nan))
+    median, mean, std = (np.median, np.mean, np.std) if valid is None else (np.nanmedian, np.nanmean, np.nanstd)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # columns without a single valid pixel
+        usual = 1.4826 * float(median(np.abs(median(rows[:, 1:] - rows[:, :-1], axis=0))))
+        least = max(threshold * usual, _LEAST_COLUMN)
+        dead = np.zeros(width, np.bool_)
+        for count in _ADJACENT:
+            begins = _standing(rows, count, least, median, mean)
+            for beside in range(count):
+                dead[beside:] |= begins[: width - beside]
+        variation = std(rows, axis=0)
+        stuck = variation < 0.02 * float(median(variation))
+    if valid is not None:
+        stuck &= valid[::step].sum(0) >= _enough(len(rows))
     if 0 < stuck.mean() < 0.1:
         dead |= stuck
     return np.asarray(dead)
 
 
-def _dead_among_valid(rows: Image, valid: NDArray[np.bool_], threshold: float) -> NDArray[np.bool_]:
-    """As :func:`find_dead_columns`, piece by piece of neighbouring columns that share enough rows: of those rows alone."""
+def _standing(rows: Image, count: int, least: float, median: Any, mean: Any) -> NDArray[np.bool_]:
+    """(W,) True at the first of so many columns side by side that stand out of both neighbours together."""
     width = rows.shape[1]
-    dead = np.zeros(width, np.bool_)
-    whole = np.zeros_like(valid)
-    whole[:, 2:-2] = valid[:, 2:-2] & valid[:, 1:-3] & valid[:, :-4] & valid[:, 3:-1] & valid[:, 4:]
-    shared = valid[:, 1:] & valid[:, :-1]
-    steps = [np.median((rows[:, n + 1] - rows[:, n])[shared[:, n]]) for n in range(width - 1) if shared[:, n].any()]
-    usual = 1.4826 * float(np.median(np.abs(steps))) if steps else 0.0
-    enough = max(_LEAST_ROWS, round(_LEAST_ROWS_SHARE * len(rows)))
-    for column in np.flatnonzero(whole.sum(0) >= enough):
-        part = rows[whole[:, column], column - 2 : column + 3]
-        left, right = part[:, 2] - part[:, 1], part[:, 2] - part[:, 3]
-        nearer = np.where(np.abs(left) < np.abs(right), left, right)
-        nearer[np.sign(left) != np.sign(right)] = 0
-        level = float(np.median(nearer))
-        high = abs(level) > max(threshold * usual, _LEAST_COLUMN) and np.mean(np.sign(nearer) == np.sign(level)) > 0.8
-        above = float(np.median(part[:, 2] - 0.5 * (part[:, 0] + part[:, 4])))
-        beside = float(np.median(part[:, [0, 1, 3, 4]].std(axis=0)))
-        stuck = float(part[:, 2].std()) < 0.02 * beside
-        dead[column] = (high and abs(level) > (1 - _FOOTPRINT) * abs(above)) or stuck
-    return dead
+    begins = np.zeros(width, np.bool_)
+    rows = np.pad(rows, ((0, 0), (1, 1)), mode="reflect")
+    many = width - count - 1
+    if many < 1:
+        return begins
+    farther, before, first = (rows[:, n : n + many] for n in range(3))
+    last, after, beyond = (rows[:, n + count : n + count + many] for n in (1, 2, 3))
+    left, right = first - before, last - after
+    nearer = np.where(np.abs(left) < np.abs(right), left, right)
+    shared = np.isfinite(left) & np.isfinite(right) & np.isfinite(farther) & np.isfinite(beyond)
+    nearer[np.sign(left) != np.sign(right)] = 0
+    nearer[~shared] = np.nan
+    level = median(nearer, axis=0)
+    agreement = mean(np.where(shared, np.sign(nearer) == np.sign(level), np.nan), axis=0)
+    height_above = median(0.5 * (first + last) - 0.5 * (farther + beyond), axis=0)
+    found = (np.abs(level) > least) & (agreement > 0.8) & (np.abs(level) > (1 - _FOOTPRINT) * np.abs(height_above))
+    if count > 1:
+        found[[0, -1]] = False  # one of what is beside and beyond them is mirrored
+    begins[1 : 1 + many] = found & (shared.sum(0) >= min(len(rows), _enough(len(rows))))
+    return begins
+
+
+def _enough(rows: int) -> int:
+    return max(_LEAST_ROWS, round(_LEAST_ROWS_SHARE * rows))
 
 
 def find_defects(
     pixels: NDArray[np.float32], noise: float | None = None, valid: NDArray[np.bool_] | None = None
 ) -> NDArray[np.bool_]:
-    """(H, W) bool, True at single dead pixels; band by band.
+    """(H, W) bool, True at dead pixels, single and in clusters; band by band.
 
     Parameters
     ----------
@@ -143,6 +214,7 @@ def find_defects(
     """
     noise = noise_sigma(pixels, valid) if noise is None else noise
     dead = np.zeros(pixels.shape, np.bool_)
-    for band, inner in bands(pixels.shape, 4):
-        dead[band][inner] = find_dead_pixels(pixels[band], noise)[inner]
+    for band, inner in bands(pixels.shape, 2 * _LARGEST + 2):
+        found = find_dead_pixels(pixels[band], noise) | find_dead_clusters(pixels[band], noise)
+        dead[band][inner] = found[inner]
     return dead if valid is None else dead & valid

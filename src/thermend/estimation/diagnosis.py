@@ -47,7 +47,7 @@ class Diagnosis:
     nonuniformity_share : float
         the share of the side-to-side variation that it explains; `SURE_SHARE` and more is certain
     dead_pixels : int
-        number of single pixels that differ from all around them
+        number of pixels, single and in clusters of up to 3 × 3, that differ from all around them
     dead_columns : int
         number of columns (or rows) that are stuck
     contrast : float or None

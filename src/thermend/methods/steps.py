@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from thermend.bands import bands, filter_in_bands
 from thermend.estimation import Diagnosis
-from thermend.estimation.bad_pixels import find_dead_columns, find_dead_pixels
+from thermend.estimation.bad_pixels import find_dead_columns, find_defects
 from thermend.estimation.estimates import Estimates
 from thermend.estimation.stripes import column_offsets, neighbour_differences
 from thermend.estimation.vignetting import vignetting_surface
@@ -188,7 +188,7 @@ def _mend_dead_columns(pixels: Image, valid: Mask | None = None) -> None:
 
 
 def _dead_pixel_mender(noise: float) -> Callable[[Image], None]:
-    return lambda pixels: filter_in_bands(pixels, lambda band: replace_pixels(band, find_dead_pixels(band, noise)), 4)
+    return lambda pixels: filter_in_bands(pixels, lambda band: replace_pixels(band, find_defects(band, noise)), 12)
 
 
 def _destriper(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from thermend.estimation.bad_pixels import find_dead_columns, find_dead_pixels
+from thermend.estimation.bad_pixels import find_dead_columns, find_defects
 from thermend.filters.replacement import replace_columns, replace_pixels
 from thermend.filters.smoothing import Image
 
 
 def replace_dead_pixels(image: Image) -> Image:
     """The image, its dead pixels replaced by the median of their living neighbours."""
-    return replace_pixels(image, find_dead_pixels(image))
+    return replace_pixels(image, find_defects(image))
 
 
 def replace_dead_columns(image: Image) -> Image:
