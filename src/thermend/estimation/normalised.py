@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from thermend.estimation.bad_pixels import find_defects
 from thermend.estimation.estimates import Estimates
+from thermend.estimation.saturation import saturated
 from thermend.filters.inpainting import inpaint
 from thermend.filters.replacement import replace_pixels
 from thermend.filters.smoothing import Image
@@ -36,7 +37,9 @@ class Normalised:
     defects : int
         number of dead pixels that were replaced
     valid : (H, W) bool or None
-        which pixels were measured, where many were not: what is inpainted tells nothing of the camera
+        which pixels were measured, where many were not: what is inpainted, or cut off, tells nothing of the camera
+    cut_off : (H, W) bool or None
+        where the values of an image of temperatures or counts are at the end of their range
     """
 
     pixels: NDArray[np.float32]
@@ -44,6 +47,7 @@ class Normalised:
     stretched: bool
     defects: int
     valid: NDArray[np.bool_] | None = None
+    cut_off: NDArray[np.bool_] | None = None
 
     @cached_property
     def estimates(self) -> Estimates:
@@ -61,7 +65,9 @@ def normalised(image: ThermalImage) -> Normalised:
     measured = fill_invalid(image)
     pixels = normalisation.apply(measured)
     stretched = not image.is_picture
-    valid = image.valid if np.mean(image.valid) < _NEARLY_ALL else None
+    cut_off = saturated(image) if stretched else None
+    telling = image.valid if cut_off is None else image.valid & ~cut_off
+    valid = telling if 0 < np.mean(telling) < _NEARLY_ALL else None
     defects = 0
     for _ in range(_ROUNDS if stretched else 0):
         dead = find_defects(pixels, valid=valid)
@@ -74,7 +80,7 @@ def normalised(image: ThermalImage) -> Normalised:
         measured = replace_pixels(measured, dead)
         normalisation = Normalisation.of(image.with_pixels(measured))
         pixels = normalisation.apply(measured)
-    return Normalised(pixels, normalisation, stretched, defects, valid)
+    return Normalised(pixels, normalisation, stretched, defects, valid, cut_off)
 
 
 def unit_levels(image: ThermalImage) -> Image:

@@ -86,6 +86,8 @@ class Preparation:
     normalisation : Normalisation
     defects : int
         number of dead pixels that were replaced already
+    cut_off : tuple of (H, W) bool and (N,) float32, or None
+        pixels at the end of the camera's range, and what they were; None where contrast may change
     evidence : Evidence or None
         what the result is held to; None where contrast may change
     excess : Excess or None
@@ -99,6 +101,7 @@ class Preparation:
     image: PreparedImage
     normalisation: Normalisation
     defects: int
+    cut_off: tuple[NDArray[np.bool_], Image] | None = None
     evidence: temperatures.Evidence | None = None
     excess: Excess | None = None
     enlarge_by: int = 1
@@ -139,6 +142,11 @@ class Preparation:
         if self.evidence is not None:
             counted = None if given.nodata is None else ~repeated(given.nodata, scale)
             temperatures.keep(mended, self.evidence, scale, counted)
+        if self.cut_off is not None:
+            where, values = self.cut_off
+            for down in range(scale):
+                for right in range(scale):
+                    mended[down::scale, right::scale][where] = values
         return mended, scale
 
 
@@ -164,6 +172,8 @@ def prepare(image: ThermalImage, task: Task, method: Method, verified: bool = Fa
     kept = Preparation(prepared, made.normalisation, made.defects)
     if task.mode == "radiometric":
         kept.evidence = _evidence(image, made, prepared.diagnosis, method)
+        if made.cut_off is not None:
+            kept.cut_off = made.cut_off, made.pixels[made.cut_off]
     enlarges = isinstance(method, Enlarges)
     if task.scale != 1 and not enlarges:
         if declares(method, JudgesAsGiven):
