@@ -6,6 +6,7 @@
 | `normalised` | the image as estimators see it |
 | `estimates` | what several ask of one image, estimated once |
 | `noise`, `correlated_noise`, `stripes`, `blur`, `vignetting`, `bad_pixels`, `contrast` | one degradation each |
+| `stripe_forms` | stripes in banks, in a part of the frame, of gain, at an angle; banding |
 | `saturation` | where the values are at the end of their range |
 | `interpolation` | whether a camera or a program enlarged the image |
 

@@ -60,6 +60,9 @@ class Diagnosis:
     correlated_noise_sigma, noise_correlation : float
         standard deviation of noise that is not white, grey levels, and the correlation of neighbouring pixels in it, 0 to 1; 0
         where none is told from the scene
+    stripe_forms : tuple of str
+        stripes other than columns or rows of the whole frame with an offset each: their form
+        (:mod:`thermend.estimation.stripe_forms`) and the way they run, such as ``split columns``
     interpolated : bool
         whether the image was enlarged from fewer pixels, so that its blur is not the optics'
     """
@@ -81,6 +84,7 @@ class Diagnosis:
     correlated_noise_sigma: float = 0.0
     noise_correlation: float = 0.0
     interpolated: bool = False
+    stripe_forms: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, rounded to what the estimates are worth."""
@@ -138,6 +142,7 @@ def diagnosis_of(made: Normalised, image: ThermalImage) -> Diagnosis:
         black_level=black_level,
         correlated_noise_sigma=255 * correlated,
         noise_correlation=correlation,
+        stripe_forms=tuple(f"{form.name} {form.direction}" for form in estimates.stripe_forms),
         interpolated=is_interpolated(pixels, noise, 255 * level if image.unit == "celsius" else None, valid),
         **kelvin,
     )

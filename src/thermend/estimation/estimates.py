@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermend.estimation.noise import noise_sigma
+from thermend.estimation.stripe_forms import Form, stripe_forms
 from thermend.estimation.stripes import Stripes, column_offsets, neighbour_differences, stripes_of
 from thermend.estimation.vignetting import overview, vignetting_surface
 from thermend.filters.smoothing import Image
@@ -53,6 +54,11 @@ class Estimates:
     def vignetting(self) -> tuple[Image, float]:
         """The smooth side-to-side surface (of a large image reduced), and the share of the variation that it explains."""
         return vignetting_surface(overview(self._pixels), None if self.valid is None else overview(self.valid))
+
+    @cached_property
+    def stripe_forms(self) -> list[Form]:
+        """Stripes other than columns and rows of the whole frame with an offset each."""
+        return stripe_forms(self._pixels, self.noise, self.valid)
 
     def differences(self, rows: bool) -> np.ndarray:
         """Median differences of neighbouring columns, (W − 1,), or rows, (H − 1,)."""

@@ -14,6 +14,7 @@ from thermend.bands import bands, filter_in_bands
 from thermend.estimation import Diagnosis
 from thermend.estimation.bad_pixels import find_dead_columns, find_defects
 from thermend.estimation.estimates import Estimates
+from thermend.estimation.stripe_forms import Form, stripe_forms
 from thermend.estimation.stripes import column_offsets, neighbour_differences
 from thermend.estimation.vignetting import vignetting_surface
 from thermend.filters.dct import denoise_dct
@@ -114,10 +115,16 @@ def stripe_steps(
         pixels that were measured; None, all
     """
     direction, steps = diagnosis.stripe_direction, []
+    facts: dict[str, Any]
+    if diagnosis.stripe_forms:
+        forms = known.stripe_forms if known is not None else None
+        facts = {"forms": list(diagnosis.stripe_forms)}
+        steps.append(Step(DESTRIPER, facts, _form_remover(diagnosis.noise_sigma / 255, picture, forms, valid), True))
+        known = None
     if direction == "none" or diagnosis.stripe_sigma <= LEAST_STRIPES:
-        return []
+        return steps
     offsets = None if known is None else known.offsets(direction)
-    facts: dict[str, Any] = {"direction": direction, "sigma": round(diagnosis.stripe_sigma, 3)}
+    facts = {"direction": direction, "sigma": round(diagnosis.stripe_sigma, 3)}
     steps.append(Step(DESTRIPER, facts, _destriper(direction, picture, offsets, valid), True))
     if diagnosis.crossing_stripe_sigma > LEAST_STRIPES:
         other = "columns" if direction == "rows" else "rows"
@@ -189,6 +196,18 @@ def _mend_dead_columns(pixels: Image, valid: Mask | None = None) -> None:
 
 def _dead_pixel_mender(noise: float) -> Callable[[Image], None]:
     return lambda pixels: filter_in_bands(pixels, lambda band: replace_pixels(band, find_defects(band, noise)), 12)
+
+
+def _form_remover(noise: float, picture: bool, forms: list[Form] | None, valid: Mask | None) -> Callable[[Image], None]:
+    def apply(pixels: Image) -> None:
+        same = forms is not None and all(form.added.shape == pixels.shape for form in forms)
+        measured = pixels.copy() if picture else pixels
+        for form in forms if same else stripe_forms(pixels, noise, valid):  # type: ignore[union-attr]
+            pixels -= form.added
+        if picture:
+            unclip(pixels, measured)
+
+    return apply
 
 
 def _destriper(

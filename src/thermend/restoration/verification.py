@@ -137,7 +137,10 @@ def verified(
     after = _smaller(after, factor * scale)
     known = _said(before)
     coarse = 0.5 / 255 if after.is_picture else 0.0
-    departure = departures(made.pixels, normalised(after).pixels, diagnosis, known, coarse)
+    measured = made.pixels
+    if diagnosis.stripe_forms:
+        measured = measured - np.sum([form.added for form in made.estimates.stripe_forms], axis=0)
+    departure = departures(measured, normalised(after).pixels, diagnosis, known, coarse)
     suspect = float((departure[known] > SUSPECT).mean()) if known.any() else 0.0
     if departure.shape != (tall, wide):
         departure = cv2.resize(departure, (wide, tall), interpolation=cv2.INTER_NEAREST)
