@@ -7,6 +7,7 @@
 | `fff`, `flir_file` | FLIR's records; FFF files |
 | `tiff` | TIFF, GeoTIFF |
 | `numpy_file` | NPY |
+| `streams` | bytes and file objects in place of files |
 
 Beneath: `samples` (which of a pixel's samples are the image, and which say where there is one), `storage` (numbers of a
 depth), `metadata`, `palettes`, `atomic` (files that appear whole).
@@ -26,6 +27,7 @@ from typing import Any, get_args
 from thermend.errors import InputError, ThermendError, UsageError, first_line
 from thermend.image import Depth, ThermalImage, register_writer
 from thermend.io.options import ReadOptions, StatedUnit
+from thermend.io.streams import Source, as_file, is_path
 from thermend.io.suffixes import READABLE_SUFFIXES, WRITABLE_SUFFIXES
 
 _SIGNATURES = {
@@ -35,7 +37,7 @@ _SIGNATURES = {
 
 
 def read(
-    path: str | os.PathLike[str],
+    path: Source,
     *,
     page: int = 0,
     unit: StatedUnit | None = None,
@@ -51,7 +53,7 @@ def read(
 
     Parameters
     ----------
-    path : str or PathLike
+    path : str, PathLike, bytes or binary file object
         PNG, JPEG, BMP, WebP, TIFF (8, 16, 32 bits, floating point), NPY, FFF, or a FLIR or DJI radiometric JPEG
     page : int
         which image of a file that holds several, from 0
@@ -77,6 +79,13 @@ def read(
         an argument makes no sense
     """
     options = ReadOptions(unit, palette, emissivity, reflected_temperature, distance, band, kelvin_per_count, offset)
+    if not is_path(path):
+        with as_file(path) as file:
+            return _page(file, page, options)
+    return _page(path, page, options)  # type: ignore[arg-type]
+
+
+def _page(path: str | os.PathLike[str], page: int, options: ReadOptions) -> ThermalImage:
     found = next(itertools.islice(read_pages(path, options), page, None), None) if page >= 0 else None
     if found is None:
         raise UsageError(f"{os.fspath(path)}: has no page {page}; it has {count_pages(path)}")
@@ -212,6 +221,18 @@ def shape_of(path: str | os.PathLike[str]) -> tuple[int, int]:
     except Exception:
         pass  # what is wrong with it, reading says better
     return read(path).shape
+
+
+def suffix_of(path: Path) -> str:
+    """The suffix that goes with a file's content.
+
+    Raises
+    ------
+    InputError
+        it is no image that is read
+    """
+    kind = _kind(path)
+    return {"jpeg": ".jpg", "tiff": ".tif"}.get(kind, f".{kind}")
 
 
 def _kind(path: Path) -> str:

@@ -127,5 +127,14 @@ def _walk(folder: Path, skip: Path | None) -> Iterator[tuple[Path, str | None]]:
     for root, folders, names in os.walk(folder, onerror=closed.append):
         here = Path(root)
         folders[:] = sorted(f for f in folders if not f.startswith(".") and (here / f).resolve() != avoid)
-        yield from ((here / name, None) for name in sorted(names) if _known(here / name) and (here / name).is_file())
+        yield from (
+            (here / name, "is a link to a folder, which is not followed")
+            for name in folders
+            if (here / name).is_symlink()
+        )
+        for name in sorted(filter(_known, map(here.__truediv__, names))):
+            if name.is_file():
+                yield name, None
+            elif name.is_symlink():
+                yield name, "is a link to a file that is not there"
     yield from ((Path(error.filename), f"cannot be searched: {error.strerror}") for error in closed)

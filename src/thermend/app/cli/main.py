@@ -11,6 +11,7 @@ from typing import Annotated, Optional
 import typer
 
 from thermend.app.cli import console
+from thermend.app.cli.pipes import files_for
 from thermend.errors import ThermendError
 from thermend.jobs import executors
 from thermend.version import __version__
@@ -24,7 +25,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders (searched through) or globs.")]
+Inputs = Annotated[
+    list[str],
+    typer.Argument(metavar="INPUT...", help="Files, folders (searched through) or globs; - is standard input."),
+]
 UnitOption = Annotated[
     Optional[str],  # noqa: UP045 (typer reads the annotation on Python 3.10)
     typer.Option(
@@ -103,7 +107,12 @@ def _main(
 @app.command()
 def enhance(
     inputs: Inputs,
-    out: Annotated[str, typer.Option("-o", "--out", metavar="OUT", help="Folder for the results, or a file for one.")],
+    out: Annotated[
+        str,
+        typer.Option(
+            "-o", "--out", metavar="OUT", help="Folder for the results, or a file for one; - is standard output."
+        ),
+    ],
     method: Annotated[str, typer.Option(help="As `thermend methods` lists them: NAME or NAME/VARIANT.")] = "auto",
     weights: Annotated[Optional[str], typer.Option(metavar="FILE", help="A network's weights.")] = None,  # noqa: UP045
     mode: Annotated[str, typer.Option(help="radiometric (keep temperatures), display (for the eye) or auto.")] = "auto",
@@ -165,7 +174,10 @@ def enhance(
         "depth": depth, "compare": compare, "engine": engine, "device": device, "precision": precision,
         "prompts": prompts, "tile": tile, "trust_map": trust_map, "overwrite": overwrite,
     }  # fmt: skip
-    raise typer.Exit(command.run(inputs, out, reading, options, typer.echo, as_json))
+    with files_for(inputs, out) as files:
+        code = command.run(files.inputs, files.out, reading, options, files.say, as_json)
+        files.hand_over()
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -194,7 +206,9 @@ def diagnose(
         "reflected_temperature": reflected_temperature, "distance": _metres(distance), "band": band,
         "kelvin_per_count": kelvin_per_count, "offset": offset,
     }  # fmt: skip
-    raise typer.Exit(command.run(inputs, options, as_json, typer.echo, by, weights))
+    with files_for(inputs) as files:
+        code = command.run(files.inputs, options, as_json, typer.echo, by, weights)
+    raise typer.Exit(code)
 
 
 @app.command()
