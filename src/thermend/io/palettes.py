@@ -32,6 +32,10 @@ PALETTES: tuple[str, ...] = (*_STOPS, *_OPENCV)
 """Names of the palettes that are known, for reading and for writing."""
 
 _GREY = ("white-hot", "black-hot")
+_FOREIGN = 40.0
+"""RGB levels from a palette; a colour that lies further off is none of its."""
+_STRONG, _SAME_HUE = 60, 0.3
+"""Levels between a strong colour's channels; how far it may lie from a palette's, both at full brightness."""
 _CELL = 4  # side of a cell of the RGB cube in which every colour gets the same intensity, before refinement
 
 
@@ -72,6 +76,61 @@ def intensity(rgb: NDArray[np.uint8], name: str) -> tuple[NDArray[np.float32], f
     Returns the (H, W) float32 intensity from 0 to 255, and how far the colours lie from the palette: the 90th
     percentile of the Euclidean RGB distance, which is a few levels for a JPEG in this palette and dozens otherwise.
     """
+    found, distance = _along(rgb, name)
+    return found, float(np.percentile(distance, 90))
+
+
+def with_overlays(rgb: NDArray[np.uint8], name: str) -> tuple[NDArray[np.float32], NDArray[np.bool_], float]:
+    """A picture in a palette that somebody names, whatever text, scale and logo are burnt into it.
+
+    Pictures in video range, 16 to 235, are stretched where that explains more of them.
+
+    Returns
+    -------
+    the (H, W) float32 intensity from 0 to 255; (H, W) bool, True where a colour, or one beside it, is none of the
+    palette's; and the share of the pixels whose colour is none
+    """
+    best: tuple[NDArray[np.float32], NDArray[np.bool_], float] | None = None
+    for candidate in (rgb, _full_range(rgb)):
+        found, distance = _along(candidate, name)
+        foreign = distance > _FOREIGN
+        _by_hue(candidate, name, found, foreign)
+        if best is None or foreign.mean() < best[2]:
+            best = found, foreign, float(foreign.mean())
+    assert best is not None
+    found, foreign, share = best
+    # Single pixels are a JPEG's; beside an overlay its colours are mixed with the scene's.
+    specks = cv2.morphologyEx(foreign.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    return found, cv2.dilate(specks, np.ones((5, 5), np.uint8)) > 0, share
+
+
+def _by_hue(rgb: NDArray[np.uint8], name: str, found: NDArray[np.float32], foreign: NDArray[np.bool_]) -> None:
+    """Give strong colours that the palette has lighter or darker their place by their hue; cameras' palettes differ in that.
+
+    Parameters
+    ----------
+    found, foreign : (H, W)
+        changed
+    """
+    from scipy.spatial import cKDTree
+
+    colours = table(name).astype(np.float32)
+    places = np.flatnonzero(np.ptp(colours, axis=1) > _STRONG)
+    strong = foreign & (np.ptp(rgb, axis=2) > _STRONG)
+    if not len(places) or not strong.any():
+        return
+    distance, nearest = cKDTree(colours[places] / colours[places].max(axis=1, keepdims=True)).query(
+        rgb[strong] / rgb[strong].max(axis=1, keepdims=True)
+    )
+    near = distance < _SAME_HUE
+    where = np.nonzero(strong)
+    where = where[0][near], where[1][near]
+    found[where] = places[nearest[near]]
+    foreign[where] = False
+
+
+def _along(rgb: NDArray[np.uint8], name: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(H, W) places along a palette, 0 to 255, and distances from it."""
     cells, lookup = _nearest(name)
     quantised = rgb // _CELL
     index = (quantised[..., 0].astype(np.int32) * cells + quantised[..., 1]) * cells + quantised[..., 2]
@@ -83,7 +142,7 @@ def intensity(rgb: NDArray[np.uint8], name: str) -> tuple[NDArray[np.float32], f
     along = np.einsum("hwc,hwc->hw", residual, direction)
     along = np.clip(along / np.maximum(np.einsum("hwc,hwc->hw", direction, direction), 1e-3), -2, 2)
     distance = np.linalg.norm(residual - along[..., None] * direction, axis=2)
-    return np.clip(base + along, 0, 255).astype(np.float32), float(np.percentile(distance, 90))
+    return np.clip(base + along, 0, 255).astype(np.float32), np.asarray(distance, np.float32)
 
 
 @cache

@@ -42,6 +42,8 @@ def read(path: Path, kind: str, options: ReadOptions) -> Iterator[ThermalImage]:
         if alpha is None and options.band is None:
             alpha = _key_alpha(opened, colours)
         grey, palette = storage.grey_of(path, colours, options, alpha)
+        if alpha is None and (overlays := storage.overlays_of(colours, options)) is not None:
+            alpha = np.where(overlays, 0, 255).astype(np.uint8)  # what lies under them is not known
         metadata = metadata_of_pillow(opened, palette=palette, transparency=None if alpha is None else "alpha")
         image = storage.image_of(
             path,

@@ -124,6 +124,20 @@ def _bands(shape: tuple[int, ...], pixels_at_once: int = 2**20) -> list[slice]:
     return [slice(start, start + rows) for start in range(0, shape[0], rows)]
 
 
+_MOST_OVERLAY = 0.6
+"""Share of a picture that may be text, scale and logo, where its palette is named."""
+
+
+def overlays_of(array: NDArray[Any], options: ReadOptions) -> NDArray[np.bool_] | None:
+    """(H, W) bool, True where a picture whose palette is named shows something else; None where it does nowhere."""
+    named = options.palette not in (None, "white-hot", "black-hot")
+    if not named or array.ndim != 3 or array.shape[2] != 3 or palettes.is_grey(array):
+        return None
+    eight_bit = array if array.dtype == np.uint8 else (array >> 8).astype(np.uint8)
+    foreign = palettes.with_overlays(eight_bit, options.palette or "")[1]
+    return foreign if foreign.any() else None
+
+
 def grey_of(
     path: Path, array: NDArray[Any], options: ReadOptions, alpha: NDArray[Any] | None = None
 ) -> tuple[NDArray[Any], str | None]:
@@ -166,10 +180,10 @@ def _grey_of_colour(path: Path, rgb: NDArray[Any], options: ReadOptions) -> tupl
         return rgb[..., 1], None
     eight_bit = rgb if rgb.dtype == np.uint8 else (rgb >> 8).astype(np.uint8)
     if options.palette not in (None, "white-hot", "black-hot"):
-        grey, distance = palettes.intensity(eight_bit, options.palette)
-        if distance > 60:
+        grey, _, foreign = palettes.with_overlays(eight_bit, options.palette)
+        if foreign > _MOST_OVERLAY:
             raise InputError(
-                path, f"is not in the palette {options.palette}: its colours lie {distance:.0f} levels off"
+                path, f"is not in the palette {options.palette}: {foreign:.0%} of its colours are none of it"
             )
         return grey, options.palette
     found = palettes.recognise(eight_bit)
