@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,7 +32,7 @@ _WIDTHS = (4, 5, 8, 10, 16, 20, 32, 40, 64)
 """Columns of a bank."""
 _BORDERS, _BORDER_SHARE, _BORDER_HEIGHT = 8, 0.6, 4.0
 """So many banks at least; so much of the squared differences, and so many times the usual difference, lie at their borders."""
-_BLOCKS = 16
+_BLOCKS, _ROWS = 16, 256
 _OVER_STEPS = 0.6
 """Stripes have to be so much of the scene's own steps, and more, where one form of many is looked for."""
 _BESIDE = 4
@@ -100,10 +101,16 @@ def stripe_forms(image: Image, noise: float, valid: Mask | None = None) -> list[
     return found
 
 
+def _some(image: Image) -> Image:
+    """Enough of the rows to find a form by; what is taken off is of all."""
+    return image[:: max(1, len(image) // _ROWS)]
+
+
 def _banks(image: Image, noise: float) -> Image | None:
-    differences = neighbour_differences(image)
+    rows = _some(image)
+    differences = neighbour_differences(rows)
     size = np.abs(differences - np.median(differences))
-    limit = 12 * float(np.median(size)) + 12 * noise / np.sqrt(len(image))
+    limit = 12 * float(np.median(size)) + 12 * noise / np.sqrt(len(rows))
     size = np.minimum(size, max(limit, 10 * _LEAST))
     if size.max() < _LEAST:
         return None
@@ -130,11 +137,11 @@ def _blocks(image: Image) -> NDArray[np.float64]:
 
 
 def _split(image: Image, noise: float) -> Image | None:
-    blocks = _blocks(image)
+    blocks = _blocks(_some(image))
     best, at = 0.0, 0
     for place in range(2, _BLOCKS - 1):
         sigma, steps = stripe_statistics(np.median(blocks[:place], axis=0) - np.median(blocks[place:], axis=0))
-        by_noise = noise * np.sqrt(1.05 * _BLOCKS / len(image) * (1 / place + 1 / (_BLOCKS - place)) * 1.6)
+        by_noise = noise * np.sqrt(1.05 * _BLOCKS / len(_some(image)) * (1 / place + 1 / (_BLOCKS - place)) * 1.6)
         worth = sigma * np.sqrt(place * (_BLOCKS - place))
         if sigma > max(_OVER_STEPS * steps, 2 * by_noise, _LEAST) and worth > best:
             best, at = worth, place
@@ -159,23 +166,21 @@ def _gain(image: Image, noise: float) -> Image | None:
 
 
 def _of_gain(image: Image, noise: float) -> Image | None:
-    width = image.shape[1]
-    cumulated = np.cumsum(np.pad(image.astype(np.float64), ((0, 0), (_BESIDE + 1, _BESIDE)), mode="reflect"), axis=1)
-    smooth = (cumulated[:, 2 * _BESIDE + 1 :] - cumulated[:, : -2 * _BESIDE - 1]) / (2 * _BESIDE + 1)
-    level = 0.5 * (smooth[:, 1:width] + smooth[:, : width - 1])
+    smooth = cv2.blur(np.ascontiguousarray(image), (2 * _BESIDE + 1, 1))
+    rows = _some(smooth)
+    level = 0.5 * (rows[:, 1:] + rows[:, :-1])
     level = level - level.mean(axis=0)
-    difference: NDArray[np.floating] = np.diff(image, axis=1)
+    difference: NDArray[np.floating] = np.diff(_some(image), axis=1)
     difference = difference - np.median(difference, axis=0)
     limit = 3 * (1.4826 * np.median(np.abs(difference), axis=0) + 1e-7)
     slopes = (level * np.clip(difference, -limit, limit)).sum(axis=0) / np.maximum((level**2).sum(axis=0), 1e-9)
     sigma, steps = stripe_statistics(slopes)
     spread = float(np.median(level.std(axis=0)))
-    by_noise = noise * np.sqrt(2 / len(image)) / max(spread, 1e-6)
+    by_noise = noise * np.sqrt(2 / len(rows)) / max(spread, 1e-6)
     if sigma < max(_OVER_STEPS * steps, 2 * by_noise) or sigma * spread < _LEAST:
         return None
     gains = column_offsets(image, slopes)
-    level = smooth[:, :width] - smooth[:, :width].mean(axis=0)
-    return np.asarray(gains * level, np.float32)
+    return np.asarray(gains * (smooth - smooth.mean(axis=0)), np.float32)
 
 
 def _slanted(image: Image, noise: float) -> Image | None:
