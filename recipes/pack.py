@@ -43,8 +43,8 @@ def make(chosen: argparse.Namespace) -> None:
     candidates = pictures(first)
     if not candidates:
         sys.exit(f"{first}: no image in this folder")
-    some = candidates[:: max(1, len(candidates) // 20)]
-    whole, half = (sum(len(stored(path, reduce)) + 300 for path in some) / len(some) for reduce in (False, True))
+    weighed = candidates[:: max(1, len(candidates) // 20)]
+    whole, half = (sum(len(stored(path, reduce)) + 300 for path in weighed) / len(weighed) for reduce in (False, True))
     if chosen.reduce and half < whole:
         count = min(len(candidates), int(room / half))
         as_they_are = min(count, max(0, int((room - count * half) / (whole - half))))
@@ -126,7 +126,9 @@ def trained(name: str, minutes: float, folder: Path, chosen: argparse.Namespace)
             if (run / "latest.safetensors").is_file():
                 export(name, run / "latest.safetensors", chosen.out)
     problem = export(name, run / "weights.safetensors", chosen.out)
-    return problem if problem else f"{name}: {chosen.out / f'{name}-compact.onnx'}"
+    if not problem:
+        print(f"{name}: {chosen.out / f'{name}-compact.onnx'}", flush=True)
+    return problem
 
 
 def train(chosen: argparse.Namespace) -> None:
@@ -142,11 +144,9 @@ def train(chosen: argparse.Namespace) -> None:
             side_by_side.submit(trained, name, share * chosen.minutes, Path(folder), chosen)
             for name, share in shares.items()
         ]
-        for run in runs:
-            print(run.result(), flush=True)
-    missing = [name for name in NETWORKS if not (chosen.out / "runs" / name / "weights.safetensors").is_file()]
-    if missing:
-        sys.exit(f"without weights: {', '.join(missing)}")
+        problems = [run.result() for run in runs]
+    if any(problems):
+        sys.exit("\n".join(filter(None, problems)))
 
 
 def main() -> None:

@@ -11,8 +11,9 @@ import thermend
 
 ROOT = Path(thermend.__file__).parent
 FLOORS = (
-    "errors", "version", "rendering", "image", "normalisation", "bands", "filters", "io", "estimation", "degradations",
-    "metrics", "datasets", "weights", "engines", "training", "methods", "restoration", "evaluation", "jobs", "app",
+    "errors", "version", "machine", "rendering", "image", "normalisation", "bands", "filters", "io", "estimation",
+    "degradations", "metrics", "datasets", "weights", "engines", "training", "methods", "restoration", "evaluation",
+    "jobs", "app",
 )  # fmt: skip
 """From the ground up; a module imports from its own floor and from those below."""
 MODULES = sorted(ROOT.rglob("*.py"))

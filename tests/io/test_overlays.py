@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+import tifffile
 
 import thermend
 from thermend.datasets.scenes import scene_picture
@@ -35,6 +36,15 @@ def test_what_is_no_colour_of_the_palette_is_no_data(screenshot):
     assert np.quantile(np.abs(image.pixels - grey)[seen], 0.95) < 12
     result = thermend.enhance(image, method="classical.chain")
     np.testing.assert_array_equal(result.nodata, image.nodata)
+
+
+def test_in_tiff_too(screenshot, tmp_path):
+    path, name, _, _ = screenshot
+    tifffile.imwrite(tmp_path / "a.tif", cv2.imread(str(path))[..., ::-1], photometric="rgb")
+    expected, image = thermend.read(path, palette=name), thermend.read(tmp_path / "a.tif", palette=name)
+    np.testing.assert_array_equal(image.nodata, expected.nodata)
+    thermend.write(image, tmp_path / "again.tif")
+    np.testing.assert_array_equal(thermend.read(tmp_path / "again.tif").nodata, expected.nodata)
 
 
 def test_another_palette_is_refused(screenshot):

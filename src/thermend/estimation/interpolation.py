@@ -11,7 +11,7 @@ from thermend.filters.smoothing import Image
 _SHORTEST = 64
 """Pixels; in a shorter side there are too few periods to tell one from chance."""
 _LEAST_FREQUENCY = 0.23
-"""Of a period, per pixel: four pixels and less to one that was measured. More are seen by :func:`is_too_quiet`."""
+"""Of a period, per pixel: four pixels and less to one that was measured."""
 _DEPTH, _HEIGHT = 0.12, 8.0
 """How much of the curvature comes and goes with the period, and how far that stands out of the other frequencies."""
 _AROUND, _SCENE = 9, 4.0

@@ -28,6 +28,7 @@ Mask = NDArray[np.bool_]
 _LEAST = 1.0 / 255
 """Of full range; weaker ones are left."""
 LARGEST = 4_000_000
+"""Pixels; what a form adds is held for each of them."""
 _WIDTHS = (4, 5, 8, 10, 16, 20, 32, 40, 64)
 """Columns of a bank."""
 _BORDERS, _BORDER_SHARE, _BORDER_HEIGHT = 8, 0.6, 4.0
@@ -60,15 +61,12 @@ class Form(NamedTuple):
         as in the table above
     direction : str
         ``columns`` or ``rows``: the way that they run, or nearly so
-    sigma : float
-        standard deviation of what they add, in the image's unit
     added : (H, W) float32
-        that; of mean 0 along each line across them
+        what they add, in the image's unit
     """
 
     name: str
     direction: str
-    sigma: float
     added: Image
 
 
@@ -96,7 +94,7 @@ def stripe_forms(image: Image, noise: float, valid: Mask | None = None) -> list[
             if added is None or float(added.std()) < _LEAST:
                 continue
             added = np.ascontiguousarray(added if direction == "columns" else added.T, np.float32)
-            found.append(Form(name, direction, float(added.std()), added))
+            found.append(Form(name, direction, added))
             left = left - added
     return found
 
@@ -137,18 +135,19 @@ def _blocks(image: Image) -> NDArray[np.float64]:
 
 
 def _split(image: Image, noise: float) -> Image | None:
-    blocks = _blocks(_some(image))
+    rows = _some(image)
+    blocks = _blocks(rows)
     best, at = 0.0, 0
     for place in range(2, _BLOCKS - 1):
         sigma, steps = stripe_statistics(np.median(blocks[:place], axis=0) - np.median(blocks[place:], axis=0))
-        by_noise = noise * np.sqrt(1.05 * _BLOCKS / len(_some(image)) * (1 / place + 1 / (_BLOCKS - place)) * 1.6)
+        by_noise = noise * np.sqrt(1.05 * _BLOCKS / len(rows) * (1 / place + 1 / (_BLOCKS - place)) * 1.6)
         worth = sigma * np.sqrt(place * (_BLOCKS - place))
         if sigma > max(_OVER_STEPS * steps, 2 * by_noise, _LEAST) and worth > best:
             best, at = worth, place
     if not at:
         return None
-    change = np.median(blocks[:at], axis=0) - np.median(blocks[at:], axis=0)
-    middle = 0.5 * (np.median(blocks[:at], axis=0) + np.median(blocks[at:], axis=0))
+    above, below = (np.median(part, axis=0) for part in (blocks[:at], blocks[at:]))
+    change, middle = above - below, 0.5 * (above + below)
     limit = 3 * 1.4826 * float(np.median(np.abs(change)))
     agreement = np.clip(np.diff(image, axis=1) - middle, -limit, limit) @ np.clip(change, -limit, limit)
     row = 1 + int(np.argmax(np.cumsum(agreement)[:-1]))

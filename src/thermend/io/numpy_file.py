@@ -46,7 +46,7 @@ def read(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
         colours, alpha = separated(
             path, np.asarray(array), options, 3 if array.ndim == 3 and array.shape[2] == 4 else None
         )
-        grey, palette = storage.grey_of(path, colours, options, alpha)
+        grey, palette, alpha = storage.grey_of(path, colours, options, alpha)
         metadata = Metadata(transparency=None if alpha is None else "alpha")
         yield storage.image_of(path, grey, options, metadata, alpha, stored_as=array.dtype, picture=palette is not None)
 

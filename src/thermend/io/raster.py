@@ -41,9 +41,7 @@ def read(path: Path, kind: str, options: ReadOptions) -> Iterator[ThermalImage]:
         colours, alpha = separated(path, array, options, channels - 1 if channels in (2, 4) else None)
         if alpha is None and options.band is None:
             alpha = _key_alpha(opened, colours)
-        grey, palette = storage.grey_of(path, colours, options, alpha)
-        if alpha is None and (overlays := storage.overlays_of(colours, options)) is not None:
-            alpha = np.where(overlays, 0, 255).astype(np.uint8)  # what lies under them is not known
+        grey, palette, alpha = storage.grey_of(path, colours, options, alpha)
         metadata = metadata_of_pillow(opened, palette=palette, transparency=None if alpha is None else "alpha")
         image = storage.image_of(
             path,

@@ -128,19 +128,9 @@ _MOST_OVERLAY = 0.6
 """Share of a picture that may be text, scale and logo, where its palette is named."""
 
 
-def overlays_of(array: NDArray[Any], options: ReadOptions) -> NDArray[np.bool_] | None:
-    """(H, W) bool, True where a picture whose palette is named shows something else; None where it does nowhere."""
-    named = options.palette not in (None, "white-hot", "black-hot")
-    if not named or array.ndim != 3 or array.shape[2] != 3 or palettes.is_grey(array):
-        return None
-    eight_bit = array if array.dtype == np.uint8 else (array >> 8).astype(np.uint8)
-    foreign = palettes.with_overlays(eight_bit, options.palette or "")[1]
-    return foreign if foreign.any() else None
-
-
 def grey_of(
     path: Path, array: NDArray[Any], options: ReadOptions, alpha: NDArray[Any] | None = None
-) -> tuple[NDArray[Any], str | None]:
+) -> tuple[NDArray[Any], str | None, NDArray[Any] | None]:
     """One channel out of an array that a decoder returned.
 
     Parameters
@@ -151,7 +141,8 @@ def grey_of(
 
     Returns
     -------
-    (H, W) array and the name of the palette that was undone, if one was
+    (H, W) array, the name of the palette that was undone, if one was, and alpha, 0 also where a picture whose palette is
+    named shows something else
 
     Raises
     ------
@@ -162,7 +153,9 @@ def grey_of(
     if array.ndim == 3 and array.shape[2] == 3:
         if alpha is not None and (alpha == 0).any() and (alpha > 0).any():  # what is not seen has no colour
             array = np.where((alpha == 0)[..., None], array[alpha > 0][0], array)
-        array, palette = _grey_of_colour(path, array, options)
+        array, palette, overlays = _grey_of_colour(path, array, options)
+        if overlays is not None and overlays.any():  # what lies under them is not known
+            alpha = np.where(overlays, 0, np.uint8(255) if alpha is None else alpha)
     if array.ndim != 2:
         bands = array.shape[2] if array.ndim == 3 else array.ndim
         raise InputError(path, f"has {bands} bands; a thermal image has one (or a colour palette's three)")
@@ -170,22 +163,25 @@ def grey_of(
         if array.dtype not in (np.uint8, np.uint16):
             raise InputError(path, "black-hot is a way to show 8- or 16-bit pictures; this file holds other numbers")
         array, palette = np.iinfo(array.dtype).max - array, "black-hot"
-    return array, palette
+    return array, palette, alpha
 
 
-def _grey_of_colour(path: Path, rgb: NDArray[Any], options: ReadOptions) -> tuple[NDArray[Any], str | None]:
+def _grey_of_colour(
+    path: Path, rgb: NDArray[Any], options: ReadOptions
+) -> tuple[NDArray[Any], str | None, NDArray[np.bool_] | None]:
+    """The (H, W) image, its palette, and where overlays are burnt into a picture whose palette is named."""
     if rgb.dtype not in (np.uint8, np.uint16):
         raise InputError(path, f"has three bands of {rgb.dtype}; a thermal image has one")
     if palettes.is_grey(rgb):
-        return rgb[..., 1], None
+        return rgb[..., 1], None, None
     eight_bit = rgb if rgb.dtype == np.uint8 else (rgb >> 8).astype(np.uint8)
     if options.palette not in (None, "white-hot", "black-hot"):
-        grey, _, foreign = palettes.with_overlays(eight_bit, options.palette)
+        grey, overlays, foreign = palettes.with_overlays(eight_bit, options.palette)
         if foreign > _MOST_OVERLAY:
             raise InputError(
                 path, f"is not in the palette {options.palette}: {foreign:.0%} of its colours are none of it"
             )
-        return grey, options.palette
+        return grey, options.palette, overlays
     found = palettes.recognise(eight_bit)
     if found is None:
         raise InputError(
@@ -193,7 +189,7 @@ def _grey_of_colour(path: Path, rgb: NDArray[Any], options: ReadOptions) -> tupl
             "is a colour picture in no palette that thermend knows, so that its colours cannot be turned back into "
             f"intensity (known: {', '.join(palettes.PALETTES)}; enhance and diagnose take one with --input-palette)",
         )
-    return found[1], found[0]
+    return found[1], found[0], None
 
 
 def decode(

@@ -48,7 +48,9 @@ def read(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
             colours = _upright(colours, page, photometric)
             if transparency == "associated" and alpha is not None:
                 colours = multiplied_back(colours, alpha)
-            grey, palette = storage.grey_of(path, colours, options, alpha)
+            grey, palette, alpha = storage.grey_of(path, colours, options, alpha)
+            if alpha is not None and transparency is None:
+                transparency = "alpha"
             image = storage.image_of(
                 path,
                 grey,

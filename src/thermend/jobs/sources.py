@@ -120,21 +120,19 @@ def _known(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
-def _walk(folder: Path, skip: Path | None) -> Iterator[tuple[Path, str | None]]:
+def _walk(top: Path, skip: Path | None) -> Iterator[tuple[Path, str | None]]:
     """The image files of a folder, and the folders below it that cannot be searched, with the reason."""
     closed: list[OSError] = []
     avoid = None if skip is None else skip.resolve()
-    for root, folders, names in os.walk(folder, onerror=closed.append):
+    for root, folders, names in os.walk(top, onerror=closed.append):
         here = Path(root)
         folders[:] = sorted(f for f in folders if not f.startswith(".") and (here / f).resolve() != avoid)
-        yield from (
-            (here / name, "is a link to a folder, which is not followed")
-            for name in folders
-            if (here / name).is_symlink()
-        )
-        for name in sorted(filter(_known, map(here.__truediv__, names))):
-            if name.is_file():
-                yield name, None
-            elif name.is_symlink():
-                yield name, "is a link to a file that is not there"
+        for folder in (here / name for name in folders):
+            if folder.is_symlink():
+                yield folder, "is a link to a folder, which is not followed"
+        for file in (here / name for name in sorted(names) if _known(Path(name))):
+            if file.is_file():
+                yield file, None
+            elif file.is_symlink():
+                yield file, "is a link to a file that is not there"
     yield from ((Path(error.filename), f"cannot be searched: {error.strerror}") for error in closed)

@@ -117,7 +117,7 @@ def stripe_steps(
     direction, steps = diagnosis.stripe_direction, []
     facts: dict[str, Any]
     if diagnosis.stripe_forms:
-        forms = known.stripe_forms if known is not None else None
+        forms = None if known is None else known.stripe_forms
         facts = {"forms": list(diagnosis.stripe_forms)}
         steps.append(Step(DESTRIPER, facts, _form_remover(diagnosis.noise_sigma / 255, picture, forms, valid), True))
         known = None
@@ -200,9 +200,8 @@ def _dead_pixel_mender(noise: float) -> Callable[[Image], None]:
 
 def _form_remover(noise: float, picture: bool, forms: list[Form] | None, valid: Mask | None) -> Callable[[Image], None]:
     def apply(pixels: Image) -> None:
-        same = forms is not None and all(form.added.shape == pixels.shape for form in forms)
         measured = pixels.copy() if picture else pixels
-        for form in forms if same else stripe_forms(pixels, noise, valid):  # type: ignore[union-attr]
+        for form in stripe_forms(pixels, noise, valid) if forms is None else forms:
             pixels -= form.added
         if picture:
             unclip(pixels, measured)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -65,14 +66,9 @@ class Excess:
 
     def add_to(self, mended: Image) -> None:
         """Give the result back, in place, what was cut off; each pixel lent it to a square of the result."""
-        if mended.shape == self.shape:
-            mended.reshape(-1)[self.places] += self.values
-            return
         ys, xs = np.divmod(self.places, self.shape[1])
-        factor = mended.shape[0] // self.shape[0]
-        for down in range(factor):
-            for right in range(factor):
-                mended[ys * factor + down, xs * factor + right] += self.values
+        for view in lent(mended, mended.shape[0] // self.shape[0]):
+            view[ys, xs] += self.values
 
 
 @dataclass
@@ -144,9 +140,8 @@ class Preparation:
             temperatures.keep(mended, self.evidence, scale, counted)
         if self.cut_off is not None:
             where, values = self.cut_off
-            for down in range(scale):
-                for right in range(scale):
-                    mended[down::scale, right::scale][where] = values
+            for view in lent(mended, scale):
+                view[where] = values
         return mended, scale
 
 
@@ -247,6 +242,13 @@ def _scale_of(image: ThermalImage, mended: Image) -> int:
     if scale < 1 or (tall, wide) != (scale * height, scale * width):
         raise UsageError(f"the network makes {wide} x {tall} pixels of {width} x {height}, which is no whole multiple")
     return scale
+
+
+def lent(large: Image, scale: int) -> Iterator[Image]:
+    """Views of an enlarged image, each of the size that it had, that hold together the square that became of each pixel."""
+    for down in range(scale):
+        for right in range(scale):
+            yield large[down::scale, right::scale]
 
 
 def repeated(mask: NDArray[Any], scale: int) -> NDArray[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,9 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
+from thermend.datasets.scenes import scene_picture
 from thermend.errors import ThermendError
 from thermend.estimation.normalised import unit_levels
 from thermend.io import read
+from thermend.machine import cores
 
 T = TypeVar("T")
 _WORTH_PROCESSES = 64
@@ -26,6 +27,11 @@ _WORTH_PROCESSES = 64
 def as_used(path: Path) -> NDArray[np.float32]:
     """An image, (H, W), brought to [0, 1] as use does it."""
     return unit_levels(read(path))
+
+
+def rendered(which: tuple[int, int]) -> NDArray[np.float32]:
+    """The scene of a seed and a number, (H, W) in [0, 1]."""
+    return scene_picture(*which)
 
 
 def kept(image: NDArray[np.float32]) -> torch.Tensor:
@@ -60,19 +66,11 @@ def prepared(make: Callable[[T], torch.Tensor], items: Sequence[T]) -> Iterator[
     make : callable
         of a module, not of another function; what it raises is raised here
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    workers = cores if len(items) >= _WORTH_PROCESSES and cores > 1 else 0
-    loader = DataLoader(
-        _Made(make, items), batch_size=None, num_workers=workers, collate_fn=_as_it_is, worker_init_fn=_on_one_core
-    )
-    for made in loader:
+    workers = cores() if len(items) >= _WORTH_PROCESSES and cores() > 1 else 0
+    for made in DataLoader(_Made(make, items), batch_size=None, num_workers=workers, worker_init_fn=_on_one_core):
         if isinstance(made, ThermendError):
             raise made
         yield made.clone() if workers else made  # what a process gives holds a file open
-
-
-def _as_it_is(made: object) -> object:
-    return made
 
 
 def _on_one_core(_: int) -> None:

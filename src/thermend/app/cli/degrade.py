@@ -11,6 +11,7 @@ from thermend.errors import UsageError
 from thermend.jobs import executors
 from thermend.jobs.sinks import inputs_within, resolve_target
 from thermend.jobs.sources import collect
+from thermend.machine import cores
 
 
 def run(
@@ -55,7 +56,7 @@ def run(
     protected = inputs_within(
         inputs, targets[0].path if layout is None and single else Path(out), single=layout is None and single
     )
-    workers = min(executors.cores(), len(targets)) if len(targets) > 8 else 1
+    workers = min(cores(), len(targets)) if len(targets) > 8 else 1
     written, kept, failed = 0, 0, 0
     with (
         console.progress(len(targets), "degrading") as seen,

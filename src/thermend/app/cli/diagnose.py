@@ -11,6 +11,7 @@ from thermend.app.cli import console
 from thermend.errors import UsageError
 from thermend.jobs import executors
 from thermend.jobs.sources import collect
+from thermend.machine import cores
 
 
 def run(
@@ -40,7 +41,7 @@ def run(
 
     executors.quieten_libraries()
     job = Diagnose(ReadOptions(**reading), by, weights)
-    workers = 1 if len(inputs) <= 2 or by is not None else min(executors.cores(), len(inputs))
+    workers = 1 if len(inputs) <= 2 or by is not None else min(cores(), len(inputs))
     rows: list[dict[str, Any]] = []
     failed = 0
     with (

@@ -14,6 +14,7 @@ from thermend.jobs import executors
 from thermend.jobs.job import Outcome
 from thermend.jobs.sinks import inputs_within, resolve_target
 from thermend.jobs.sources import Input, collect
+from thermend.machine import cores
 
 
 def run(
@@ -67,7 +68,7 @@ def run(
     method = job.restorer().method  # wrong names, weights and engines are found before the first file
     check_contrast(method, job.contrast, job.mode)
     alone = declares(method, FillsCores) or len(inputs) <= 2  # a second process costs more than it saves
-    workers = 1 if alone else min(executors.cores(), len(inputs))
+    workers = 1 if alone else min(cores(), len(inputs))
     answers: list[tuple[Input, Outcome]] = []
     with console.progress(len(inputs), "mending") as seen:
         running = executors.run(job, inputs, workers, progress=seen, work=job.begin() if workers == 1 else None)

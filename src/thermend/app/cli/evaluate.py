@@ -13,6 +13,7 @@ from thermend.app.cli import console
 from thermend.errors import InputError, UsageError
 from thermend.jobs import executors
 from thermend.jobs.job import Outcome
+from thermend.machine import cores
 
 if TYPE_CHECKING:
     from thermend.jobs.evaluate import Evaluate
@@ -123,7 +124,7 @@ def _measure(
     from thermend.methods.protocol import FillsCores, declares
 
     together = declares(job.restorer().method, FillsCores) or len(samples) <= 2
-    workers = 1 if together else min(executors.cores(), len(samples))
+    workers = 1 if together else min(cores(), len(samples))
     measured: list[Any] = []
     failed = 0
     with (

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import warnings
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -25,10 +25,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Inputs = Annotated[
-    list[str],
-    typer.Argument(metavar="INPUT...", help="Files, folders (searched through) or globs; - is standard input."),
-]
+_INPUTS = "Files, folders (searched through) or globs"
+Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help=f"{_INPUTS}.")]
+PipedInputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help=f"{_INPUTS}; - is standard input.")]
 UnitOption = Annotated[
     Optional[str],  # noqa: UP045 (typer reads the annotation on Python 3.10)
     typer.Option(
@@ -104,9 +103,26 @@ def _main(
     pass
 
 
+def _reading(
+    unit: str | None,
+    kelvin_per_count: float | None,
+    offset: float | None,
+    band: int | None,
+    palette: str | None,
+    emissivity: float | None,
+    reflected_temperature: float | None,
+    distance: str | None,
+) -> dict[str, Any]:
+    """How files are to be read, for :class:`thermend.io.ReadOptions`."""
+    return {
+        "unit": unit, "palette": palette, "emissivity": emissivity, "reflected_temperature": reflected_temperature,
+        "distance": _metres(distance), "band": band, "kelvin_per_count": kelvin_per_count, "offset": offset,
+    }  # fmt: skip
+
+
 @app.command()
 def enhance(
-    inputs: Inputs,
+    inputs: PipedInputs,
     out: Annotated[
         str,
         typer.Option(
@@ -164,11 +180,7 @@ def enhance(
     """
     from thermend.app.cli import enhance as command
 
-    reading = {
-        "unit": unit, "palette": input_palette, "emissivity": emissivity,
-        "reflected_temperature": reflected_temperature, "distance": _metres(distance), "band": band,
-        "kelvin_per_count": kelvin_per_count, "offset": offset,
-    }  # fmt: skip
+    reading = _reading(unit, kelvin_per_count, offset, band, input_palette, emissivity, reflected_temperature, distance)
     options = {
         "method": method, "weights": weights, "mode": mode, "contrast": contrast, "scale": scale, "palette": palette,
         "depth": depth, "compare": compare, "engine": engine, "device": device, "precision": precision,
@@ -182,7 +194,7 @@ def enhance(
 
 @app.command()
 def diagnose(
-    inputs: Inputs,
+    inputs: PipedInputs,
     unit: UnitOption = None,
     kelvin_per_count: KelvinPerCountOption = None,
     offset: OffsetOption = None,
@@ -201,13 +213,9 @@ def diagnose(
     """Tell what is wrong with thermal images: noise, stripes, blur, shading, dead pixels, contrast."""
     from thermend.app.cli import diagnose as command
 
-    options = {
-        "unit": unit, "palette": input_palette, "emissivity": emissivity,
-        "reflected_temperature": reflected_temperature, "distance": _metres(distance), "band": band,
-        "kelvin_per_count": kelvin_per_count, "offset": offset,
-    }  # fmt: skip
+    reading = _reading(unit, kelvin_per_count, offset, band, input_palette, emissivity, reflected_temperature, distance)
     with files_for(inputs) as files:
-        code = command.run(files.inputs, options, as_json, typer.echo, by, weights)
+        code = command.run(files.inputs, reading, as_json, typer.echo, by, weights)
     raise typer.Exit(code)
 
 

@@ -21,7 +21,7 @@ from thermend.methods.detail.recipe import DetailRecipe
 from thermend.training.draw import Draw
 from thermend.training.losses import ssim
 from thermend.training.on_device import OnDeviceTraining
-from thermend.training.pool import ImagePool, Squares, as_used, kept, prepared
+from thermend.training.pool import ImagePool, Squares, as_used, kept, prepared, rendered
 from thermend.training.recipe import Recipe
 
 _FLOOR = 1e-5
@@ -222,6 +222,4 @@ def _image(path: Path) -> torch.Tensor:
 
 
 def _scene(which: tuple[int, int]) -> torch.Tensor:
-    from thermend.datasets.scenes import scene_picture
-
-    return kept(scene_picture(*which))
+    return kept(rendered(which))

@@ -17,7 +17,7 @@ from thermend.methods.level.network import built, corrected
 from thermend.methods.level.pipeline import dulled, percentiles
 from thermend.methods.level.recipe import LevelRecipe
 from thermend.training.on_device import OnDeviceTraining
-from thermend.training.pool import Numbered, as_used, kept, prepared, unpacked
+from thermend.training.pool import Numbered, as_used, kept, prepared, rendered, unpacked
 from thermend.training.recipe import Recipe
 
 _FLOOR = 2e-4
@@ -123,9 +123,7 @@ def _image(path: Path) -> torch.Tensor:
 
 
 def _scene(which: tuple[int, int]) -> torch.Tensor:
-    from thermend.datasets.scenes import scene_picture
-
-    return _held(scene_picture(*which))
+    return _held(rendered(which))
 
 
 def _held(image: NDArray[np.float32]) -> torch.Tensor:
