@@ -34,6 +34,7 @@ def test_a_result_goes_through_pipes_as_through_files(picture, tmp_path):
     for words, given in ((["-"], picture.read_bytes()), ([picture], None)):
         done = run("enhance", *words, "-o", "-", "--method", "classical.clahe", given=given, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
+        assert done.stderr.decode() == "1 of 1 written to standard output\n"
         found = cv2.imdecode(np.frombuffer(done.stdout, np.uint8), cv2.IMREAD_UNCHANGED)
         np.testing.assert_array_equal(found, expected)
     done = run("enhance", "-", "-o", "b.png", "--method", "classical.clahe", given=picture.read_bytes(), cwd=tmp_path)

@@ -31,7 +31,10 @@ class Files(NamedTuple):
 
     def say(self, text: str) -> None:
         """A command's answer; beside an image on standard output it has no place."""
-        print(text, file=sys.stdout if self.results is None else sys.stderr)
+        if self.results is None:
+            print(text)
+        else:
+            print(text.replace(str(self.results), "standard output"), file=sys.stderr)
 
     def hand_over(self) -> None:
         """Write the result to standard output, if it goes there and there is one.
