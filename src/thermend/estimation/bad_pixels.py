@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermend.bands import bands
+from thermend.estimation.medians import column_medians
 from thermend.estimation.noise import noise_sigma
 from thermend.filters.neighbours import neighbours
 from thermend.filters.smoothing import Image, median3
@@ -113,7 +114,9 @@ def _clusters(image: Image, above: Image, level: np.float32) -> NDArray[np.bool_
     lifted = np.nanmedian(beside, axis=(1, 2)) - usual
     uneven = np.nanmax(np.abs(beside - usual[:, None, None]), axis=(1, 2))
     found = (height > level) & (lifted < _CLUSTER_FOOTPRINT * height) & (uneven < _CLUSTER_UNEVEN * height)
-    return np.isin(labels, which[found])
+    dead = np.zeros(len(facts), np.bool_)
+    dead[which[found]] = True
+    return dead[labels]
 
 
 def _dilated(masks: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
@@ -151,18 +154,21 @@ def find_dead_columns(
     rows = image[::step]
     if valid is not None:
         rows = np.where(valid[::step], rows, np.float32(np.nan))
-    median, mean, std = (np.median, np.mean, np.std) if valid is None else (np.nanmedian, np.nanmean, np.nanstd)
+    mean, std = (np.mean, np.std) if valid is None else (np.nanmean, np.nanstd)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # columns without a single valid pixel
-        usual = 1.4826 * float(median(np.abs(median(rows[:, 1:] - rows[:, :-1], axis=0))))
+        differences = column_medians(rows[:, 1:] - rows[:, :-1])
+        usual = 1.4826 * float(np.nanmedian(np.abs(differences)))
         least = max(threshold * usual, _LEAST_COLUMN)
         dead = np.zeros(width, np.bool_)
         for count in _ADJACENT:
-            begins = _standing(rows, count, least, median, mean)
+            before, after = differences[: len(differences) - count], differences[count:]
+            possible = np.minimum(np.abs(before), np.abs(after)) > least  # of the medians; only those are looked at
+            begins = _standing(rows, count, np.flatnonzero(possible | (valid is not None)), least, mean)
             for beside in range(count):
                 dead[beside:] |= begins[: width - beside]
         variation = std(rows, axis=0)
-        stuck = variation < 0.02 * float(median(variation))
+        stuck = variation < 0.02 * float(np.nanmedian(variation))
     if valid is not None:
         stuck &= valid[::step].sum(0) >= _enough(len(rows))
     if 0 < stuck.mean() < 0.1:
@@ -170,28 +176,30 @@ def find_dead_columns(
     return np.asarray(dead)
 
 
-def _standing(rows: Image, count: int, least: float, median: Any, mean: Any) -> NDArray[np.bool_]:
-    """(W,) True at the first of so many columns side by side that stand out of both neighbours together."""
+def _standing(rows: Image, count: int, places: NDArray[np.intp], least: float, mean: Any) -> NDArray[np.bool_]:
+    """(W,) True at the first of so many columns side by side that stand out of both neighbours together; `places` are those
+    of the columns before them that are looked at."""
     width = rows.shape[1]
     begins = np.zeros(width, np.bool_)
-    rows = np.pad(rows, ((0, 0), (1, 1)), mode="reflect")
-    many = width - count - 1
-    if many < 1:
+    if count > 1:
+        places = places[
+            (places > 0) & (places < width - count - 2)
+        ]  # of others what is beside or beyond them is mirrored
+    if not len(places):
         return begins
-    farther, before, first = (rows[:, n : n + many] for n in range(3))
-    last, after, beyond = (rows[:, n + count : n + count + many] for n in (1, 2, 3))
+    rows = np.pad(rows, ((0, 0), (1, 1)), mode="reflect")
+    farther, before, first = (rows[:, places + n] for n in range(3))
+    last, after, beyond = (rows[:, places + n] for n in range(count + 1, count + 4))
     left, right = first - before, last - after
     nearer = np.where(np.abs(left) < np.abs(right), left, right)
     shared = np.isfinite(left) & np.isfinite(right) & np.isfinite(farther) & np.isfinite(beyond)
     nearer[np.sign(left) != np.sign(right)] = 0
     nearer[~shared] = np.nan
-    level = median(nearer, axis=0)
+    level = column_medians(nearer)
     agreement = mean(np.where(shared, np.sign(nearer) == np.sign(level), np.nan), axis=0)
-    height_above = median(0.5 * (first + last) - 0.5 * (farther + beyond), axis=0)
+    height_above = column_medians(0.5 * (first + last) - 0.5 * (farther + beyond))
     found = (np.abs(level) > least) & (agreement > 0.8) & (np.abs(level) > (1 - _FOOTPRINT) * np.abs(height_above))
-    if count > 1:
-        found[[0, -1]] = False  # one of what is beside and beyond them is mirrored
-    begins[1 : 1 + many] = found & (shared.sum(0) >= min(len(rows), _enough(len(rows))))
+    begins[1 + places] = found & (shared.sum(0) >= min(len(rows), _enough(len(rows))))
     return begins
 
 

@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from thermend.estimation.medians import column_medians, median
 from thermend.estimation.stripes import column_offsets, neighbour_differences, stripe_statistics
 from thermend.filters.smoothing import Image
 
@@ -119,9 +120,10 @@ def _banks(image: Image, noise: float) -> Image | None:
         for phase in range(width):
             borders = np.zeros(len(size), bool)
             borders[phase::width] = True
+            if (size[borders] ** 2).sum() <= _BORDER_SHARE * (size**2).sum():
+                continue
             height = float(np.median(size[borders]) / (np.median(size[~borders]) + 1e-9))
-            share = float((size[borders] ** 2).sum() / (size**2).sum())
-            if share > _BORDER_SHARE and height > max(best, _BORDER_HEIGHT):
+            if height > max(best, _BORDER_HEIGHT):
                 best, chosen = height, borders
     if chosen is None or np.median(size[chosen]) < _LEAST:
         return None
@@ -131,7 +133,7 @@ def _banks(image: Image, noise: float) -> Image | None:
 
 def _blocks(image: Image) -> NDArray[np.float64]:
     """(16, W − 1) median differences of the columns, in bands of rows."""
-    return np.stack([np.median(np.diff(band, axis=1), axis=0) for band in np.array_split(image, _BLOCKS)])
+    return np.stack([column_medians(np.diff(band, axis=1)) for band in np.array_split(image, _BLOCKS)])
 
 
 def _split(image: Image, noise: float) -> Image | None:
@@ -170,8 +172,8 @@ def _of_gain(image: Image, noise: float) -> Image | None:
     level = 0.5 * (rows[:, 1:] + rows[:, :-1])
     level = level - level.mean(axis=0)
     difference: NDArray[np.floating] = np.diff(_some(image), axis=1)
-    difference = difference - np.median(difference, axis=0)
-    limit = 3 * (1.4826 * np.median(np.abs(difference), axis=0) + 1e-7)
+    difference = difference - column_medians(difference)
+    limit = 3 * (1.4826 * column_medians(np.abs(difference)) + 1e-7)
     slopes = (level * np.clip(difference, -limit, limit)).sum(axis=0) / np.maximum((level**2).sum(axis=0), 1e-9)
     sigma, steps = stripe_statistics(slopes)
     spread = float(np.median(level.std(axis=0)))
@@ -206,7 +208,7 @@ def _slanted(image: Image, noise: float) -> Image | None:
 def _slope(image: Image) -> float | None:
     """Columns to a row of lines at an angle; None where there are none."""
     curvature = np.diff(image, n=2, axis=1)  # of single columns, not of edges
-    limit = 2 * float(np.median(np.abs(curvature)))
+    limit = 2 * median(np.abs(curvature))
     spectrum = np.fft.rfft(np.clip(curvature, -limit, limit), axis=1)
     width = curvature.shape[1]
     slope, reach = 0.0, _STEEPEST

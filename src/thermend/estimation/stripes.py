@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 
+from thermend.estimation.medians import column_medians
 from thermend.filters.smoothing import Image
 
 Direction = Literal["columns", "rows", "none"]
@@ -37,9 +38,9 @@ def neighbour_differences(image: Image, valid: NDArray[np.bool_] | None = None) 
         found = np.full(image.shape[1] - 1, np.nan)
         difference = np.where(both, rows[:, 1:] - rows[:, :-1], np.float32(np.nan))[:, known]
         if known.any():
-            found[known] = np.nanmedian(difference, axis=0)
+            found[known] = column_medians(difference)
         return found
-    return np.asarray(np.median(rows[:, 1:] - rows[:, :-1], axis=0), np.float64)
+    return np.asarray(column_medians(rows[:, 1:] - rows[:, :-1]), np.float64)
 
 
 def stripe_statistics(differences: np.ndarray) -> tuple[float, float]:
