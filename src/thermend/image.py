@@ -59,6 +59,12 @@ class Metadata:
     transparency : str or None
         how the file says where there is data, beside a value for "no data": ``alpha``, ``associated`` (alpha that the pixels
         are multiplied by) or ``mask``
+    icc : bytes or None
+        ICC profile of grey levels
+    dpi : tuple or None
+        pixels an inch, across and down
+    left : tuple of str
+        what the file held that no result of it can hold, in words
     provenance : mapping or None
         what thermend wrote into the file when it made it
     """
@@ -77,6 +83,9 @@ class Metadata:
     nodata: float | None = None
     scaling: tuple[float, float] | None = None
     transparency: str | None = None
+    icc: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    left: tuple[str, ...] = ()
     provenance: Mapping[str, Any] | None = None
 
 

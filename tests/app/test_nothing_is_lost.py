@@ -116,3 +116,25 @@ def test_no_module_of_the_current_folder_is_run(pictures, tmp_path, start, words
     assert "Traceback" not in done.stderr, done.stderr
     if words[0] != "train":
         assert done.returncode == 0, done.stderr
+
+
+def test_what_lies_beside_an_input_goes_along_or_is_named(pictures, tmp_path):
+    (pictures / "1.pgw").write_text("0.5\n0\n0\n-0.5\n1000\n2000\n")
+    (pictures / "1.png.ovr").write_bytes(b"reduced")
+    before = contents(pictures)
+    done = thermend("enhance", pictures, "-o", tmp_path / "out", "--scale", "2", "--method", "classical.chain")
+    assert done.returncode == 0
+    assert [float(n) for n in (tmp_path / "out" / "1.pgw").read_text().split()] == [
+        0.25,
+        0,
+        0,
+        -0.25,
+        999.875,
+        2000.125,
+    ]
+    assert f"{pictures / '1.png'}: left behind: 1.png.ovr" in done.stderr
+    assert contents(pictures) == before
+    # Results that go where inputs lie replace no side file of theirs, whatever is asked.
+    done = thermend("enhance", pictures / "1.png", "-o", pictures / "1.jpg", "--overwrite", "--scale", "2")
+    assert done.returncode == 0, done.stderr
+    assert {p: b for p, b in contents(pictures).items() if p in before} == before

@@ -89,6 +89,32 @@ def test_a_compressed_tiff_is_read_without_further_packages(tmp_path, rng):
     np.testing.assert_array_equal(thermend.read(tmp_path / "lzw.tif").pixels, array)
 
 
+@pytest.mark.parametrize("compression", ["deflate", "lzma", "zstd", "lerc", "jpeg2000", "jpegxl", "packbits"])
+@pytest.mark.parametrize("predictor", [False, True])
+def test_every_lossless_compression_of_a_tiff_is_read(tmp_path, rng, compression, predictor):
+    if predictor and compression not in ("deflate", "lzma", "zstd"):
+        pytest.skip("has no predictor")
+    array = rng.integers(0, 60000, (40, 50)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "c.tif", array, compression=compression, predictor=predictor)
+    np.testing.assert_array_equal(thermend.read(tmp_path / "c.tif").pixels, array)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_predictor_of_floating_point_is_undone(tmp_path, rng, dtype):
+    array = rng.normal(290, 5, (40, 50)).astype(dtype)
+    tifffile.imwrite(tmp_path / "p.tif", array, compression="deflate", predictor=3)
+    np.testing.assert_array_equal(thermend.read(tmp_path / "p.tif").pixels, array.astype(np.float32))
+
+
+@pytest.mark.parametrize("width", [50, 51])
+def test_twelve_bits_packed_are_read(tmp_path, rng, width):
+    array = rng.integers(0, 4096, (40, width)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "p.tif", array, bitspersample=12)
+    image = thermend.read(tmp_path / "p.tif")
+    assert (image.unit, image.depth) == ("counts", "uint16")
+    np.testing.assert_array_equal(image.pixels, array)
+
+
 def test_grey_stored_as_rgb_is_grey(tmp_path, rng):
     grey = rng.integers(0, 255, (30, 40)).astype(np.uint8)
     Image.fromarray(np.repeat(grey[..., None], 3, 2)).save(tmp_path / "g.png")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -50,3 +51,17 @@ def test_black_hot_is_turned_round_when_stated(tmp_path, grey):
 def test_an_unknown_palette_is_named_with_those_that_are_known(tmp_path, grey):
     with pytest.raises(UsageError, match="iron"):
         ThermalImage.from_array(grey).save(tmp_path / "c.png", palette="chartreuse")
+
+
+def test_a_dji_picture_is_recognised_under_its_text(cases, tmp_path):
+    with Image.open(cases / "data/cameras/dji-h20n-range-finder.jpg") as picture:
+        luma = np.asarray(picture.convert("L"), np.float32)
+        picture.save(tmp_path / "picture.png")  # without the record of temperatures
+    image = thermend.read(tmp_path / "picture.png")
+    assert image.metadata.palette == "iron-dji"
+    free = np.ones(luma.shape, bool)
+    free[:105, :290] = False
+    assert np.corrcoef(image.pixels[free], luma[free])[0, 1] > 0.99
+    assert np.argmax(cv2.GaussianBlur(image.pixels, (0, 0), 2)[free.nonzero()]) == np.argmax(
+        cv2.GaussianBlur(luma, (0, 0), 2)[free.nonzero()]
+    )

@@ -10,7 +10,7 @@
 | `streams` | bytes and file objects in place of files |
 
 Beneath: `samples` (which of a pixel's samples are the image, and which say where there is one), `storage` (numbers of a
-depth), `metadata`, `palettes`, `atomic` (files that appear whole).
+depth), `metadata`, `palettes`, `atomic` (files that appear whole), `side_files` (what lies beside an image).
 
 A new family is a module with ``read(path, ...) -> Iterator[ThermalImage]`` and a line in :func:`read_pages`.
 """

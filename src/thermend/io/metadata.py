@@ -9,7 +9,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from PIL import Image
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from PIL.TiffImagePlugin import IFDRational, ImageFileDirectory_v2
 
 from thermend.image import ZERO_CELSIUS_IN_KELVIN, Metadata
 
@@ -78,6 +78,18 @@ def clean_exif(exif: Image.Exif, *, only: tuple[int, ...] | None = None) -> byte
         return plain.tobytes()
 
 
+def exif_of_tags(tags: Mapping[int, tuple[int, Any]]) -> Image.Exif:
+    """What a TIFF's first directory says besides its pixels, of tags as tifffile reads them."""
+    exif = Image.Exif()
+    for tag in _IFD0_TAGS:
+        kind, value = tags.get(tag, (0, None))
+        if kind == 5 and isinstance(value, tuple) and len(value) == 2 and value[1]:
+            exif[tag] = IFDRational(*value)
+        elif isinstance(value, (str, int)):
+            exif[tag] = int(value) if isinstance(value, int) else value
+    return exif
+
+
 def load_exif(block: bytes | None) -> Image.Exif:
     """The inverse of :func:`clean_exif`; empty for None."""
     exif = Image.Exif()
@@ -102,11 +114,35 @@ def metadata_of_pillow(image: Image.Image, **facts: Any) -> Metadata:
     exif = image.getexif()
     xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
     provenance = image.info.get(PROVENANCE_KEY) or image.info.get("comment")
+    stated = image.info.get("dpi")
+    facts = profile_facts(image.info.get("icc_profile")) | resolution_facts(stated, exif) | facts
     return Metadata(
         exif=clean_exif(exif),
         xmp=xmp.encode() if isinstance(xmp, str) else xmp,
         **{**camera_facts(exif), **provenance_facts(parse_provenance(provenance)), **facts},
     )
+
+
+def profile_facts(profile: bytes | None) -> dict[str, Any]:
+    """An ICC profile as attributes of `Metadata`: one of grey levels goes along; one of colours cannot go with a grey image,
+    and sRGB's says of grey levels what they are taken for without it."""
+    if not profile or len(profile) < 128:
+        return {}
+    if profile[16:20] == b"GRAY":
+        return {"icc": bytes(profile)}
+    return {} if b"sRGB" in profile.replace(b"\x00", b"") else {"left": ("its colour profile",)}
+
+
+def resolution_facts(dpi: Any, exif: Image.Exif) -> dict[str, Any]:
+    """Pixels an inch as attributes of `Metadata`: as a decoder states them, or of EXIF."""
+    try:
+        unit = {2: 1.0, 3: 2.54}.get(int(exif.get(296, 2) or 2))
+        if dpi is None and unit is not None and 282 in exif and 283 in exif:
+            dpi = (float(exif[282]) * unit, float(exif[283]) * unit)
+        across, down = (float(value) for value in dpi)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return {}
+    return {"dpi": (across, down)} if all(math.isfinite(v) and v > 1 for v in (across, down)) else {}
 
 
 def parse_provenance(text: str | bytes | None) -> dict[str, Any] | None:

@@ -17,6 +17,9 @@ _STOPS: dict[str, str] = {
     "iron": "001118 0a025e 39008b 6300a1 8800a8 a70b9f c11b8c d62e70 e64550 f56030 ff7917 ff9303 ffac00 ffc403 ffda1c "
     "ffed4b fbfa94 f4ffff",
     "ironbow": "00000a 1e0078 5a0096 96009b c81e8c e63c50 f06414 fa8c00 ffb400 ffdc28 fff58c ffffff",
+    # DJI's; its colours by the luma of pictures whose temperatures are known, in equal steps
+    "iron-dji": "040030 20005c 3b006c 5d007b 81008b a1019a bf0b89 d51d5b eb3028 fc4402 fe5400 fd6d02 fc8200 fc9703 feaa0a "
+    "ffbb1e ffcc28 ffdf3a ffeb68 fff989 ffffdc",
     "rainbow": "000080 0000ff 0080ff 00ffff 00ff80 00ff00 80ff00 ffff00 ff8000 ff0000 800000",
     "rainbow-hc": "000000 46007d 0000ff 00aaff 00ffc8 00ff00 aaff00 ffff00 ff8c00 ff0000 ff64ff ffffff",
     "red-hot": "000000 800000 ff0000 ff8000 ffff00 ffffff",

@@ -41,8 +41,14 @@ def read(path: Path, kind: str, options: ReadOptions) -> Iterator[ThermalImage]:
         colours, alpha = separated(path, array, options, channels - 1 if channels in (2, 4) else None)
         if alpha is None and options.band is None:
             alpha = _key_alpha(opened, colours)
+        masked = alpha is None and path.with_name(f"{path.name}.msk").is_file()
+        if masked:
+            from thermend.io.tiff import mask_beside
+
+            alpha = mask_beside(path, colours.shape)
         grey, palette, alpha = storage.grey_of(path, colours, options, alpha)
-        metadata = metadata_of_pillow(opened, palette=palette, transparency=None if alpha is None else "alpha")
+        transparency = None if alpha is None else "mask" if masked else "alpha"
+        metadata = metadata_of_pillow(opened, palette=palette, transparency=transparency)
         image = storage.image_of(
             path,
             grey,
@@ -110,6 +116,8 @@ def write(image: ThermalImage, path: Path, kind: str, depth: Depth, palette: str
     picture = Image.fromarray(pixels) if alpha is None or pixels.dtype == np.uint8 else None
     metadata = image.metadata
     exif = metadata.exif or b""
+    profile = metadata.icc if palette is None else None
+    dpi = metadata.dpi
     if kind == "png":
         info = PngImagePlugin.PngInfo()
         if metadata.xmp:
@@ -117,9 +125,9 @@ def write(image: ThermalImage, path: Path, kind: str, depth: Depth, palette: str
         if text := provenance_text(metadata):
             info.add_text(PROVENANCE_KEY, text)
         if picture is None:
-            _write_deep_alpha(path, pixels, info, exif)
+            _write_deep_alpha(path, pixels, info, exif, profile, dpi)
         else:
-            picture.save(path, "PNG", exif=exif, pnginfo=info, compress_level=4)
+            picture.save(path, "PNG", exif=exif, pnginfo=info, compress_level=4, icc_profile=profile, dpi=dpi)
     else:
         assert picture is not None
         extras: dict[str, Any] = {"xmp": metadata.xmp} if metadata.xmp else {}
@@ -130,10 +138,18 @@ def write(image: ThermalImage, path: Path, kind: str, depth: Depth, palette: str
                 raise UsageError(
                     f"its {name} block of {len(block) // 1000} kB does not fit into a JPEG; write .png or .tif"
                 )
-        picture.save(path, "JPEG", quality=_JPEG_QUALITY, subsampling=0, exif=exif, **extras)
+        extras |= {} if dpi is None else {"dpi": dpi}
+        picture.save(path, "JPEG", quality=_JPEG_QUALITY, subsampling=0, exif=exif, icc_profile=profile, **extras)
 
 
-def _write_deep_alpha(path: Path, pixels: NDArray[Any], info: PngImagePlugin.PngInfo, exif: bytes) -> None:
+def _write_deep_alpha(
+    path: Path,
+    pixels: NDArray[Any],
+    info: PngImagePlugin.PngInfo,
+    exif: bytes,
+    profile: bytes | None,
+    dpi: tuple[float, float] | None,
+) -> None:
     """Grey and alpha of 16 bits each, (H, W, 2), which Pillow cannot write."""
     height, width = pixels.shape[:2]
     rows = np.zeros((height, 1 + 4 * width), np.uint8)  # each begins with its filter: none
@@ -141,6 +157,11 @@ def _write_deep_alpha(path: Path, pixels: NDArray[Any], info: PngImagePlugin.Png
     with path.open("wb") as file:
         file.write(b"\x89PNG\r\n\x1a\n")
         PngImagePlugin.putchunk(file, b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 4, 0, 0, 0))
+        if profile:
+            PngImagePlugin.putchunk(file, b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile))
+        if dpi is not None:
+            a_metre = (round(value / 0.0254) for value in dpi)
+            PngImagePlugin.putchunk(file, b"pHYs", struct.pack(">IIB", *a_metre, 1))
         for name, data, *_ in info.chunks:
             PngImagePlugin.putchunk(file, name, data)
         if exif:

@@ -15,7 +15,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import TiffImagePlugin
 
-from thermend.errors import InputError
+from thermend.errors import InputError, first_line
 from thermend.image import Depth, Metadata, ThermalImage
 from thermend.io import metadata as meta
 from thermend.io import storage
@@ -29,6 +29,7 @@ _PLACEHOLDERS = {meta.EXIF_IFD: 34664, meta.GPS_IFD: 34852}
 _LAYOUT = re.compile(r'\s*(\{"shape"|ImageJ=|<\?xml[^>]*>\s*(<!--.*?-->\s*)*<OME|<OME)', re.DOTALL)
 """Descriptions by tifffile, ImageJ and OME that tell how the file's own pages lie; of a result they would be untrue."""
 _COLOURED = (2, 6, 8)  # RGB, YCbCr, CIELab
+_ICC_TAG = 34675
 _CLASSIC_LIMIT = 3_900_000_000  # bytes; beyond it only BigTIFF can hold the offsets
 
 
@@ -42,6 +43,8 @@ def read(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
         for page, array, mask in _arrays(path, tiff):
             photometric = int(getattr(page, "photometric", 1) or 0)
             colours, alpha, transparency = _samples(path, page, array, photometric, options, names)
+            if mask is None and alpha is None:
+                mask = mask_beside(path, colours.shape[:2])
             if mask is not None:
                 alpha, transparency = mask, "mask"
             stored_as = colours.dtype
@@ -147,6 +150,29 @@ def _mask_of(tiff: tifffile.TiffFile, index: int, page: Any) -> NDArray[np.uint8
     return None
 
 
+def mask_beside(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
+    """What GDAL's mask beside a file (`NAME.msk`) says, (H, W), 255 where there is data; None without such a file.
+
+    Raises
+    ------
+    InputError
+        there is one, and it cannot be read, or is of another size
+    """
+    beside = path.with_name(f"{path.name}.msk")
+    if not beside.is_file():
+        return None
+    try:
+        _check_chain(beside)
+        with tifffile.TiffFile(beside) as tiff:
+            page = tiff.pages[0].aspage()
+            found = np.asarray(page.asarray()) if page.shape[:2] == shape[:2] else None
+    except Exception as error:
+        raise InputError(path, f"has a mask, {beside.name}, that cannot be read ({first_line(error)})") from error
+    if found is None:
+        raise InputError(path, f"has a mask, {beside.name}, of another size")
+    return np.where(found.reshape(*shape[:2], -1)[..., 0] != 0, 255, 0).astype(np.uint8)
+
+
 def _arrays(path: Path, tiff: tifffile.TiffFile) -> Iterator[tuple[Any, NDArray[Any], NDArray[np.uint8] | None]]:
     """Pages, what they hold, (H, W) or (H, W, samples), and their masks."""
     if _contiguous_stack(tiff):
@@ -202,23 +228,29 @@ def _metadata(path: Path, tiff: tifffile.TiffFile, band: int | None) -> tuple[Me
     words = str(geotiff.pop(meta.GDAL_METADATA_TAG, (2, ""))[1])
     if (own := meta.of_band(words, band)) is not None:
         geotiff[meta.GDAL_METADATA_TAG] = (2, own)
-    exif, facts = None, {}
+    exif, facts = None, meta.profile_facts(_block(tags.get(_ICC_TAG, (7, None))[1]))
     try:
         with path.open("rb") as file, TiffImagePlugin.TiffImageFile(file) as picture:
             block = picture.getexif()
-            exif, facts = meta.clean_exif(block, only=meta._IFD0_TAGS), meta.camera_facts(block)
-    except Exception:  # a kind of TIFF that Pillow does not open: its pixels are still good
-        exif = None
+            exif = meta.clean_exif(block, only=meta._IFD0_TAGS)
+    except Exception:  # a kind of TIFF that Pillow does not open: its pixels are still good, and its first directory
+        block = meta.exif_of_tags(tags)
+        exif = meta.clean_exif(block)
+    facts |= meta.camera_facts(block) | meta.resolution_facts(None, block)
     history = tags.get(meta.IMAGE_HISTORY_TAG, (2, None))[1]
     xmp = tags.get(meta.XMP_TAG, (1, None))[1]
     found = Metadata(
         exif=exif,
-        xmp=xmp.encode() if isinstance(xmp, str) else bytes(xmp) if xmp is not None else None,
+        xmp=_block(xmp),
         geotiff=geotiff,
         nodata=meta.nodata_value(geotiff),
         **{**facts, **meta.provenance_facts(meta.parse_provenance(history))},
     )
     return found, meta.band_names(words)
+
+
+def _block(value: Any) -> bytes | None:
+    return value.encode() if isinstance(value, str) else None if value is None else bytes(value)
 
 
 def _written(metadata: Metadata) -> dict[str, Any]:
@@ -331,6 +363,10 @@ def _tags(metadata: Metadata, ifds: tuple[int, ...]) -> dict[str, Any]:
     if 282 in exif and 283 in exif and float(exif[282] or 0) > 0 and float(exif[283] or 0) > 0:
         tags["resolution"] = (float(exif[282]), float(exif[283]))
         tags["resolutionunit"] = int(exif.get(296, 2) or 2)
+    elif metadata.dpi is not None:
+        tags["resolution"], tags["resolutionunit"] = metadata.dpi, 2
+    if metadata.icc:
+        tags["iccprofile"] = metadata.icc
     return tags
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from thermend import io
 from thermend.errors import ExistsError, InputError, UsageError
 from thermend.image import ThermalImage
-from thermend.io import ReadOptions
+from thermend.io import ReadOptions, side_files
 from thermend.jobs.compare import side_by_side
 from thermend.jobs.executors import threads
 from thermend.jobs.job import Outcome, guarded
@@ -166,6 +166,7 @@ class _File:
                 picture, palette = self._picture(kind, first)
                 with contextlib.suppress(ExistsError):
                     io.write(picture, companion, palette=palette, overwrite=job.overwrite)
+        left = self._accompany(target)
         kept = f"{target} exists already and is kept; what was missing beside it is written"
         return Outcome(
             name,
@@ -174,7 +175,16 @@ class _File:
             steps=self.steps,
             suspect=None if self.worst is None else self.worst.suspect,
             unsupported=self.worst is not None and not self.worst.supported,
+            left=(*first.metadata.left, *left),
         )
+
+    def _accompany(self, target: Path) -> list[str]:
+        """What lies beside the input goes along with a result; the names of what does not."""
+        found, left = side_files.beside(self.item.path, target, self.job.scale)
+        folders = {os.path.realpath(os.path.dirname(path)) for path in self.job.kept}  # noqa: PTH120
+        among_inputs = os.path.realpath(target.parent) in folders  # whose own side files are never replaced
+        side_files.write(found, overwrite=self.job.overwrite and not among_inputs)
+        return left
 
     def _target(self, first: ThermalImage, mode: str, pages: int) -> tuple[Path, str | None]:
         """Where the result goes, and the palette that it is coloured with."""

@@ -32,6 +32,8 @@ class Outcome:
         share of the result that the input does not support, of the worst page, where that was looked for
     unsupported : bool
         whether the result as a whole is not what was measured
+    left : tuple of str
+        what says something of the input and could not go along with the result
     found : Any
         what was found out, for jobs that write nothing
     """
@@ -43,6 +45,7 @@ class Outcome:
     steps: tuple[str, ...] = ()
     suspect: float | None = None
     unsupported: bool = False
+    left: tuple[str, ...] = ()
     found: Any = None
 
 

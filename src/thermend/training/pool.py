@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from thermend.datasets.scenes import scene_picture
-from thermend.errors import ThermendError
+from thermend.errors import ThermendError, UsageError
 from thermend.estimation.normalised import unit_levels
 from thermend.io import read
 from thermend.machine import cores
@@ -183,3 +183,41 @@ class ImagePool(Numbered):
         top, left = (int(rng.integers(n - size + 1)) for n in shape)
         flips = [axis for axis in (0, 1) if rng.random() < 0.5]
         return factor, self.squares.place(index, top, left, size, flips, rng.random() < 0.5)
+
+
+def pool_of(paths: Sequence[Path], least: int, scenes: tuple[int, int], scene_share: float) -> ImagePool:
+    """Images, each brought to [0, 1] as use does it, and rendered scenes.
+
+    Parameters
+    ----------
+    least : int
+        pixels along each side that an image has at least
+    scenes : tuple of int
+        their seed, and how many
+    scene_share : float
+        how often one of them is drawn
+
+    Raises
+    ------
+    UsageError, InputError
+        an image is smaller, or cannot be read
+    """
+    images = []
+    for path, image in zip(paths, prepared(_image, paths)):
+        if min(image.shape) < least:
+            raise UsageError(f"{path}: {image.shape[1]} x {image.shape[0]} pixels; a piece of {least} does not fit")
+        images.append(image)
+    seed, count = scenes
+    shares = [(1 - scene_share * bool(count)) / max(1, len(images))] * len(images)
+    if count:
+        images += prepared(_scene, [(seed, number) for number in range(count)])
+        shares += [scene_share / count] * count
+    return ImagePool(images, shares)
+
+
+def _image(path: Path) -> torch.Tensor:
+    return kept(as_used(path))
+
+
+def _scene(which: tuple[int, int]) -> torch.Tensor:
+    return kept(rendered(which))

@@ -215,8 +215,11 @@ class OnDeviceRecipe(Recipe):
     scene_share : float
         how often one of them is drawn
     weight_decay : of AdamW
+    convention : bool
+        false: images are taken as use takes them
     """
 
+    convention: bool = False
     scenes: int = Field(0, ge=0)
     scene_share: float = Field(0.5, ge=0, le=1)
     weight_decay: float = Field(1e-4, ge=0)

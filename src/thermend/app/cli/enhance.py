@@ -88,6 +88,8 @@ def run(
 def _lines(item: Input, outcome: Outcome, mapped: bool) -> list[str]:
     """What is said of one file on standard error."""
     lines = [line for line in (outcome.error, outcome.skipped) if line]
+    if outcome.left:
+        lines.append(f"{item.path}: left behind: {', '.join(outcome.left)}")
     if outcome.unsupported:
         share = f"{item.path}: {outcome.suspect:.0%} of its result is not supported by what was measured"
         lines.append(share + ("" if mapped else " (--trust-map shows where)"))
@@ -102,4 +104,5 @@ def _row(item: Input, outcome: Outcome) -> dict[str, Any]:
         "error": outcome.error,
         "skipped": outcome.skipped,
         "suspect": outcome.suspect,
+        "left": list(outcome.left),
     }

@@ -21,7 +21,7 @@ from thermend.methods.detail.recipe import DetailRecipe
 from thermend.training.draw import Draw
 from thermend.training.losses import ssim
 from thermend.training.on_device import OnDeviceTraining
-from thermend.training.pool import ImagePool, Squares, as_used, kept, prepared, rendered
+from thermend.training.pool import ImagePool, Squares, pool_of
 from thermend.training.recipe import Recipe
 
 _FLOOR = 1e-5
@@ -124,7 +124,7 @@ class DetailTraining(OnDeviceTraining):
     def samples(cls, recipe: Recipe, paths: Sequence[Path]) -> ImagePool:
         """The images, and the scenes that are rendered."""
         assert isinstance(recipe, DetailRecipe)
-        return pool_of(recipe, paths)
+        return pool_of(paths, recipe.frame, (recipe.seed, recipe.scenes), recipe.scene_share)
 
     @classmethod
     def files(cls, recipe: Recipe) -> dict[str, Path]:
@@ -199,27 +199,3 @@ def _destriped(image: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
         view = view - offsets
         image = np.ascontiguousarray(view.T if turned else view)
     return image, found
-
-
-def pool_of(recipe: DetailRecipe, paths: Sequence[Path]) -> ImagePool:
-    """The images of a recipe, each brought to [0, 1] as use does it, and its scenes."""
-    images = []
-    for path, image in zip(paths, prepared(_image, paths)):
-        if min(image.shape) < recipe.frame:
-            raise UsageError(
-                f"{path}: {image.shape[1]} x {image.shape[0]} pixels; a piece of {recipe.frame} does not fit"
-            )
-        images.append(image)
-    shares = [(1 - recipe.scene_share * bool(recipe.scenes)) / max(1, len(images))] * len(images)
-    if recipe.scenes:
-        images += prepared(_scene, [(recipe.seed, number) for number in range(recipe.scenes)])
-        shares += [recipe.scene_share / recipe.scenes] * recipe.scenes
-    return ImagePool(images, shares)
-
-
-def _image(path: Path) -> torch.Tensor:
-    return kept(as_used(path))
-
-
-def _scene(which: tuple[int, int]) -> torch.Tensor:
-    return kept(rendered(which))

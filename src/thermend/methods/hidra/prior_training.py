@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
-from torch.nn import functional
 
 from thermend.errors import UsageError
 from thermend.methods.hidra.backbone import (
@@ -30,9 +30,21 @@ from thermend.methods.hidra.prior_checks import built
 from thermend.methods.hidra.recipe import AutoencoderRecipe, PriorRecipe, UnetRecipe
 from thermend.training.features import Features, features
 from thermend.training.module import TrainingModule
+from thermend.training.pool import ImagePool, pool_of
 from thermend.training.recipe import Recipe
 from thermend.weights.checkpoints import sha256_of
 from thermend.weights.shipped import shipped
+
+FLOOR = 1e-5
+"""Mean square error that counts as none: 50 dB."""
+
+
+def worth_of_channels(network: OneStepDiffusion, latent: torch.Tensor) -> torch.Tensor:
+    """(C,) what each channel of a latent, (1, C, h, w), does to the image: the mean square of the change that it makes by 1."""
+    plain = network.decode(latent)
+    ones = torch.eye(latent.shape[1], device=latent.device)
+    changed = [network.decode(latent + one[:, None, None]) - plain for one in ones]
+    return torch.stack([(change**2).mean() for change in changed])
 
 
 class PriorTraining(TrainingModule):
@@ -114,6 +126,8 @@ class UnetTraining(PriorTraining):
     recipe_kind: ClassVar[type[Recipe]] = UnetRecipe
     recipe: UnetRecipe
     network: OneStepDiffusion
+    source: ImagePool
+    worth: torch.Tensor
 
     def __init__(self, recipe: UnetRecipe) -> None:
         path = self.files(recipe)["autoencoder"]
@@ -129,6 +143,17 @@ class UnetTraining(PriorTraining):
         if recipe.patch_size % network.multiple:
             raise UsageError(f"patch_size: {recipe.patch_size}: expected a multiple of {network.multiple}")
         super().__init__(recipe, network)
+        self.register_buffer("worth", torch.zeros(unet.config["in_channels"]))
+
+    @classmethod
+    def samples(cls, recipe: Recipe, paths: Sequence[Path]) -> ImagePool:
+        """The images, and the scenes that are rendered."""
+        assert isinstance(recipe, UnetRecipe)
+        return pool_of(paths, recipe.patch_size, (recipe.seed, recipe.scenes), recipe.scene_share)
+
+    def take(self, samples: ImagePool) -> None:
+        """Keep the images, from which a step draws."""
+        self.source = samples
 
     @classmethod
     def files(cls, recipe: Recipe) -> dict[str, Path]:
@@ -137,12 +162,22 @@ class UnetTraining(PriorTraining):
         return super().files(recipe) | {"autoencoder": Path(chosen)}
 
     def make_optimizers(self) -> list[torch.optim.Optimizer]:
-        return [
-            torch.optim.AdamW(self.network.unet.parameters(), self.recipe.learning_rate, (0.9, 0.99), weight_decay=1e-4)
-        ]
+        own = self.recipe
+        parameters = self.network.unet.parameters()
+        return [torch.optim.AdamW(parameters, own.learning_rate, (0.9, 0.99), weight_decay=own.weight_decay)]
+
+    def drawn(self, number: int, count: int) -> torch.Tensor:
+        """The clean patches of a step, (B, 1, N, N)."""
+        rng = np.random.default_rng([self.recipe.seed, 4, number])
+        return self.source.to(self.device).draw(rng, count, self.recipe.patch_size, self.recipe.reduced)
 
     def degrade(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
-        return batch["clean"]
+        return self.drawn(int(batch["number"][0]), len(batch["number"]))
+
+    def shown(self, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Clean patches, what is restored of their noisy latents, and the patches again."""
+        clean = self.degrade(batch, torch.Generator())
+        return clean, self.restored(clean, batch), clean
 
     def restore(self, degraded: torch.Tensor, batch: Mapping[str, torch.Tensor] | None = None) -> torch.Tensor:
         """For the pictures: latents with noise of a middle timestep, which the network takes off at once."""
@@ -156,17 +191,26 @@ class UnetTraining(PriorTraining):
         return result
 
     def step(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> dict[str, torch.Tensor]:
+        count = len(batch["number"])
         with torch.no_grad():
-            latent = self.network.encode(batch["clean"]).float()
-        timesteps = torch.randint(len(self.network.signals), (len(latent),), generator=generator).to(latent.device)
+            latent = self.network.encode(self.drawn(self.done, count)).float()
+            if not self.worth.any():
+                self.worth.copy_(worth_of_channels(self.network, latent[:1]))
+        timesteps = torch.randint(len(self.network.signals), (count,), generator=generator)
+        timesteps[torch.rand(count, generator=generator) < self.recipe.last] = self.network.timestep
+        timesteps = timesteps.to(latent.device)
         noise = torch.randn(latent.shape, generator=generator).to(latent)
         noisy = self.network.noised(latent, noise, timesteps)
-        loss = functional.mse_loss(self.network.noise(noisy, timesteps).float(), noise)
+        squared = (self.network.noise(noisy, timesteps).float() - noise) ** 2
+        signal = self.network.signals[timesteps]
+        left = (squared.mean((2, 3)) * self.worth).sum(1) * (1 - signal) / signal
+        log_error = (left + FLOOR).log().mean()
+        loss = squared.mean() if self.recipe.objective == "epsilon" else log_error
         self.enhancer.zero_grad()
         self.manual_backward(loss)
         self.clip_gradients(self.enhancer, 1.0, "norm")
         self.enhancer.step()
-        return {"loss": loss.detach()}
+        return {"loss": loss.detach(), "decibels": -10 / np.log(10) * log_error.detach()}
 
     def metadata(self) -> dict[str, Any]:
         facts = {"unet": configuration(self.network.unet), "scheduler": self.network.scheduler}

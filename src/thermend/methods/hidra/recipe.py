@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from thermend.methods.info import todays_name
-from thermend.training.recipe import Recipe, Section
+from thermend.training.recipe import OnDeviceRecipe, Recipe, Section
 
 if TYPE_CHECKING:
     import torch
@@ -296,17 +296,29 @@ class AutoencoderRecipe(PriorRecipe):
         return self
 
 
-class UnetRecipe(PriorRecipe):
+class UnetRecipe(PriorRecipe, OnDeviceRecipe):
     """A training of the UNet (J. Ho et al., 2020).
 
     Attributes
     ----------
     autoencoder : Path or None
         file of its weights; None takes those that ship
+    reduced : float
+        chance of a patch to be reduced from twice its size, where an image has room for it
+    objective : {'epsilon', 'decibels'}
+        ``epsilon``: the mean squared difference of the noise. ``decibels``: the logarithm of the mean square that it leaves in
+        the image once it is taken off, each channel of the latent counted by what it does to the image; so all timesteps count
+        alike, where of ε's own difference the late ones are but a small part (and T. Salimans and J. Ho, 2022, section 4)
+    last : float
+        chance of the last timestep, HiDRA's, to be drawn; else all are alike
     """
 
     part: ClassVar[str] = "unet"
+    convention: bool = False
     autoencoder: Path | None = None
+    reduced: float = Field(0.0, ge=0, le=1)
+    objective: Literal["epsilon", "decibels"] = "epsilon"
+    last: float = Field(0.0, ge=0, le=1)
 
     @model_validator(mode="after")
     def _can_be(self) -> UnetRecipe:
