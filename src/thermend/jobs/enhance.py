@@ -39,7 +39,7 @@ class Enhance:
         whether it is that
     reading : ReadOptions
         what is stated of the inputs
-    method, weights, engine, device, precision, prompts, tile
+    method, weights, engine, device, precision, prompts, tile, estimator, prior, features
         as for :func:`thermend.load`
     mode, contrast, scale
         as for :meth:`thermend.Restorer.restore`
@@ -70,6 +70,9 @@ class Enhance:
     device: str = "auto"
     precision: str = "auto"
     prompts: str | None = None
+    estimator: str | None = None
+    prior: str | None = None
+    features: str | None = None
     tile: int | None = None
     trust_map: bool = False
     overwrite: bool = False
@@ -96,6 +99,9 @@ class Enhance:
             precision=self.precision,
             prompts=self.prompts,
             threads=threads(),
+            estimator=self.estimator,
+            prior=self.prior,
+            features=self.features,
         )
 
     def begin(self) -> Callable[[Input], Outcome]:

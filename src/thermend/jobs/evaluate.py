@@ -19,7 +19,7 @@ class Evaluate:
 
     Attributes
     ----------
-    method, weights, engine, device, precision, prompts
+    method, weights, engine, device, precision, prompts, estimator, prior, features
         as for :func:`thermend.load`
     preset : str or None
         degrades the clean images; None where they have degraded versions
@@ -44,6 +44,9 @@ class Evaluate:
     scale: int = 1
     fuse_weights: str | None = None
     learned: tuple[str, ...] = ()
+    estimator: str | None = None
+    prior: str | None = None
+    features: str | None = None
 
     def source(self, sample: Sample) -> str:
         """An image, as a line names it."""
@@ -59,6 +62,9 @@ class Evaluate:
             precision=self.precision,
             prompts=self.prompts,
             threads=threads(),
+            estimator=self.estimator,
+            prior=self.prior,
+            features=self.features,
         )
 
     def begin(self) -> Callable[[Sample], Outcome]:

@@ -60,6 +60,10 @@ class NetworkMethod:
     """What :class:`~thermend.engines.network.TiledNetwork` takes besides, where it is not the usual."""
     says_its_plan: ClassVar[bool] = False
     """Whether the file of weights has to say how the network is run."""
+    parts: ClassVar[tuple[str, ...]] = ()
+    """Further files or models that the network can be made of, by their names in :class:`~thermend.methods.options.Options`."""
+    in_folder: ClassVar[str | None] = None
+    """The file that is meant where weights are given as a folder."""
     fills_cores = True
     quick: ClassVar[bool] = False
     """Whether it runs in bf16 where OpenVINO's device computes that, unless a precision is asked for: its networks give what is
@@ -67,15 +71,22 @@ class NetworkMethod:
 
     def __init__(self, info: MethodInfo, options: Options) -> None:
         self._given = info, options
-        path = info.weights_file(options.weights, ".safetensors" if options.engine == "torch" else ".onnx")
+        options.refuse_parts(info, self.parts)
+        given = options.weights
+        if given is not None and self.in_folder is not None and Path(given).is_dir():
+            given = Path(given) / self.in_folder
+        path = info.weights_file(given, ".safetensors" if options.engine == "torch" else ".onnx")
         prompts = options.prompts
         if prompts is not None and not isinstance(self, TakesPrompts):
             raise UsageError(f"{info.full_name} takes no prompts")
         trained_with = prompts if prompts is not None and Path(prompts).suffix == ".npz" else None
-        module = _module_of(info, path, options.engine, [] if trained_with is None else [trained_with])
+        further = [] if trained_with is None else [trained_with]
+        module = _module_of(info, path, options.engine, further, options.parts)
+        if options.parts and module is None:
+            raise UsageError(f"{path}: its parts are in it; {', '.join(options.parts)} go with a checkpoint")
         if trained_with is not None and module is None:
             raise UsageError(f"{path}: its prompts are constants by now; {trained_with} goes with a checkpoint")
-        facts = read_onnx_metadata(path) if module is None else read_metadata(path)
+        facts = read_onnx_metadata(path) if module is None else read_metadata(path) or getattr(module, "facts", {})
         if module is None and self.says_its_plan and not facts.get("method"):
             raise InputError(
                 path, f"does not say that it is a network of {info.name}; `thermend export` writes one that does"
@@ -140,13 +151,13 @@ class NetworkMethod:
         return self.network
 
 
-def _module_of(info: MethodInfo, path: Path, engine: str, further: list[Any]) -> Any:
+def _module_of(info: MethodInfo, path: Path, engine: str, further: list[Any], parts: Mapping[str, Any]) -> Any:
     """The torch module that a file of weights holds, where that is what runs or is exported; else None."""
     holds_tensors = path.suffix in CHECKPOINT_SUFFIXES or (engine == "torch" and path.suffix == ".onnx")
     if not holds_tensors or info.network is None or engine not in ("auto", *ENGINES):
         return None
     try:
-        return info.load_network()(path, *further)
+        return info.load_network()(path, *further, **parts)
     except ModuleNotFoundError as error:
         raise MissingDependencyError(f"{path.suffix} weights need torch: pip install 'thermend[train]'") from error
 

@@ -24,7 +24,7 @@ class Options:
     ----------
     asked : str
         the method as the user typed it; with a variant in it, weights have to be of that one
-    weights, engine, device, tile, precision, prompts, threads
+    weights, engine, device, tile, precision, prompts, threads, estimator, prior, features
         as for :func:`thermend.load`
 
     Raises
@@ -41,6 +41,9 @@ class Options:
     precision: str = "auto"
     prompts: str | os.PathLike[str] | None = None
     threads: int = 0
+    estimator: str | os.PathLike[str] | None = None
+    prior: str | os.PathLike[str] | None = None
+    features: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
         if self.tile is not None and self.tile < _LEAST_TILE:
@@ -55,6 +58,18 @@ class Options:
         """Whether anything but the usual was asked for."""
         return {self.engine, self.device, self.precision} != {"auto"}
 
+    @property
+    def parts(self) -> dict[str, str | os.PathLike[str]]:
+        """Further files or models that were given for a network that is made of several."""
+        named = {"estimator": self.estimator, "prior": self.prior, "features": self.features}
+        return {name: given for name, given in named.items() if given is not None}
+
+    def refuse_parts(self, info: MethodInfo, takes: tuple[str, ...] = ()) -> None:
+        """For methods that are not made of such parts; raises UsageError where one was given."""
+        for name in self.parts:
+            if name not in takes:
+                raise UsageError(f"{info.full_name} takes no {name}")
+
     def refuse_weights(self, info: MethodInfo) -> None:
         """For methods without weights of their own.
 
@@ -65,6 +80,7 @@ class Options:
         MissingDependencyError
             the engine is not installed
         """
+        self.refuse_parts(info)
         if self.prompts is not None:
             raise UsageError(f"{info.full_name} takes no prompts")
         if self.weights is not None:

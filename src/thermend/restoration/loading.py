@@ -29,6 +29,9 @@ def load(
     precision: str = "auto",
     prompts: str | os.PathLike[str] | None = None,
     threads: int = 0,
+    estimator: str | os.PathLike[str] | None = None,
+    prior: str | os.PathLike[str] | None = None,
+    features: str | os.PathLike[str] | None = None,
 ) -> Restorer:
     """Make a method ready to run. Asked for the same again, with files of the same content, the same restorer is given.
 
@@ -55,6 +58,12 @@ def load(
     threads : int
         cores that OpenVINO or ONNX Runtime may take on the CPU; 0, all; for networks
 
+    estimator, prior, features : str or PathLike or None
+        of ``hidra/sd-turbo`` with the authors' weights: the file of its estimator (DEM.pkl; None looks beside the weights); the
+        Stable Diffusion, and the DINOv2 with registers, that it runs on, a name on the hub or a folder. None takes
+        ``stabilityai/sd-turbo`` and ``facebook/dinov2-with-registers-base`` where they are in the local cache; nothing is
+        downloaded that is not named
+
     Returns
     -------
     Restorer
@@ -70,10 +79,12 @@ def load(
     info = find(method)
     if info.part:
         raise UsageError(f"{info.full_name} is a part of {info.name} and mends no images by itself; recipes train it")
-    options = Options(method, weights, engine, device, tile, precision, prompts, threads)
+    options = Options(
+        method, weights, engine, device, tile, precision, prompts, threads, estimator, prior, features
+    )  # fmt: skip
     key = (
         method,
-        *(_content(path) for path in (weights, prompts)),
+        *(_content(path) for path in (weights, prompts, estimator, prior, features)),
         engine, device, tile, precision, threads,
     )  # fmt: skip
     with _lock:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from thermend.errors import InputError, MissingDependencyError, first_line
 from thermend.io.atomic import whole_file
 
-SUFFIXES = (".safetensors", ".pt", ".pth")
+SUFFIXES = (".safetensors", ".pt", ".pth", ".pkl")
 
 _METADATA_KEY = "thermend"
 N = TypeVar("N")
@@ -40,12 +40,40 @@ def read_tensors(path: str | os.PathLike[str], *, under: tuple[str, ...] = ("sta
         torch or safetensors is not installed
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(path, "no such file")
-    if path.suffix == ".onnx":
+    if path.suffix == ".onnx" and path.is_file():
         from thermend.weights.onnx_export import read_onnx_tensors
 
         return read_onnx_tensors(path)
+    content = read_content(path)
+    import torch
+
+    for key in under:
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+            break
+    if not isinstance(content, dict) or not content or not all(isinstance(v, torch.Tensor) for v in content.values()):
+        raise InputError(path, "holds no named tensors")
+    names = list(content)
+    prefix = "module." if all(name.startswith("module.") for name in names) else ""
+    return {name[len(prefix) :]: tensor for name, tensor in content.items()}
+
+
+def read_content(path: str | os.PathLike[str]) -> Any:
+    """What a checkpoint holds: tensors, numbers, texts, and lists and dictionaries of them; never anything that is run.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        `.safetensors`, or what torch saves, which is read with ``weights_only=True`` and never otherwise
+
+    Raises
+    ------
+    InputError, MissingDependencyError
+        as :func:`read_tensors` does
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(path, "no such file")
     try:
         import torch
     except ImportError as error:
@@ -64,15 +92,7 @@ def read_tensors(path: str | os.PathLike[str], *, under: tuple[str, ...] = ("sta
         if "weights_only" in str(error) or "Unsupported" in first or "WeightsUnpickler" in str(error):
             first = "holds objects other than tensors, which are never unpacked"
         raise InputError(path, f"is no checkpoint that can be read safely ({first})") from error
-    for key in under:
-        if isinstance(content, dict) and isinstance(content.get(key), dict):
-            content = content[key]
-            break
-    if not isinstance(content, dict) or not content or not all(isinstance(v, torch.Tensor) for v in content.values()):
-        raise InputError(path, "holds no named tensors")
-    names = list(content)
-    prefix = "module." if all(name.startswith("module.") for name in names) else ""
-    return {name[len(prefix) :]: tensor for name, tensor in content.items()}
+    return content
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:

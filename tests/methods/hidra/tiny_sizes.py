@@ -69,3 +69,39 @@ def small_dinov2(path: Path, **changes: object) -> Path:
     configuration = transformers.Dinov2Config(**(DINOV2 | changes))
     transformers.Dinov2Model(configuration).save_pretrained(path)
     return path
+
+
+def released_prior(path: Path, prompt):
+    """The base of the authors' shrunk network, from its weights."""
+    import diffusers
+    import torch
+
+    from thermend.methods.hidra.backbone import OneStepDiffusion
+
+    tensors = torch.load(path, weights_only=True)
+    autoencoder = diffusers.AutoencoderKL(
+        in_channels=3, out_channels=3, down_block_types=["DownEncoderBlock2D"] * 4, up_block_types=["UpDecoderBlock2D"] * 4,
+        block_out_channels=[8, 8, 16, 16], layers_per_block=2, latent_channels=4, norm_num_groups=4, scaling_factor=0.18215,
+    )  # fmt: skip
+    unet = diffusers.UNet2DConditionModel(
+        sample_size=64, block_out_channels=[8, 16, 16, 16], layers_per_block=2, cross_attention_dim=8, norm_num_groups=4,
+        attention_head_dim=[1, 2, 2, 2], use_linear_projection=True,
+        down_block_types=["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"],
+        up_block_types=["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3,
+    )  # fmt: skip
+    for part, model in (("vae.", autoencoder), ("unet.", unet)):
+        model.load_state_dict({name[len(part) :]: value for name, value in tensors.items() if name.startswith(part)})
+    return OneStepDiffusion(autoencoder, unet, diffusers.DDPMScheduler(**SCHEDULER), prompt)
+
+
+def dinov2_with_registers(path: Path) -> Path:
+    """A folder as `facebook/dinov2-with-registers-base` has it, shrunk to what the authors' small estimator looks at."""
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    configuration = transformers.Dinov2WithRegistersConfig(
+        hidden_size=32, num_hidden_layers=4, num_attention_heads=2, mlp_ratio=2, patch_size=14, image_size=56
+    )
+    transformers.Dinov2WithRegistersModel(configuration).save_pretrained(path)
+    return path

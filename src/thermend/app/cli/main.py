@@ -77,6 +77,18 @@ PromptsOption = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(metavar="FILE", help="Of a prompted network: what to remove (.json), or its prompts (.npz)."),
 ]
+EstimatorOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(metavar="FILE", help="Of hidra/sd-turbo: the estimator that goes with the weights (DEM.pkl)."),
+]
+PriorOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(metavar="NAME|DIR", help="Of hidra/sd-turbo: the Stable Diffusion; a name may be downloaded."),
+]
+FeaturesOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(metavar="NAME|DIR", help="Of hidra/sd-turbo: the DINOv2 of its estimator; a name may be downloaded."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -164,6 +176,9 @@ def enhance(
     device: Annotated[str, typer.Option(help="cpu, or what the engine calls its devices.")] = "auto",
     precision: PrecisionOption = "auto",
     prompts: PromptsOption = None,
+    estimator: EstimatorOption = None,
+    prior: PriorOption = None,
+    features: FeaturesOption = None,
     tile: Annotated[
         Optional[int],  # noqa: UP045
         typer.Option(help="Side of a network's tiles, pixels."),
@@ -184,7 +199,8 @@ def enhance(
     options = {
         "method": method, "weights": weights, "mode": mode, "contrast": contrast, "scale": scale, "palette": palette,
         "depth": depth, "compare": compare, "engine": engine, "device": device, "precision": precision,
-        "prompts": prompts, "tile": tile, "trust_map": trust_map, "overwrite": overwrite,
+        "prompts": prompts, "estimator": estimator, "prior": prior, "features": features, "tile": tile,
+        "trust_map": trust_map, "overwrite": overwrite,
     }  # fmt: skip
     with files_for(inputs, out) as files:
         code = command.run(files.inputs, files.out, reading, options, files.say, as_json)
@@ -273,6 +289,9 @@ def evaluate(
     device: Annotated[str, typer.Option(help="Where.")] = "auto",
     precision: PrecisionOption = "auto",
     prompts: PromptsOption = None,
+    estimator: EstimatorOption = None,
+    prior: PriorOption = None,
+    features: FeaturesOption = None,
     fuse: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(metavar="reco", help="Fuse results with visible images, and measure those."),
@@ -301,7 +320,8 @@ def evaluate(
     from thermend.jobs.evaluate import Evaluate
 
     job = Evaluate(
-        method, weights, engine, device, precision, prompts, preset, seed, scale, fuse_weights, tuple(measure or ())
+        method, weights, engine, device, precision, prompts, preset, seed, scale, fuse_weights, tuple(measure or ()),
+        estimator, prior, features,
     )  # fmt: skip
     raise typer.Exit(command.run(job, clean, degraded, dataset, fuse, visible, json_file, typer.echo))
 

@@ -14,6 +14,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -34,6 +35,7 @@ except ImportError as error:
 diffusers_logging.disable_progress_bar()
 diffusers_logging.set_verbosity_error()
 
+_LUMA = (0.299, 0.587, 0.114)
 IMPOSSIBLE = (KeyError, IndexError, TypeError, ValueError, AssertionError, RuntimeError, ZeroDivisionError)
 """What a configuration of which there is no model ends in."""
 
@@ -78,6 +80,8 @@ class OneStepDiffusion(nn.Module):
     signals : torch.Tensor
         ᾱ of all timesteps
     signal, timestep : a, the last of them, and what the UNet is told
+    luma, clamped : bool
+        of the result: three channels become their luma, not their mean; cut off at [0, 1]
 
     Raises
     ------
@@ -87,6 +91,7 @@ class OneStepDiffusion(nn.Module):
 
     prompt: torch.Tensor
     signals: torch.Tensor
+    luma = clamped = False
 
     def __init__(
         self, autoencoder: AutoencoderKL, unet: UNet2DConditionModel, scheduler: DDPMScheduler, prompt: torch.Tensor
@@ -146,7 +151,8 @@ class OneStepDiffusion(nn.Module):
     def decode(self, latent: torch.Tensor) -> torch.Tensor:
         """A latent, scaled, (B, C, h, w), to the image, (B, 1, H, W) float32, around [0, 1]."""
         unscaled = latent / self.autoencoder.config["scaling_factor"]
-        return to_grey(self.autoencoder.decode(unscaled.to(self.autoencoder.dtype)).sample.float())
+        channels = self.autoencoder.decode(unscaled.to(self.autoencoder.dtype)).sample.float()
+        return to_grey(channels.clamp(-1, 1) if self.clamped else channels, self.luma)
 
     def description(self) -> dict[str, Any]:
         """What :func:`embedded` builds another of."""
@@ -197,10 +203,12 @@ def to_channels(image: torch.Tensor, autoencoder: AutoencoderKL) -> torch.Tensor
     return centred.expand(-1, 3, -1, -1) if square is None else functional.pixel_unshuffle(centred, square)
 
 
-def to_grey(channels: torch.Tensor) -> torch.Tensor:
-    """What an autoencoder gives to (B, 1, H, W) around [0, 1]: the mean of three channels, or the squares' pixels."""
+def to_grey(channels: torch.Tensor, luma: bool = False) -> torch.Tensor:
+    """What an autoencoder gives to (B, 1, H, W) around [0, 1]: the mean of three channels, or their luma, or the squares'
+    pixels."""
     if channels.shape[1] == 3:
-        return (channels.mean(1, keepdim=True) + 1) / 2
+        shares = channels.new_tensor(_LUMA if luma else (1 / 3,) * 3).view(1, 3, 1, 1)
+        return ((channels * shares).sum(1, keepdim=True) + 1) / 2
     return (functional.pixel_shuffle(channels, math.isqrt(channels.shape[1])) + 1) / 2
 
 
@@ -317,7 +325,11 @@ def fill(model: nn.Module, tensors: Mapping[str, torch.Tensor], path: str | os.P
 
 
 def from_pretrained(
-    source: str, prompt: str | os.PathLike[str] | torch.Tensor | None = None, precision: torch.dtype = torch.float32
+    source: str,
+    prompt: str | os.PathLike[str] | torch.Tensor | None = None,
+    precision: torch.dtype = torch.float32,
+    *,
+    download: bool = True,
 ) -> OneStepDiffusion:
     """A Stable Diffusion by its name on the hub, or from a folder of the same layout (``vae``, ``unet``, ``scheduler``).
 
@@ -330,6 +342,8 @@ def from_pretrained(
         it once with the text encoder and the tokenizer that come with the model
     precision : torch.dtype
         of the weights: ``torch.float16`` or ``torch.bfloat16`` halves what SD-Turbo needs in memory
+    download : bool
+        whether a name may be asked for at the hub; else it is looked for in the local cache
 
     Raises
     ------
@@ -339,19 +353,24 @@ def from_pretrained(
         it predicts something else than ε
     """
     try:
-        scheduler = DDPMScheduler.from_pretrained(source, subfolder="scheduler")
+        local = {} if download else {"local_files_only": True}
+        scheduler = DDPMScheduler.from_pretrained(source, subfolder="scheduler", **local)
         if (kind := scheduler.config["prediction_type"]) != "epsilon":
             raise UsageError(f"{source}: predicts {kind}; hidra needs a model that predicts the noise, epsilon")
-        options = {"use_safetensors": True, "torch_dtype": precision, "low_cpu_mem_usage": False}
+        options = {"use_safetensors": True, "torch_dtype": precision, "low_cpu_mem_usage": False, **local}
         autoencoder = AutoencoderKL.from_pretrained(source, subfolder="vae", **options)
         unet = UNet2DConditionModel.from_pretrained(source, subfolder="unet", **options)
         if isinstance(prompt, torch.Tensor):
             embedding = prompt
         else:
-            embedding = _computed_prompt(source) if prompt is None else read_prompt(prompt)
+            embedding = _computed_prompt(source, local) if prompt is None else read_prompt(prompt)
     except ThermendError:
         raise
     except Exception as error:  # whatever three libraries make of a foreign folder
+        if not download and not Path(source).is_dir():
+            raise InputError(
+                source, "is not in the local cache; --prior NAME downloads it, or takes a folder"
+            ) from error
         raise InputError(source, f"is no Stable Diffusion that can be read ({first_line(error)[:200]})") from error
     try:
         return OneStepDiffusion(autoencoder, unet, scheduler, embedding.to(precision)).eval()
@@ -367,7 +386,7 @@ def read_prompt(path: str | os.PathLike[str]) -> torch.Tensor:
     return tensors["prompt"].float()
 
 
-def _computed_prompt(source: str) -> torch.Tensor:
+def _computed_prompt(source: str, local: Mapping[str, Any]) -> torch.Tensor:
     """As the model's own text encoder has it."""
     try:
         from transformers import CLIPTextModel, CLIPTokenizer
@@ -375,8 +394,8 @@ def _computed_prompt(source: str) -> torch.Tensor:
     except ImportError as error:
         raise MissingDependencyError("hidra needs more packages: pip install 'thermend[hidra]'") from error
     transformers_logging.disable_progress_bar()
-    tokenizer = CLIPTokenizer.from_pretrained(source, subfolder="tokenizer")
-    encoder = CLIPTextModel.from_pretrained(source, subfolder="text_encoder", use_safetensors=True)
+    tokenizer = CLIPTokenizer.from_pretrained(source, subfolder="tokenizer", **local)
+    encoder = CLIPTextModel.from_pretrained(source, subfolder="text_encoder", use_safetensors=True, **local)
     words = tokenizer("", padding="max_length", max_length=tokenizer.model_max_length, return_tensors="pt")
     with torch.no_grad():
         result: torch.Tensor = encoder(words.input_ids)[0]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from thermend.errors import InputError, MissingDependencyError, first_line
 from thermend.methods.hidra.recipe import SMALL
 
 try:
-    from transformers import AutoConfig, Dinov2Config, Dinov2Model
+    from transformers import AutoConfig, Dinov2Config, Dinov2Model, Dinov2WithRegistersModel
     from transformers.utils import logging as transformers_logging
 except ImportError as error:
     raise MissingDependencyError("hidra needs more packages: pip install 'thermend[hidra]'") from error
@@ -159,8 +160,15 @@ def small_features(configuration: Mapping[str, Any] = SMALL) -> Dinov2Model:
     return model
 
 
-def pretrained_features(source: str) -> Dinov2Model:
+def pretrained_features(source: str, *, registers: bool = False, download: bool = True) -> Any:
     """By its name on the hub, or from a folder; float32, however it was saved.
+
+    Parameters
+    ----------
+    registers : bool
+        whether it has to be a DINOv2 with registers, or one without
+    download : bool
+        whether a name may be asked for at the hub; else it is looked for in the local cache
 
     Raises
     ------
@@ -168,15 +176,21 @@ def pretrained_features(source: str) -> Dinov2Model:
         there is none, or it is another network or lacks weights
     """
     transformers_logging.disable_progress_bar()
+    wanted, whose = (Dinov2WithRegistersModel, "DINOv2 with registers") if registers else (Dinov2Model, "DINOv2")
+    local = {} if download else {"local_files_only": True}
     try:
-        kind = AutoConfig.from_pretrained(source).model_type
-        if kind != Dinov2Config.model_type:
-            raise InputError(source, f"is a {kind}, no DINOv2")
-        model, found = Dinov2Model.from_pretrained(source, use_safetensors=True, output_loading_info=True)
+        kind = AutoConfig.from_pretrained(source, **local).model_type
+        if kind != wanted.config_class.model_type:
+            raise InputError(source, f"is a {kind}, no {whose}")
+        model, found = wanted.from_pretrained(source, use_safetensors=True, output_loading_info=True, **local)
     except InputError:
         raise
     except Exception as error:  # whatever the library makes of a foreign folder
-        raise InputError(source, f"is no DINOv2 that can be read ({first_line(error)[:200]})") from error
+        if not download and not Path(source).is_dir():
+            raise InputError(
+                source, "is not in the local cache; --features NAME downloads it, or takes a folder"
+            ) from error
+        raise InputError(source, f"is no {whose} that can be read ({first_line(error)[:200]})") from error
     if missing := set(found["missing_keys"]) - {"embeddings.mask_token"}:  # which training DINOv2 alone needs
-        raise InputError(source, f"lacks weights of a DINOv2 ({len(missing)}, such as {min(missing)})")
+        raise InputError(source, f"lacks weights of a {whose} ({len(missing)}, such as {min(missing)})")
     return model.float()

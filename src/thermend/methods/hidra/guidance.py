@@ -16,6 +16,9 @@ STEP = 8
 """What their places are multiples of, so that the squares of an image that was enlarged lie in each as they do in a crop; up to
 so many pixels less one are left out at the ends."""
 
+WHOLE, WHOLE_SIDE = 1_000_000, 980
+"""Pixels of an image that is looked at as a whole where that was learned from; of a larger one, the side of the pieces."""
+
 
 class Network(Protocol):
     """What runs the network; :class:`thermend.engines.network.TiledNetwork` does."""
@@ -36,8 +39,8 @@ class Guidance:
     Parameters
     ----------
     facts : mapping
-        what the weights say of themselves: ``view``, the side of the pieces that P was learned from, ``estimator`` and
-        ``multiple``
+        what the weights say of themselves: ``view``, the side of the pieces that P was learned from (0: the whole image),
+        ``estimator`` and ``multiple``
 
     Raises
     ------
@@ -53,7 +56,7 @@ class Guidance:
         self.guides = bool(estimator.get("guides"))
         self.view = int(facts["view"])
         self.multiple = int(facts.get("multiple", 8))
-        if self.view < 1 or self.width < 1 or self.multiple < 1:
+        if self.view < 0 or self.width < 1 or self.multiple < 1:
             raise ValueError("says impossible things of HiDRA's degradation vector")
 
     def vector(self, image: Image, network: Network) -> Image:
@@ -62,7 +65,9 @@ class Guidance:
             return np.zeros((1, self.width), np.float32)
         unused = np.zeros((1, 1, *(network.fixed_size or 2 * (self.multiple,))), np.float32)
         none = np.zeros((1, self.width), np.float32)
-        found = network.outputs(unused, vector=none, view=views(np.clip(image, 0, 1), self.view))[1]
+        pixels = np.clip(image, 0, 1)
+        seen = views(pixels, self.view or WHOLE_SIDE) if self.view or pixels.size > WHOLE else pixels[None, None]
+        found = network.outputs(unused, vector=none, view=np.ascontiguousarray(seen))[1]
         return np.asarray(found.mean(0, keepdims=True), np.float32)
 
 

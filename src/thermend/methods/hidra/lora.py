@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 _ATTENTION = re.compile(r"\b(to_q|to_k|to_v|to_out\.0|proj_in|proj_out)$")
+_FEED_FORWARD = re.compile(r"\bff\.net\.(0\.proj|2)$")
 
 
 class GuidedLora(nn.Module):
@@ -24,15 +25,17 @@ class GuidedLora(nn.Module):
         of which nothing is trained
     rank : int
         r
+    scale : float
+        of what is added
 
     Attributes
     ----------
     sigma : Σ, (B, r, r), of the images that come next; None is the identity, plain LoRA
     """
 
-    def __init__(self, base: nn.Linear | nn.Conv2d, rank: int) -> None:
+    def __init__(self, base: nn.Linear | nn.Conv2d, rank: int, scale: float = 1.0) -> None:
         super().__init__()
-        self.base, self.rank = base.requires_grad_(False), rank
+        self.base, self.rank, self.scale = base.requires_grad_(False), rank, scale
         self.sigma: torch.Tensor | None = None
         if isinstance(base, nn.Conv2d):
             if base.groups != 1:
@@ -57,7 +60,8 @@ class GuidedLora(nn.Module):
         if self.sigma is not None:
             sigma = self.sigma.to(low.dtype)
             low = (sigma @ low.flatten(2)).view_as(low) if low.ndim == 4 else low @ sigma.transpose(1, 2)
-        return result + self.up(low).to(result.dtype)
+        added = self.up(low)
+        return result + (added if self.scale == 1 else self.scale * added).to(result.dtype)
 
 
 class Modulation(nn.Module):
@@ -94,25 +98,40 @@ class Modulation(nn.Module):
         return self.second(hidden).unflatten(-1, (self.rank, self.rank)) + self.identity
 
 
-def add_lora(model: nn.Module, rank: int, within: Sequence[str] = ("",)) -> list[GuidedLora]:
+def add_lora(
+    model: nn.Module,
+    rank: int,
+    within: Sequence[str] = ("",),
+    *,
+    feed_forward: bool = False,
+    aside: Sequence[str] = (),
+    scale: float = 1.0,
+) -> dict[str, GuidedLora]:
     """Replace a model's convolutions and the linear layers of its attention by :class:`GuidedLora`, in place.
 
     Parameters
     ----------
     within : sequence of str
         beginnings of the names of those to replace
+    feed_forward : bool
+        the linear layers after the attention too
+    aside : sequence of str
+        names of layers that are not replaced
+    scale : float
+        of what is added
 
     Returns
     -------
-    what they were replaced by, in the order of the model
+    names to what stands there now, in the order of the model
     """
-    found = []
+    found = {}
     for name, module in list(model.named_modules()):
-        wanted = isinstance(module, nn.Conv2d) or (isinstance(module, nn.Linear) and _ATTENTION.search(name))
-        if not wanted or not any(name.startswith(part) for part in within):
+        linear = _ATTENTION.search(name) or (feed_forward and _FEED_FORWARD.search(name))
+        wanted = isinstance(module, nn.Conv2d) or (isinstance(module, nn.Linear) and linear)
+        if not wanted or name in aside or not any(name.startswith(part) for part in within):
             continue
         place, _, last = name.rpartition(".")
-        lora = GuidedLora(module, rank)
+        lora = GuidedLora(module, rank, scale)
         model.get_submodule(place)._modules[last] = lora
-        found.append(lora)
+        found[name] = lora
     return found

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,9 @@ from thermend.errors import InputError, UsageError
 from thermend.methods.hidra.guidance import Guidance
 from thermend.methods.network import Image, NetworkMethod
 from thermend.methods.watch import UNWATCHED, Watch
-from thermend.weights.checkpoints import SUFFIXES
+from thermend.weights.checkpoints import SUFFIXES, sha256_of
+
+_LEAST_VIEW = 28
 
 
 class Diffusion(NetworkMethod):
@@ -31,6 +35,8 @@ class GuidedDiffusion(Diffusion):
     """One step, steered by the degradation vector of the whole image."""
 
     inputs = {"vector": False, "view": False}  # noqa: RUF012
+    parts = ("estimator", "prior", "features")
+    in_folder = "model.pkl"
     says_its_plan = True
 
     def read_plan(self, facts: Mapping[str, Any]) -> None:
@@ -47,9 +53,19 @@ class GuidedDiffusion(Diffusion):
         """The restored image, (H, W), and what was done: the length of P, and what the probe reads off it."""
         within = np.clip(image, 0, 1)
         vector = self.vector(within)
-        unseen = np.zeros((1, 1, self.guidance.view, self.guidance.view), np.float32)
-        found: dict[str, Any] = {"vector": round(float(np.linalg.norm(vector)), 3)}
+        side = self.guidance.view or _LEAST_VIEW
+        unseen = np.zeros((1, 1, side, side), np.float32)
+        found: dict[str, Any] = {"vector": round(float(np.linalg.norm(vector)), 3), **self._parts}
         return self.network.tiled(within, watch.at, vector=vector, view=unseen), [found | self._read_off(vector)]
+
+    @cached_property
+    def _parts(self) -> dict[str, str]:
+        """What else the network is made of, for the provenance: its estimator's file by its hash, models by their names."""
+        given = self._given[1].parts
+        named = {name: Path(os.fspath(part)).name for name, part in given.items() if name != "estimator"}
+        beside = self.weights_path.with_name("DEM.pkl")
+        own = given.get("estimator", beside if self.weights_path.suffix == ".pkl" else None)
+        return named if own is None else named | {"estimator_sha256": sha256_of(own)}
 
     @cached_property
     def _probes(self) -> dict[str, Any]:

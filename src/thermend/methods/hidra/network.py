@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
+from thermend.errors import UsageError
 from thermend.methods.hidra.backbone import OneStepDiffusion
 from thermend.methods.hidra.estimator import DegradationEstimator
 from thermend.methods.hidra.lora import GuidedLora, Modulation, add_lora
+from thermend.methods.hidra.released import SCALE, ReleasedEstimator, modulations_of
 
 
 class Hidra(nn.Module):
@@ -19,10 +23,14 @@ class Hidra(nn.Module):
     ----------
     backbone : OneStepDiffusion
         changed: its layers become :class:`GuidedLora`
-    estimator : DegradationEstimator or None
+    estimator : DegradationEstimator or ReleasedEstimator or None
         None leaves Σ = 1: plain LoRA, the paper's ablation "w/o DEM"
     ranks : tuple
         of encoder and UNet; 16 and 32 in the paper
+    released : bool
+        the authors' LoRA and Σ (:mod:`thermend.methods.hidra.released`) in place of those of this package's small form
+    conv_in : bool
+        of the released form: the UNet's first convolution is trained whole, as the released code does
 
     Attributes
     ----------
@@ -36,17 +44,30 @@ class Hidra(nn.Module):
     def __init__(
         self,
         backbone: OneStepDiffusion,
-        estimator: DegradationEstimator | None,
+        estimator: DegradationEstimator | ReleasedEstimator | None,
         ranks: tuple[int, int] = (16, 32),
+        *,
+        released: bool = False,
+        conv_in: bool = False,
     ) -> None:
         super().__init__()
         self.backbone = backbone.requires_grad_(False)
-        self.estimator = estimator
-        of_encoder = add_lora(backbone.autoencoder, ranks[0], ("encoder.", "quant_conv"))
-        of_unet = add_lora(backbone.unet, ranks[1])
-        self._layers: tuple[list[GuidedLora], list[GuidedLora]] = (of_encoder, of_unet)
+        self.estimator, self.released, self.conv_in = estimator, released, conv_in and released
+        if released:
+            backbone.luma = backbone.clamped = True
+            of_encoder = add_lora(backbone.autoencoder, ranks[0], ("encoder.",), scale=SCALE / ranks[0])
+            of_unet = add_lora(backbone.unet, ranks[1], feed_forward=True, aside=("conv_in",), scale=SCALE / ranks[1])
+            for layer in (*of_encoder.values(), *of_unet.values()):
+                nn.init.normal_(layer.down.weight, std=1 / layer.rank)
+            backbone.unet.conv_in.requires_grad_(self.conv_in)
+        else:
+            of_encoder = add_lora(backbone.autoencoder, ranks[0], ("encoder.", "quant_conv"))
+            of_unet = add_lora(backbone.unet, ranks[1])
+        self._layers: tuple[list[GuidedLora], list[GuidedLora]] = (list(of_encoder.values()), list(of_unet.values()))
         self.modulations = nn.ModuleList()
-        if estimator is not None:
+        if estimator is not None and released:
+            self.modulations.extend(modulations_of(of_encoder, of_unet, estimator.width))
+        elif estimator is not None:
             self.modulations.extend(Modulation(layers, estimator.width) for layers in self._layers)
 
     @property
@@ -80,11 +101,18 @@ class Hidra(nn.Module):
     def adaptation(self) -> list[nn.Parameter]:
         """ΔW: U and V of all layers, and what makes Σ of P."""
         own = [p for layers in self._layers for layer in layers for p in (layer.down.weight, layer.up.weight)]
-        return own + list(self.modulations.parameters())
+        whole = list(self.backbone.unet.conv_in.parameters()) if self.conv_in else []
+        return own + whole + list(self.modulations.parameters())
 
     def learned(self) -> dict[str, torch.Tensor]:
         """State of all that is not the backbone's: what a file of weights holds."""
-        return {name: tensor for name, tensor in self.state_dict().items() if not of_backbone(name)}
+        return {name: tensor for name, tensor in self.state_dict().items() if self.is_learned(name)}
+
+    def is_learned(self, name: str) -> bool:
+        """Whether a tensor is neither the backbone's own nor, in the released form, DINOv2's."""
+        if self.released and name.startswith("estimator.features."):
+            return False
+        return not of_backbone(name) or (self.conv_in and name.startswith("backbone.unet.conv_in."))
 
 
 class OnePass(nn.Module):
@@ -95,7 +123,7 @@ class OnePass(nn.Module):
     network : Hidra
         with its estimator
     view : int
-        side of the views
+        side of the views; 0 is the whole image
     """
 
     output_names = ("restored", "vectors")
@@ -103,6 +131,14 @@ class OnePass(nn.Module):
     def __init__(self, network: Hidra, view: int) -> None:
         super().__init__()
         self.network, self.view, self.variant = network, view, network.variant
+        self.facts: dict[str, Any] = {}
+        if network.released and network.estimator is not None:
+            estimator = {"guides": True, "width": network.estimator.width}
+            self.facts = {
+                "view": view,
+                "multiple": 1,
+                "estimator": estimator,
+            }  # it mirrors images itself, as theirs does
 
     def forward(
         self, image: torch.Tensor, vector: torch.Tensor, view: torch.Tensor
@@ -114,7 +150,15 @@ class OnePass(nn.Module):
         return self.network.enhance(image, steer), found
 
     def example_inputs(self) -> dict[str, tuple[torch.Tensor, dict[int, str]]]:
-        """Of an export."""
+        """Of an export.
+
+        Raises
+        ------
+        UsageError
+            the released form, whose estimator takes images of any size, which no export here does
+        """
+        if self.network.released:
+            raise UsageError("hidra/sd-turbo runs on torch alone (--engine torch)")
         side = 2 * self.network.multiple
         width = 1 if self.network.estimator is None else self.network.estimator.width
         return {

@@ -167,6 +167,11 @@ class HidraRecipe(Recipe):
         of the LoRA of encoder and UNet
     estimator_rate : float
         of the upper level's optimiser, as a share of ``learning_rate``
+    form : {'small', 'released'} or None
+        of DEM, Σ and LoRA: this package's own, or the authors' (:mod:`thermend.methods.hidra.released`), which None takes on
+        SD-Turbo with a DINOv2 from a source
+    conv_in : bool
+        of the released form: the UNet's first convolution is trained whole
     lessons : int
         how many of the ``steps`` are lessons of DEM; they come first, at ``learning_rate``. ``warmup_steps`` and ``schedule``
         hold for the lessons and for the loops after them alike
@@ -183,6 +188,8 @@ class HidraRecipe(Recipe):
     solver: Solver = Solver()
     losses: Losses = Losses()
     pipeline: Pipeline = Pipeline()
+    form: Literal["small", "released"] | None = None
+    conv_in: bool = False
 
     @field_validator("method")
     @classmethod
@@ -206,6 +213,12 @@ class HidraRecipe(Recipe):
             raise ValueError(f"lessons {self.lessons}: expected no more than the {self.steps} steps")
         if self.lessons and not self.estimator.guides:
             raise ValueError("lessons: there is no DEM to teach where estimator.guides is false")
+        if self.is_released and (self.estimator.guides and self.estimator.source is None):
+            raise ValueError("form: the released one needs a DINOv2 with registers, estimator.source")
+        if self.is_released and (self.prior.source is None or self.lessons):
+            raise ValueError("form: the released one goes with a prior.source, and has no lessons")
+        if self.conv_in and not self.is_released:
+            raise ValueError("conv_in: goes with form: released")
         if min(self.ranks) < 1:
             raise ValueError(f"ranks {list(self.ranks)}: expected 1 or more")
         depth = {**SMALL, **self.estimator.configuration}["num_hidden_layers"]
@@ -219,6 +232,12 @@ class HidraRecipe(Recipe):
         return self
 
     @property
+    def is_released(self) -> bool:
+        """Whether DEM, Σ and LoRA are in the authors' form."""
+        usual = self.method == "hidra/sd-turbo" and (self.estimator.source is not None or not self.estimator.guides)
+        return usual if self.form is None else self.form == "released"
+
+    @property
     def described(self) -> dict[str, Any]:
         """What is kept beside the weights, of which the network is built again."""
         own = self.prior.autoencoder is not None or self.prior.unet is not None
@@ -229,8 +248,8 @@ class HidraRecipe(Recipe):
             "precision": self.prior.precision,
             "ranks": list(self.ranks),
             "estimator": estimator,
-            "view": self.patch_size,
-        }
+            "view": 0 if self.is_released else self.patch_size,
+        } | ({"form": "released", "conv_in": self.conv_in} if self.is_released else {})
 
 
 class PriorRecipe(Recipe):

@@ -231,11 +231,13 @@ class HidraTraining(TrainingModule):
         return {name: tensor.detach().cpu().contiguous() for name, tensor in kept.items()}
 
     def metadata(self) -> dict[str, Any]:
-        facts = super().metadata() | self.recipe.described | {"multiple": self.network.multiple}
+        facts = super().metadata() | self.recipe.described
+        facts["multiple"] = 1 if self.recipe.is_released else self.network.multiple
         if self.perceptual:
             facts["features"] = self.perceptual[0].name
         if self.network.estimator is not None:
-            found = self.network.estimator.features.config
+            features: Any = self.network.estimator.features
+            found = features.config
             facts["estimator"]["configuration"] = json.loads(json.dumps(found.to_diff_dict(), default=str))
         if facts["prior"] == "embedded":
             facts["prior_sha256"] = [sha256_of(half) for half in halves_of()]
