@@ -13,9 +13,10 @@ from tiny_sizes import AUTOENCODER, UNET, stable_diffusion  # noqa: E402
 
 from thermend import InputError, UsageError  # noqa: E402
 from thermend.methods import find  # noqa: E402
-from thermend.methods.hidra.backbone import EMBEDDED, Reconstruction, embedded, from_pretrained  # noqa: E402
+from thermend.methods.hidra.backbone import EMBEDDED, Reconstruction, embedded  # noqa: E402
 from thermend.methods.hidra.estimator import DegradationEstimator, small_features  # noqa: E402
 from thermend.methods.hidra.network import Hidra  # noqa: E402
+from thermend.methods.hidra.prior_files import from_pretrained  # noqa: E402
 
 pytestmark = pytest.mark.slow
 

@@ -21,10 +21,10 @@ import thermend  # noqa: E402
 from thermend import InputError, UsageError  # noqa: E402
 from thermend.methods import find  # noqa: E402
 from thermend.methods.hidra import prior_training, training  # noqa: E402
-from thermend.methods.hidra.backbone import from_files  # noqa: E402
 from thermend.methods.hidra.checkpoints import load_network  # noqa: E402
 from thermend.methods.hidra.estimator import pretrained_features  # noqa: E402
 from thermend.methods.hidra.pipeline import known  # noqa: E402
+from thermend.methods.hidra.prior_files import from_files  # noqa: E402
 from thermend.methods.hidra.prior_training import (  # noqa: E402
     AutoencoderRecipe,
     AutoencoderTraining,

@@ -19,10 +19,10 @@ pytest.importorskip("diffusers", reason="needs the hidra extra")
 
 from tiny_sizes import dinov2_with_registers, released_prior, stable_diffusion  # noqa: E402
 
-from thermend.methods.hidra.backbone import from_pretrained  # noqa: E402
 from thermend.methods.hidra.estimator import pretrained_features  # noqa: E402
 from thermend.methods.hidra.lora import GuidedLora  # noqa: E402
 from thermend.methods.hidra.network import Hidra  # noqa: E402
+from thermend.methods.hidra.prior_files import from_pretrained  # noqa: E402
 from thermend.methods.hidra.released import (  # noqa: E402
     ReleasedEstimator,
     TransposedAttention,

@@ -2,10 +2,11 @@
 
 | module | section of the paper |
 | --- | --- |
-| `backbone` | one-step diffusion, on any Stable Diffusion or on the embedded prior |
+| `backbone`, `prior_files` | one-step diffusion, on any Stable Diffusion or on the embedded prior; where those come from |
 | `estimator` | degradation estimation module: DINOv2, mutual interaction attention, the vector P |
 | `lora` | degradation-guided LoRA, W + U Σ(P) V |
 | `network` | the three together |
+| `released` | the authors' forms of DEM, Σ and LoRA, and their files of weights |
 | `pipeline` | what spoils the images of D_tr and D_val |
 | `solver` | the first-order hyper-gradient |
 | `training`, `critic` | bi-level training and its losses |

@@ -16,12 +16,10 @@ from thermend.methods.hidra.backbone import (
     OneStepDiffusion,
     Reconstruction,
     embedded,
-    from_files,
-    from_pretrained,
-    read_autoencoder,
 )
 from thermend.methods.hidra.estimator import DegradationEstimator, pretrained_features, small_features
 from thermend.methods.hidra.network import Hidra, OnePass
+from thermend.methods.hidra.prior_files import from_files, from_pretrained, read_autoencoder
 from thermend.methods.hidra.released import (
     ReleasedEstimator,
     companion,

@@ -20,13 +20,13 @@ from thermend.methods.hidra.backbone import (
     configuration,
     mirrored,
     no_prompt,
-    read_autoencoder,
 )
 from thermend.methods.hidra.identity import (
     autoencoder_as_identity,
     unet_as_identity,
 )
 from thermend.methods.hidra.prior_checks import built
+from thermend.methods.hidra.prior_files import read_autoencoder
 from thermend.methods.hidra.recipe import AutoencoderRecipe, PriorRecipe, UnetRecipe
 from thermend.training.features import Features, features
 from thermend.training.module import TrainingModule
