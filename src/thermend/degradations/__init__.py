@@ -9,6 +9,7 @@
 | `stripes` | columns and rows with their own gain and offset |
 | `noise` | detector, photons, fixed pattern, dead pixels |
 | `quantisation` | few grey levels, JPEG |
+| `hidra_released` | all of it, as HiDRA's authors published it |
 | `cascade`, `presets` | several in a camera's order; the papers' test conditions |
 
 Levels are grey levels of 255, lengths pixels. Needs the extra `train`.

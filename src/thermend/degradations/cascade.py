@@ -10,6 +10,7 @@ import torch
 
 from thermend.degradations.blur import anisotropic_blur, gaussian_blur, smoothing
 from thermend.degradations.contrast import contrast, darkening, haze
+from thermend.degradations.hidra_released import hidra_released
 from thermend.degradations.noise import correlated_noise, dead_pixels, fixed_pattern_noise, gaussian_noise, shot_noise
 from thermend.degradations.quantisation import jpeg, posterisation
 from thermend.degradations.resolution import low_resolution
@@ -34,10 +35,12 @@ DEGRADATIONS: dict[str, Callable[..., torch.Tensor]] = {
     "dead-pixels": dead_pixels,
     "posterisation": posterisation,
     "jpeg": jpeg,
+    "hidra-released": hidra_released,
 }
 """By name, in the order of a camera."""
 
 _RANDOM = {"stripes", "fixed-pattern-noise", "shot-noise", "gaussian-noise", "correlated-noise", "dead-pixels"}
+_RANDOM |= {"hidra-released"}
 
 
 @dataclass(frozen=True)

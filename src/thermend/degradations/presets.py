@@ -1,7 +1,9 @@
 """The papers' test conditions, by name; standard deviations in grey levels of 255, lengths in pixels.
 
 Sources: PPFN's released pipeline (`hm-tir-*`), DEAL (`deal-*`), 2D-GAN (`dual-decoder`), HiDRA (`hidra-*`). Where a paper gives
-no number, ours are marked as assumed. `camera-*` are ours: noise as cameras have it, which is seldom white.
+no number, ours are marked as assumed. `hidra-released` is what HiDRA's authors published; its four levels, quarters of each
+range, are assumed, since nothing of theirs defines any, and `hidra-mild` to `-extreme`, `hidra-fpn` and `hidra-blind-sr` are
+assumed altogether. `camera-*` are ours: noise as cameras have it, which is seldom white.
 """
 
 from __future__ import annotations
@@ -100,6 +102,13 @@ PRESETS: dict[str, Cascade] = {
     "hidra-moderate": _hidra(0.7, 1, 1.5, 6.0, 0.04, 12.0),
     "hidra-severe": _hidra(0.5, 2, 2.2, 10.0, 0.07, 20.0),
     "hidra-extreme": _hidra(0.35, 4, 3.0, 15.0, 0.1, 30.0),
+    "hidra-released": Cascade((Step("hidra-released", {"gate": 0.7}),)),
+    **{
+        f"hidra-released-{name}": Cascade(
+            (Step("hidra-released", {"gate": 1.0, "mildest": part / 4, "worst": (part + 1) / 4}),)
+        )
+        for part, name in enumerate(("mild", "moderate", "severe", "extreme"))
+    },
     "hidra-fpn": Cascade(
         (
             Step("stripes", {"offset": 8.0, "gain": 0.05}),

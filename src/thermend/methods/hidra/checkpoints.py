@@ -47,7 +47,7 @@ def open_prior(
     Parameters
     ----------
     source, prompt : str or None, str or PathLike or torch.Tensor or None
-        as for :func:`thermend.methods.hidra.backbone.from_pretrained`; without a source it is the embedded prior
+        as for :func:`thermend.methods.hidra.prior_files.from_pretrained`; without a source it is the embedded prior
     autoencoder, unet : str or PathLike or None
         files of its halves; None takes those that ship
     precision : str

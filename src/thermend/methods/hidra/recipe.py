@@ -28,8 +28,8 @@ class Prior(Section):
     Attributes
     ----------
     source : str or None
-        a Stable Diffusion's name on the hub or folder (:func:`thermend.methods.hidra.prior_files.from_pretrained`); None takes the
-        embedded prior
+        a Stable Diffusion's name on the hub or folder (:func:`thermend.methods.hidra.prior_files.from_pretrained`); None takes
+        the embedded prior
     prompt : Path or None
         file with the embedding of the empty prompt, for a source without a text encoder
     precision : {'float32', 'float16', 'bfloat16'}
