@@ -15,6 +15,7 @@ RENAMED: dict[str, dict[str, str]] = {
         "start": "init_from",
         "warmup": "warmup_steps",
     },
+    "solver": {"inner": "every"},
     "generator": {"noise": "gumbel_scale", "rate": "learning_rate"},
     "validation": {"images": "max_images"},
 }

@@ -23,6 +23,7 @@ from thermend.methods import find  # noqa: E402
 from thermend.methods.hidra import prior_training, training  # noqa: E402
 from thermend.methods.hidra.checkpoints import load_network  # noqa: E402
 from thermend.methods.hidra.estimator import pretrained_features  # noqa: E402
+from thermend.methods.hidra.guidance import views  # noqa: E402
 from thermend.methods.hidra.pipeline import known  # noqa: E402
 from thermend.methods.hidra.prior_files import from_files  # noqa: E402
 from thermend.methods.hidra.prior_training import (  # noqa: E402
@@ -30,6 +31,7 @@ from thermend.methods.hidra.prior_training import (  # noqa: E402
     AutoencoderTraining,
     UnetRecipe,
     UnetTraining,
+    worth_of_channels,
 )
 from thermend.methods.hidra.recipe import HidraRecipe  # noqa: E402
 from thermend.methods.hidra.training import HidraTraining  # noqa: E402
@@ -95,7 +97,7 @@ def recipe(folder: Path, halves: tuple[Path, Path], out: str = "run", **changes)
     prior = {"autoencoder": str(halves[0]), "unet": str(halves[1])}
     values = common(
         folder, out, method="hidra/tiny", batch=3, ranks=[2, 3], prior=prior, estimator=ESTIMATOR,
-        solver={"inner": 2},
+        solver={"every": 1},
     )  # fmt: skip
     return check(HidraRecipe, values | changes, "recipe.yaml")
 
@@ -111,6 +113,15 @@ def prepared(monkeypatch, made: HidraRecipe, folder: Path) -> tuple[HidraTrainin
     samples = HidraTraining.samples(made, sorted(folder.iterdir()))
     drawn = [samples[n] for n in range(made.batch_size)]
     return ready, {key: torch.stack([sample[key] for sample in drawn]) for key in drawn[0]}
+
+
+def steered(ready: HidraTraining) -> None:
+    """As a network that has learned for a while: P has a say, which at the beginning it has not."""
+    for part in ready.network.modulations:
+        torch.nn.init.normal_(part.second.weight, generator=torch.Generator().manual_seed(1))
+    for parameter in ready.own:
+        if parameter.ndim > 1 and not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.1, generator=torch.Generator().manual_seed(2))
 
 
 def _state(module) -> dict[str, torch.Tensor]:
@@ -132,6 +143,26 @@ def test_the_priors_halves_say_what_they_are(prior):
     assert set(read_metadata(unet)) >= {"unet", "scheduler"}
 
 
+def test_the_prior_may_learn_from_scenes_by_what_the_image_loses(folder, prior, tmp_path):
+    changes = {"objective": "decibels", "scenes": 2, "scene_share": 0.5, "last": 0.5, "reduced": 0.5, "beta_end": 0.012}
+    made = common(
+        folder, "unet-db", method="hidra/unet", batch=4, configuration=UNET, autoencoder=str(prior[0]), steps=12,
+        out=str(tmp_path / "run"), rate=3e-3, checkpoint_every=1, **changes,
+    )  # fmt: skip
+    path = train(check(UnetRecipe, made, "r"), UnetTraining, lambda _: None)
+    network = from_files(prior[0], path)
+    assert float(network.signals[-1]) < 0.005
+    lines = (tmp_path / "run").glob("log/*/metrics.csv")
+    rows = [line.split(",") for file in lines for line in file.read_text().splitlines()]
+    decibels = [float(row[rows[0].index("decibels")]) for row in rows[1:]]
+    assert all(math.isfinite(value) for value in decibels)
+    worth = worth_of_channels(network, torch.zeros(1, 4, 16, 16))
+    one = torch.zeros(1, 4, 16, 16)
+    one[:, 2] = 1
+    change = network.decode(one) - network.decode(torch.zeros_like(one))
+    assert float(worth[2]) == pytest.approx(float(change.square().mean()), rel=1e-4)
+
+
 def test_latents_are_scaled_to_one(folder, prior):
     """As far as four steps can tell."""
     network = from_files(*prior)
@@ -145,7 +176,8 @@ def test_latents_are_scaled_to_one(folder, prior):
 
 @pytest.mark.parametrize("kind", ["bilevel", "alternating", "joint"])
 def test_a_loop_moves_what_it_should(folder, prior, monkeypatch, kind):
-    ready, batch = prepared(monkeypatch, recipe(folder, prior, solver={"inner": 2, "kind": kind}), folder)
+    ready, batch = prepared(monkeypatch, recipe(folder, prior, solver={"every": 1, "kind": kind}), folder)
+    steered(ready)
     before = _state(ready.network)
     logged = ready.step(batch, torch.Generator().manual_seed(0))
     ready.step(batch, torch.Generator().manual_seed(1))
@@ -164,18 +196,70 @@ def test_the_upper_step_is_the_solvers(folder, prior, monkeypatch):
     """With the ratio at zero it is the alternating step; otherwise it is not."""
     found = {}
     for name, solver in {"zero": {"most": 1e-30}, "bilevel": {}, "alternating": {"kind": "alternating"}}.items():
-        made = recipe(folder, prior, solver={"inner": 2, **solver}, losses={"adversarial": 0})
+        made = recipe(folder, prior, solver={"every": 1, **solver}, losses={"adversarial": 0})
         ready, batch = prepared(monkeypatch, made, folder)
-        for part in ready.network.modulations:
-            torch.nn.init.normal_(part.second.weight, generator=torch.Generator().manual_seed(1))
-        for parameter in ready.own:  # the lower steps move nothing: what is left is the upper step
-            monkeypatch.setattr(ready.optimizers()[0], "step", lambda: None)
-            if parameter.ndim > 1 and not parameter.any():
-                torch.nn.init.normal_(parameter, std=0.1, generator=torch.Generator().manual_seed(2))
+        steered(ready)
+        # The lower steps move nothing: what is left is the upper step.
+        monkeypatch.setattr(ready.optimizers()[0], "step", lambda: None)
         ready.step(batch, torch.Generator().manual_seed(0))
         found[name] = torch.cat([p.detach().flatten() for p in ready.upper])
     torch.testing.assert_close(found["zero"], found["alternating"])
     assert not torch.allclose(found["bilevel"], found["alternating"])
+
+
+def test_the_upper_level_moves_in_every_so_many_iterations_after_the_joint_ones(folder, prior, monkeypatch):
+    made = recipe(folder, prior, steps=9, lessons=1, solver={"every": 3, "joint": 2})
+    ready, batch = prepared(monkeypatch, made, folder)
+    steered(ready)
+    told, moved = [], []
+    for ready.done in range(9):
+        before = _state(ready.network)
+        told.append("upper" in ready.step(batch, torch.Generator().manual_seed(ready.done)))
+        changed = _changed(ready.network, before)
+        moved.append(any(name.startswith("estimator.") for name in changed))
+        assert any(name.endswith(".up.weight") for name in changed) == (ready.done > 0)
+    assert told == [False] * 3 + [True, False, False, True, False, False]
+    assert moved == [True, True, True, True, False, False, True, False, False]
+
+
+def test_the_level_of_whole_images_is_learned_last_and_alone(folder, prior, monkeypatch):
+    made = recipe(folder, prior, steps=80, level_steps=78, batch=6, rate=1e-2, pipeline={"gate": 0.9})
+    ready, batch = prepared(monkeypatch, made, folder)
+    gained = []
+    for ready.done in range(80):
+        before = _state(ready.network)
+        logged = ready.step(batch, torch.Generator().manual_seed(ready.done))
+        changed = _changed(ready.network, before)
+        assert all(name.startswith("level.") for name in changed) == (ready.done >= 2)
+        gained.append(float(logged.get("level", 0.0)))
+        if ready.averaged is not None:
+            ready.averaged.update_parameters(ready.network)
+    assert np.mean(gained[-20:]) > np.mean(gained[2:12]) + 0.5  # dB
+    assert ready.metadata()["level"]
+
+
+def test_the_level_is_the_same_in_every_part(folder, prior, tmp_path, scene):
+    """What training shows, what runs on torch, and what runs as ONNX."""
+    path = train(recipe(folder, prior, "level", level_steps=2, average=0), HidraTraining, lambda _: None)
+    tensors = read_tensors(path)
+    generator = torch.Generator().manual_seed(0)
+    for name in ("level.head.3.weight", "level.head.3.bias"):
+        tensors[name] = 0.3 * torch.randn(tensors[name].shape, generator=generator)
+    told = path.with_name("told.safetensors")
+    write_tensors(told, tensors, read_metadata(path))
+    picture = np.rint(scene * 255).astype(np.uint8)
+    found = thermend.load("hidra", weights=told, engine="torch").restore(picture).pixels
+    plain = thermend.load("hidra", weights=path, engine="torch").restore(picture).pixels
+    assert np.abs(found - plain).max() > 5
+    network = load_network(told)
+    image = torch.from_numpy(picture.astype(np.float32) / 255)[None, None]
+    pieces = torch.from_numpy(views(image[0, 0].numpy(), 64))
+    with torch.no_grad():
+        vector = network.estimator(pieces).mean(0, keepdim=True)
+        wanted = network.level.applied(network.enhance(image, vector), vector)[0, 0].numpy()
+    np.testing.assert_allclose(found, np.clip(wanted, 0, 1) * 255, atol=0.05)
+    exported = thermend.load("hidra", weights=told, engine="onnxruntime").restore(picture).pixels
+    np.testing.assert_allclose(exported, found, atol=0.05)
 
 
 def test_without_an_estimator_it_is_plain_lora(folder, prior, monkeypatch):
@@ -189,6 +273,7 @@ def test_without_an_estimator_it_is_plain_lora(folder, prior, monkeypatch):
 def test_lessons_come_first_and_move_dem_alone(folder, prior, monkeypatch):
     values = {"lessons": 3, "steps": 7, "warmup": 1, "schedule": "cosine", "rate": 1e-2, "estimator_rate": 0.1}
     ready, batch = prepared(monkeypatch, recipe(folder, prior, **values), folder)
+    steered(ready)
     own, upper, critic, lessons = (optimizer.param_groups[0] for optimizer in ready.optimizers())
     rates = [ready.factor_at(step) for step in range(7)]
     assert rates[0] == rates[1] == rates[3] == rates[4] == 1  # each part warms up, then falls, by itself
@@ -238,7 +323,7 @@ def test_attention_may_come_in_after_the_lessons(folder, prior):
 
 
 def test_the_upper_levels_samples_go_through_several_pipelines(folder, prior, monkeypatch):
-    made = recipe(folder, prior, solver={"inner": 2, "pipelines": 3})
+    made = recipe(folder, prior, solver={"every": 1, "pipelines": 3})
     ready, batch = prepared(monkeypatch, made, folder)
     seen = []
     degrade = ready.degrade
@@ -250,7 +335,8 @@ def test_the_upper_levels_samples_go_through_several_pipelines(folder, prior, mo
 
     monkeypatch.setattr(ready, "degrade", record)
     ready.step(batch, torch.Generator().manual_seed(0))
-    clean, degraded = next(pair for pair in seen if len(pair[0]) == 3)
+    clean, degraded = next(pair for pair in seen if len(pair[0]) == 9)
+    assert torch.equal(clean[::3], batch["clean"])  # the lower level's crops
     assert torch.equal(clean[0], clean[1])
     assert torch.equal(clean[0], clean[2])
     assert not torch.equal(degraded[0], degraded[1])
@@ -340,7 +426,10 @@ def test_temperatures_are_not_for_it(weights):
     ("changes", "message"),
     [
         ({"method": "hidra/unet"}, "expected hidra/tiny or hidra/sd-turbo"),
-        ({"batch": 4}, r"multiple of solver.inner \+ 1, 3"),
+        ({"level_steps": 5}, "lessons 0 and level_steps 5: expected no more than the 4 steps"),
+        ({"level_steps": 1, "estimator": {"guides": False}}, "level_steps: go with a DEM"),
+        ({"form": "released"}, "form: the released one needs a DINOv2 with registers"),
+        ({"conv_in": True}, "conv_in: goes with form: released"),
         ({"method": "hidra/sd-turbo"}, "prior.source: hidra/sd-turbo needs one"),
         ({"prior": {"source": "x", "unet": "y"}}, "exclude each other"),
         ({"prior": {"prompt": "x"}}, "go with a source"),
@@ -355,7 +444,7 @@ def test_temperatures_are_not_for_it(weights):
         ({"ranks": [0, 3]}, "expected 1 or more"),
         ({"estimator": {**ESTIMATOR, "layers": [1, 9]}}, "expected some of 1 to 2"),
         ({"devices": 2}, "expected 1"),
-        ({"lessons": 5}, "lessons 5: expected no more than the 4 steps"),
+        ({"lessons": 5}, "lessons 5 and level_steps 0: expected no more than the 4 steps"),
         ({"lessons": 1, "estimator": {"guides": False}}, "no DEM to teach"),
     ],
 )
@@ -471,7 +560,7 @@ def test_trained_weights_on_a_stable_diffusion_run(folder, sd_turbo, scene):
     made = check(
         HidraRecipe,
         common(
-            folder, "on-sd", method="hidra/sd-turbo", batch=2, solver={"inner": 1}, ranks=[2, 2], steps=1,
+            folder, "on-sd", method="hidra/sd-turbo", batch=2, solver={"every": 1}, ranks=[2, 2], steps=1,
             estimator=ESTIMATOR, prior={"source": str(sd_turbo), "precision": "bfloat16"}, average=0,
         ),
         "r",

@@ -12,22 +12,26 @@ import pytest
 
 import thermend
 from thermend import InputError, UsageError
-from thermend.weights.checkpoints import sha256_of
+from thermend.weights.checkpoints import read_metadata, read_tensors, sha256_of, write_tensors
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("diffusers", reason="needs the hidra extra")
 
-from tiny_sizes import dinov2_with_registers, released_prior, stable_diffusion  # noqa: E402
+from tiny_sizes import dinov2_with_registers, released_prior, small_dino, stable_diffusion  # noqa: E402
 
 from thermend.methods.hidra.estimator import pretrained_features  # noqa: E402
 from thermend.methods.hidra.lora import GuidedLora  # noqa: E402
 from thermend.methods.hidra.network import Hidra  # noqa: E402
 from thermend.methods.hidra.prior_files import from_pretrained  # noqa: E402
+from thermend.methods.hidra.recipe import HidraRecipe  # noqa: E402
 from thermend.methods.hidra.released import (  # noqa: E402
     ReleasedEstimator,
     TransposedAttention,
     read_model,
 )
+from thermend.methods.hidra.training import HidraTraining  # noqa: E402
+from thermend.training.recipe import check  # noqa: E402
+from thermend.training.run import train  # noqa: E402
 
 
 def near(found, wanted, share=1e-5):
@@ -296,3 +300,35 @@ def test_the_command_line_takes_them(files, models, tmp_path, scene):
     words = ["evaluate", "--method", "hidra/sd-turbo", "--clean", tmp_path / "in", "--preset", "hidra-mild", *parts]
     done = subprocess.run([*run, *map(str, words)], capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_papers_recipe_trains_on_shrunk_models(models, tmp_path, scene):
+    """As it stands, but for the sizes and the perceptual loss, whose network is not at hand."""
+    import yaml
+
+    data = tmp_path / "data"
+    data.mkdir()
+    for number in range(4):
+        cv2.imwrite(str(data / f"{number}.png"), np.rint(scene[number : number + 128, :128] * 255).astype(np.uint8))
+    values = yaml.safe_load((Path(__file__).parents[3] / "recipes/hidra/paper.yaml").read_text())
+    assert values["solver"] == {"every": 4, "joint": 5000, "pipelines": 2}
+    assert (values["losses"]["l2"], values["losses"]["perceptual"], values["losses"]["adversarial"]) == (8, 5, 0.5)
+    values |= {
+        "data": str(data), "out": str(tmp_path / "run"), "patch_size": 64, "steps": 6, "ranks": [2, 3],
+        "prior": {"source": str(models[0])}, "device": "cpu", "learning_rate": 1e-2,
+        "estimator": values["estimator"] | {"source": str(models[1]), "layers": [1, 2, 3, 4]},
+        "solver": values["solver"] | {"joint": 2, "every": 2},
+        "losses": values["losses"] | {"perceptual": 0, "critic_source": str(small_dino(tmp_path / "dino"))},
+    }  # fmt: skip
+    for changes in ({}, {"conv_in": True, "optimizer": "adamw", "weight_decay": 1e-2, "out": str(tmp_path / "theirs")}):
+        path = train(check(HidraRecipe, values | changes, "r"), HidraTraining, lambda _: None)
+        names = set(read_tensors(path))
+        assert not any(name.startswith("estimator.features.") for name in names)
+        assert any("conv_in" in name for name in names if ".unet." in name) == bool(changes)
+        image = np.rint(scene[:64, :64] * 255).astype(np.uint8)
+        result = thermend.load("hidra/sd-turbo", weights=path, prior=models[0], features=models[1]).restore(image)
+        assert np.ptp(result.pixels) > 0
+    broken = read_metadata(path) | {"prior": "somebody/some-model"}
+    write_tensors(tmp_path / "broken.safetensors", read_tensors(path), broken)
+    with pytest.raises(InputError, match="not in the local cache"):
+        thermend.load("hidra/sd-turbo", weights=tmp_path / "broken.safetensors")

@@ -105,3 +105,16 @@ def dinov2_with_registers(path: Path) -> Path:
     )
     transformers.Dinov2WithRegistersModel(configuration).save_pretrained(path)
     return path
+
+
+def small_dino(path: Path) -> Path:
+    """A folder as `facebook/dino-vitb16` has it, shrunk."""
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    configuration = transformers.ViTConfig(
+        hidden_size=16, num_hidden_layers=4, num_attention_heads=2, intermediate_size=32, patch_size=16, image_size=64
+    )
+    transformers.ViTModel(configuration, add_pooling_layer=False).save_pretrained(path)
+    return path

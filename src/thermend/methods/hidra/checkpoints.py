@@ -103,7 +103,8 @@ def built(
             features = small_features(stated["configuration"])
         estimator = DegradationEstimator(features, stated["layers"], stated["width"], stated["interaction"])
     conv_in = bool(facts.get("conv_in"))
-    network = Hidra(backbone, estimator, tuple(facts["ranks"]), released=released, conv_in=conv_in)
+    level = bool(facts.get("level"))
+    network = Hidra(backbone, estimator, tuple(facts["ranks"]), released=released, conv_in=conv_in, level=level)
     network.variant = todays_name(str(facts.get("method", "hidra/tiny"))).partition("/")[2]
     return network
 

@@ -16,8 +16,6 @@ from thermend.methods.network import Image, NetworkMethod
 from thermend.methods.watch import UNWATCHED, Watch
 from thermend.weights.checkpoints import SUFFIXES, sha256_of
 
-_LEAST_VIEW = 28
-
 
 class Diffusion(NetworkMethod):
     """A part of the diffusion model, run once."""
@@ -44,6 +42,7 @@ class GuidedDiffusion(Diffusion):
         self.guidance = Guidance(facts)
         self._says_it_has_a_probe = bool(facts.get("probe"))
         self.tiling = {**type(self).tiling, "multiple": self.guidance.multiple}
+        self.inputs = {**type(self).inputs, **({"told": False} if self.guidance.levels else {})}
 
     def vector(self, pixels: Image) -> Image:
         """P of a whole image, (H, W) in [0, 1]; (1, width)."""
@@ -53,10 +52,10 @@ class GuidedDiffusion(Diffusion):
         """The restored image, (H, W), and what was done: the length of P, and what the probe reads off it."""
         within = np.clip(image, 0, 1)
         vector = self.vector(within)
-        side = self.guidance.view or _LEAST_VIEW
-        unseen = np.zeros((1, 1, side, side), np.float32)
         found: dict[str, Any] = {"vector": round(float(np.linalg.norm(vector)), 3), **self._parts}
-        return self.network.tiled(within, watch.at, vector=vector, view=unseen), [found | self._read_off(vector)]
+        restored = self.network.tiled(within, watch.at, vector=vector, **self.guidance.beside())
+        restored = self.guidance.level(restored, vector, self.network)
+        return restored, [found | self._read_off(vector)]
 
     @cached_property
     def _parts(self) -> dict[str, str]:

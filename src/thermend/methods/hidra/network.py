@@ -10,6 +10,8 @@ from torch import nn
 from thermend.errors import UsageError
 from thermend.methods.hidra.backbone import OneStepDiffusion
 from thermend.methods.hidra.estimator import DegradationEstimator
+from thermend.methods.hidra.guidance import STATISTICS
+from thermend.methods.hidra.level import Level
 from thermend.methods.hidra.lora import GuidedLora, Modulation, add_lora
 from thermend.methods.hidra.released import SCALE, ReleasedEstimator, modulations_of
 
@@ -31,6 +33,8 @@ class Hidra(nn.Module):
         the authors' LoRA and Σ (:mod:`thermend.methods.hidra.released`) in place of those of this package's small form
     conv_in : bool
         of the released form: the UNet's first convolution is trained whole, as the released code does
+    level : bool
+        the whole image's level and contrast are read off P and its grey levels (:mod:`thermend.methods.hidra.level`)
 
     Attributes
     ----------
@@ -49,10 +53,12 @@ class Hidra(nn.Module):
         *,
         released: bool = False,
         conv_in: bool = False,
+        level: bool = False,
     ) -> None:
         super().__init__()
         self.backbone = backbone.requires_grad_(False)
         self.estimator, self.released, self.conv_in = estimator, released, conv_in and released
+        self.level = Level(estimator.width) if level and estimator is not None else None
         if released:
             backbone.luma = backbone.clamped = True
             of_encoder = add_lora(backbone.autoencoder, ranks[0], ("encoder.",), scale=SCALE / ranks[0])
@@ -126,7 +132,10 @@ class OnePass(nn.Module):
         side of the views; 0 is the whole image
     """
 
-    output_names = ("restored", "vectors")
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Of an export."""
+        return ("restored", "vectors", *(("level",) if self.network.level is not None else ()))
 
     def __init__(self, network: Hidra, view: int) -> None:
         super().__init__()
@@ -141,13 +150,15 @@ class OnePass(nn.Module):
             }  # it mirrors images itself, as theirs does
 
     def forward(
-        self, image: torch.Tensor, vector: torch.Tensor, view: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Image, (B, 1, H, W), steered by the vector, (1, width), restored; and P of views, (N, 1, h, w), (N, width)."""
+        self, image: torch.Tensor, vector: torch.Tensor, view: torch.Tensor, told: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, ...]:
+        """Image, (B, 1, H, W), steered by the vector, (1, width), restored; P of views, (N, 1, h, w), (N, width); and, where
+        there is one, the level of an image of that vector that has the statistics, (1, 9), (1, 2)."""
         estimator = self.network.estimator
         steer = None if estimator is None else vector.expand(len(image), -1)
         found = vector if estimator is None else estimator(view)
-        return self.network.enhance(image, steer), found
+        results = self.network.enhance(image, steer), found
+        return results if self.network.level is None else (*results, self.network.level(vector, told))
 
     def example_inputs(self) -> dict[str, tuple[torch.Tensor, dict[int, str]]]:
         """Of an export.
@@ -165,6 +176,7 @@ class OnePass(nn.Module):
             "image": (torch.zeros(1, 1, side, side), {0: "batch", 2: "height", 3: "width"}),
             "vector": (torch.zeros(1, width), {}),
             "view": (torch.zeros(2, 1, self.view, self.view), {0: "views"}),
+            **({} if self.network.level is None else {"told": (torch.zeros(1, STATISTICS), {})}),
         }
 
 

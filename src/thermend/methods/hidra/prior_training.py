@@ -133,7 +133,7 @@ class UnetTraining(PriorTraining):
         path = self.files(recipe)["autoencoder"]
         autoencoder, self.autoencoder_sha256 = read_autoencoder(path), sha256_of(path)
         unet = built(UNet2DConditionModel, "unet", recipe.configuration)
-        scheduler = DDPMScheduler(**EMBEDDED["scheduler"])
+        scheduler = DDPMScheduler(**{**EMBEDDED["scheduler"], "beta_end": recipe.beta_end})
         try:
             network = OneStepDiffusion(autoencoder.requires_grad_(False), unet, scheduler, no_prompt(unet))
         except ValueError as error:

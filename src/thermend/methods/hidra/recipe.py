@@ -22,6 +22,10 @@ SMALL: dict[str, Any] = {
 (:func:`colours`)."""
 
 
+WHOLE = 256
+"""Side of the images that the level of whole images is learned from."""
+
+
 class Prior(Section):
     """The backbone.
 
@@ -100,16 +104,19 @@ class Solver(Section):
     kind : {'bilevel', 'alternating', 'joint'}
         ``bilevel``: with the first-order ratio. ``alternating``: the upper level's direct gradient alone. ``joint``: no upper
         level; DEM and LoRA learn on D_tr together
-    inner : int
-        T, steps of the lower level to one of the upper
+    every : int
+        T: the upper level moves in every so many iterations, after the lower one
+    joint : int
+        so many iterations come first in which DEM learns with the lower level
     pipelines : int
-        M, of each sample of D_val
+        M, of each sample of D_val, which are those of D_tr anew
     floor, most : float
         of the ratio (:func:`thermend.methods.hidra.solver.ratio`)
     """
 
     kind: Literal["bilevel", "alternating", "joint"] = "bilevel"
-    inner: int = Field(4, ge=1)
+    every: int = Field(4, ge=1)
+    joint: int = Field(0, ge=0)
     pipelines: int = Field(2, ge=1)
     floor: float = Field(1e-12, gt=0)
     most: float = Field(10.0, gt=0)
@@ -126,6 +133,10 @@ class Losses(Section):
         of the perceptual loss: LPIPS, or the plain difference of VGG-19's, or of EfficientNet-Lite0's (``lite0``)
     features_file : Path or None
         weights of LPIPS's VGG-16, or of VGG-19; None gets them as :func:`thermend.training.features.features` does
+    critic : {'patch', 'dino'}
+        of the adversarial loss (:mod:`thermend.methods.hidra.critic`); ``dino`` is the released code's
+    critic_source : str
+        of the DINO, its name on the hub or folder
     """
 
     l2: float = Field(2.0, gt=0)
@@ -133,6 +144,8 @@ class Losses(Section):
     adversarial: float = Field(0.5, ge=0)
     features: Literal["lpips", "vgg19", "lite0"] = "lpips"
     features_file: Path | None = None
+    critic: Literal["patch", "dino"] = "patch"
+    critic_source: str = "facebook/dino-vitb16"
 
 
 class Pipeline(Section):
@@ -140,20 +153,27 @@ class Pipeline(Section):
 
     Attributes
     ----------
-    gate : float
-        chance of each degradation to be there
+    kind : {'own', 'released'}
+        this package's (ranges assumed), or the authors' (:mod:`thermend.degradations.hidra_released`)
+    gate : float or None
+        chance of each degradation to be there; None is 0.6, or the authors' 0.7
     undamaged : float
-        chance of an image to be left as it is
+        chance of an image to be left as it is; of this package's
     """
 
-    gate: float = Field(0.6, gt=0, le=1)
+    kind: Literal["own", "released"] = "own"
+    gate: float | None = Field(None, gt=0, le=1)
     undamaged: float = Field(0.05, ge=0, lt=1)
 
     def __call__(self, image: torch.Tensor, generator: torch.Generator, mean: torch.Tensor) -> torch.Tensor:
         """(B, 1, H, W) in [0, 1], pieces of images of that mean, (B,), each through its own pipeline."""
+        if self.kind == "released":
+            from thermend.degradations.hidra_released import hidra_released
+
+            return hidra_released(image, 0.7 if self.gate is None else self.gate, generator=generator)
         from thermend.methods.hidra.pipeline import spoiled
 
-        return spoiled(image, generator, mean, self.gate, self.undamaged)
+        return spoiled(image, generator, mean, 0.6 if self.gate is None else self.gate, self.undamaged)
 
 
 class HidraRecipe(Recipe):
@@ -162,32 +182,40 @@ class HidraRecipe(Recipe):
     Attributes
     ----------
     batch_size : int
-        patches a loop, for its T lower steps and its upper step alike: a multiple of T + 1; or patches a lesson
+        patches of an iteration; the lower level sees them once, the upper one, when it moves, ``solver.pipelines`` times
     ranks : tuple
         of the LoRA of encoder and UNet
     estimator_rate : float
         of the upper level's optimiser, as a share of ``learning_rate``
+    optimizer : {'adam', 'adamw'}
+    weight_decay : float
+        of ``adamw``
     form : {'small', 'released'} or None
         of DEM, Σ and LoRA: this package's own, or the authors' (:mod:`thermend.methods.hidra.released`), which None takes on
         SD-Turbo with a DINOv2 from a source
     conv_in : bool
         of the released form: the UNet's first convolution is trained whole
     lessons : int
-        how many of the ``steps`` are lessons of DEM; they come first, at ``learning_rate``. ``warmup_steps`` and ``schedule``
-        hold for the lessons and for the loops after them alike
+        how many of the ``steps`` are lessons of DEM; they come first, at ``learning_rate``
+    level_steps : int
+        in how many of them, the last, what reads off the level of whole images learns; 0 leaves it out. ``warmup_steps`` and
+        ``schedule`` hold for the lessons, the bi-level iterations and these alike
     """
 
-    batch_size: int = Field(10, ge=1)
+    batch_size: int = Field(8, ge=1)
     patch_size: int = Field(128, ge=32)
     learning_rate: float = Field(5e-4, gt=0)
     ranks: tuple[int, int] = (16, 32)
     estimator_rate: float = Field(1.0, gt=0)
     lessons: int = Field(0, ge=0)
+    level_steps: int = Field(0, ge=0)
     prior: Prior = Prior()
     estimator: Estimator = Estimator()
     solver: Solver = Solver()
     losses: Losses = Losses()
     pipeline: Pipeline = Pipeline()
+    optimizer: Literal["adam", "adamw"] = "adam"
+    weight_decay: float = Field(0.0, ge=0)
     form: Literal["small", "released"] | None = None
     conv_in: bool = False
 
@@ -201,22 +229,24 @@ class HidraRecipe(Recipe):
 
     @model_validator(mode="after")
     def _fits(self) -> HidraRecipe:
-        if self.batch_size % (self.solver.inner + 1):
-            raise ValueError(
-                f"batch_size {self.batch_size}: expected a multiple of solver.inner + 1, {self.solver.inner + 1}"
-            )
         if (self.prior.source is None) != (self.method == "hidra/tiny"):
             raise ValueError(f"prior.source: hidra/sd-turbo needs one, hidra/tiny has none, not {self.prior.source}")
         if self.minutes is not None:
-            raise ValueError("minutes: lessons and loops are counted; set steps")
-        if self.lessons > self.most_steps:
-            raise ValueError(f"lessons {self.lessons}: expected no more than the {self.steps} steps")
+            raise ValueError("minutes: lessons and iterations are counted; set steps")
+        if self.lessons + self.level_steps > self.most_steps:
+            raise ValueError(
+                f"lessons {self.lessons} and level_steps {self.level_steps}: expected no more than the {self.steps} steps"
+            )
+        if self.level_steps and (self.is_released or not self.estimator.guides or self.patch_size > WHOLE):
+            raise ValueError(f"level_steps: go with a DEM, patches of {WHOLE} at most, and form: small")
         if self.lessons and not self.estimator.guides:
             raise ValueError("lessons: there is no DEM to teach where estimator.guides is false")
         if self.is_released and (self.estimator.guides and self.estimator.source is None):
             raise ValueError("form: the released one needs a DINOv2 with registers, estimator.source")
         if self.is_released and (self.prior.source is None or self.lessons):
             raise ValueError("form: the released one goes with a prior.source, and has no lessons")
+        if self.weight_decay and self.optimizer == "adam":
+            raise ValueError("weight_decay: goes with optimizer: adamw")
         if self.conv_in and not self.is_released:
             raise ValueError("conv_in: goes with form: released")
         if min(self.ranks) < 1:
@@ -248,6 +278,7 @@ class HidraRecipe(Recipe):
             "precision": self.prior.precision,
             "ranks": list(self.ranks),
             "estimator": estimator,
+            "level": self.level_steps > 0,
             "view": 0 if self.is_released else self.patch_size,
         } | ({"form": "released", "conv_in": self.conv_in} if self.is_released else {})
 
@@ -330,6 +361,8 @@ class UnetRecipe(PriorRecipe, OnDeviceRecipe):
         alike, where of ε's own difference the late ones are but a small part (and T. Salimans and J. Ho, 2022, section 4)
     last : float
         chance of the last timestep, HiDRA's, to be drawn; else all are alike
+    beta_end : float
+        how much noise the last timestep adds: 0.006 leaves √ᾱ = 0.22 of the signal; 0.012, Stable Diffusion's, 0.07
     """
 
     part: ClassVar[str] = "unet"
@@ -338,6 +371,7 @@ class UnetRecipe(PriorRecipe, OnDeviceRecipe):
     reduced: float = Field(0.0, ge=0, le=1)
     objective: Literal["epsilon", "decibels"] = "epsilon"
     last: float = Field(0.0, ge=0, le=1)
+    beta_end: float = Field(0.006, gt=0.00085, lt=0.1)
 
     @model_validator(mode="after")
     def _can_be(self) -> UnetRecipe:

@@ -1,14 +1,17 @@
 """HiDRA's bi-level training.
 
-One step of a recipe is one loop of Alg. 1: T steps of the lower level (ΔW on D_tr), then one of the upper (ω on D_val). Both
-sets are the same clean images under different pipelines; a sample of D_val goes through M of them. Lessons
-(:mod:`thermend.methods.hidra.lessons`) may come before, one a step.
+One step of a recipe is one iteration of the lower level (ΔW on D_tr); in every T-th the upper one (ω on D_val) moves after it.
+Both sets are the same crops under different pipelines; a sample of D_val goes through M of them. Lessons
+(:mod:`thermend.methods.hidra.lessons`) may come before, and what reads off the level of whole images
+(:mod:`thermend.methods.hidra.level`) learn afterwards.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,7 +20,15 @@ import torch
 from thermend.errors import InputError, ThermendError, UsageError, first_line
 from thermend.methods.hidra.backbone import IMPOSSIBLE
 from thermend.methods.hidra.checkpoints import built, check_prior, halves_of, open_prior
-from thermend.methods.hidra.critic import PatchCritic, critic_loss, generator_loss
+from thermend.methods.hidra.critic import (
+    DinoCritic,
+    PatchCritic,
+    critic_loss,
+    dino,
+    generator_loss,
+    sigmoid_critic_loss,
+    sigmoid_generator_loss,
+)
 from thermend.methods.hidra.guidance import views
 from thermend.methods.hidra.lessons import Lessons
 from thermend.methods.hidra.network import Hidra
@@ -29,6 +40,8 @@ from thermend.training.module import TrainingModule, factor_of
 from thermend.training.recipe import Recipe
 from thermend.weights.checkpoints import sha256_of
 
+_FLOOR = 2e-4
+"""Mean square error that counts as none: 37 dB."""
 _BLOCKS = 11  # of EfficientNet-Lite0, where that is asked for
 
 
@@ -51,7 +64,10 @@ class HidraTraining(TrainingModule):
                 error if isinstance(error, ThermendError) else UsageError(f"estimator: {first_line(error)}")
             ) from error
         super().__init__(recipe, network)
-        self.critic = PatchCritic() if recipe.losses.adversarial else None
+        self.critic: torch.nn.Module | None = None
+        self.released_critic = recipe.losses.critic == "dino"
+        if recipe.losses.adversarial:
+            self.critic = DinoCritic(dino(recipe.losses.critic_source)) if self.released_critic else PatchCritic()
         self.perceptual: list[Features] = (
             [features(recipe.losses.features, recipe.losses.features_file, _BLOCKS)] if recipe.losses.perceptual else []
         )  # a list and no module: pretrained weights are no part of a checkpoint
@@ -70,21 +86,33 @@ class HidraTraining(TrainingModule):
         return found
 
     def make_optimizers(self) -> list[torch.optim.Optimizer]:
-        rate, betas = self.recipe.learning_rate, (0.9, 0.999)
-        found: list[torch.optim.Optimizer] = [torch.optim.Adam(self.own, rate, betas)]
+        """Of ΔW, ω, the critic, the level and the lessons, as far as each is there."""
+        recipe = self.recipe
+        rate, betas = recipe.learning_rate, (0.9, 0.999)
+        make: Any = torch.optim.Adam
+        if recipe.optimizer == "adamw":
+            make = partial(torch.optim.AdamW, weight_decay=recipe.weight_decay)
+        found: list[torch.optim.Optimizer] = [make(self.own, rate, betas)]
         if self.upper:
-            found.append(torch.optim.Adam(self.upper, rate * self.recipe.estimator_rate, betas))
+            found.append(make(self.upper, rate * recipe.estimator_rate, betas))
         if self.critic is not None:
-            found.append(torch.optim.Adam(self.critic.parameters(), rate, betas))
+            found.append(make(self.critic.parameters(), rate, betas))
+        if self.network.level is not None:
+            found.append(make(self.network.level.parameters(), rate, betas))
         if self.lessons is not None:  # last, and apart: what Adam remembers of lessons says nothing of the upper level
-            found.append(torch.optim.Adam([*self.upper, *self.lessons.parameters()], rate, betas))
+            found.append(make([*self.upper, *self.lessons.parameters()], rate, betas))
         return found
 
     def factor_at(self, step: int) -> float:
-        """Warm-up and schedule of the lessons, then again of the loops."""
-        recipe, lessons = self.recipe, self.recipe.lessons
-        first, steps = (0, lessons) if step < lessons else (lessons, recipe.most_steps - lessons)
-        return factor_of(recipe, step - first, steps)
+        """Warm-up and schedule of the lessons, again of the bi-level iterations, and again of the level's."""
+        recipe = self.recipe
+        ends = (recipe.lessons, recipe.most_steps - recipe.level_steps, recipe.most_steps)
+        first = 0
+        for end in ends:
+            if step < end or end == ends[-1]:
+                break
+            first = end
+        return factor_of(recipe, step - first, end - first)
 
     def begin(self, network: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
         assert isinstance(network, Hidra)
@@ -92,6 +120,8 @@ class HidraTraining(TrainingModule):
         own, learned = self._kept(network), network.learned()
         if "estimator.interaction.out.weight" not in given:  # begins as if it were not there, so it may come in later
             own = {n: t for n, t in own.items() if not n.startswith("estimator.interaction.")}
+        if not any(n.startswith("level.") for n in given):  # so does this
+            own = {n: t for n, t in own.items() if not n.startswith("level.")}
         if {n: t.shape for n, t in given.items()} != {n: t.shape for n, t in own.items()}:
             raise ValueError("not the tensors of this network")
         prior = network.state_dict()
@@ -102,41 +132,68 @@ class HidraTraining(TrainingModule):
         network.load_state_dict({n: t for n, t in given.items() if n in learned}, strict=False)
 
     def restore(self, degraded: torch.Tensor, batch: Mapping[str, torch.Tensor] | None = None) -> torch.Tensor:
-        """Whole images as they will be run: P from pieces of them."""
+        """Whole images as they will be run: P from pieces of them, and their level."""
         network: Any = self.restoring
         if batch is not None or network.estimator is None:
             return super().restore(degraded, batch)
-        pieces = [views(image, self.recipe.patch_size) for image in degraded[:, 0].float().cpu().numpy()]
-        vectors = [network.estimator(torch.from_numpy(some).to(degraded.device)).mean(0) for some in pieces]
-        result: torch.Tensor = network.enhance(degraded, torch.stack(vectors))
-        return result
+        if network.released:
+            result: torch.Tensor = network(degraded)
+            return result
+        vectors = self._vectors(degraded)
+        made: torch.Tensor = network.enhance(degraded, vectors)
+        return made if network.level is None else network.level.applied(made.float(), vectors)
 
     def degrade(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
         with torch.autocast(self.device.type, enabled=False):
             return self.recipe.pipeline(batch["clean"], generator, batch["mean"])
 
     def step(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> dict[str, torch.Tensor]:
-        own, upper, critic, lessons = self._optimizers()
-        if self.done < self.recipe.lessons:
+        own, upper, critic, level, lessons = self._optimizers()
+        recipe, solver = self.recipe, self.recipe.solver
+        if self.done < recipe.lessons:
             return self._lesson(lessons, batch, generator)
-        solver = self.recipe.solver
-        *parts, last = _parts(batch, solver.inner + 1)
-        if solver.kind == "joint" or upper is None:
-            parts = [*parts, last]
-        logged: dict[str, torch.Tensor] = {}
-        for part in parts:  # lower: ΔW on D_tr
-            loss, terms, made = self.loss(part, generator)
-            together = [*self.own, *(self.upper if solver.kind == "joint" else [])]
-            gradients = torch.autograd.grad(loss, together, allow_unused=True)
-            _move(own, self.own, gradients[: len(self.own)])
-            if solver.kind == "joint" and upper is not None:
-                _move(upper, self.upper, gradients[len(self.own) :])
-            if critic is not None:
-                logged["critic"] = self._criticise(critic, part["clean"], made)
-            logged |= terms | {"loss": loss.detach()}
-        if upper is not None and solver.kind != "joint":
-            logged |= self._upper(upper, parts[-1], last, generator)
+        if self.done >= recipe.most_steps - recipe.level_steps:
+            return self._level(level, batch, generator)
+        iteration = self.done - recipe.lessons
+        joint = upper is not None and (solver.kind == "joint" or iteration < solver.joint)
+        loss, logged, made = self.loss(batch, generator)  # lower: ΔW on D_tr
+        together = [*self.own, *(self.upper if joint else [])]
+        gradients = torch.autograd.grad(loss, together, allow_unused=True)
+        _move(own, self.own, gradients[: len(self.own)])
+        if joint:
+            _move(upper, self.upper, gradients[len(self.own) :])
+        if critic is not None:
+            logged["critic"] = self._criticise(critic, batch["clean"], made)
+        logged["loss"] = loss.detach()
+        if upper is not None and not joint and (iteration + 1) % solver.every == 0:
+            logged |= self._upper(upper, batch, generator)
         return logged
+
+    def _level(
+        self, optimizer: Any, batch: Mapping[str, torch.Tensor], generator: torch.Generator
+    ) -> dict[str, torch.Tensor]:
+        """One step of what reads off the level, on whole images that are small enough."""
+        restoring: Any = self.restoring
+        whole = batch["whole"]
+        with torch.no_grad():
+            with torch.autocast(self.device.type, enabled=False):
+                degraded = self.recipe.pipeline(whole, generator, batch["mean"])
+            vectors = self._vectors(degraded)
+            made = restoring.enhance(degraded, vectors).float()
+        assert self.network.level is not None
+        left = (self.network.level.applied(made, vectors) - whole).square().mean((1, 2, 3))
+        loss = (left + _FLOOR).log().mean()
+        parameters = list(self.network.level.parameters())
+        _move(optimizer, parameters, torch.autograd.grad(loss, parameters))
+        before = ((made - whole).square().mean((1, 2, 3)) + _FLOOR).log().mean()
+        return {"loss": loss.detach(), "level": (before - loss).detach() * (10 / math.log(10))}
+
+    def _vectors(self, images: torch.Tensor) -> torch.Tensor:
+        """P of whole images, (B, 1, H, W), from pieces of them, by the weights that the run would end with."""
+        restoring: Any = self.restoring
+        pieces = [views(image, self.recipe.patch_size) for image in images[:, 0].float().cpu().numpy()]
+        found = [restoring.estimator(torch.from_numpy(some).to(images.device)).float().mean(0) for some in pieces]
+        return torch.stack(found)
 
     def _lesson(
         self, optimizer: Any, batch: Mapping[str, torch.Tensor], generator: torch.Generator
@@ -153,20 +210,16 @@ class HidraTraining(TrainingModule):
         return {"loss": loss.detach(), **{name: term.detach() for name, term in terms.items()}}
 
     def _upper(
-        self,
-        optimizer: Any,
-        lower_batch: Mapping[str, torch.Tensor],
-        batch: Mapping[str, torch.Tensor],
-        generator: torch.Generator,
+        self, optimizer: Any, batch: Mapping[str, torch.Tensor], generator: torch.Generator
     ) -> dict[str, torch.Tensor]:
-        """One step of ω on D_val."""
+        """One step of ω on D_val, the same crops under further pipelines."""
         solver = self.recipe.solver
         several = {key: value.repeat_interleave(solver.pipelines, 0) for key, value in batch.items()}
         psi, _, _ = self.loss(several, generator)
         found, psi_by_own = self._gradients(psi)
         logged = {"upper": psi.detach()}
         if solver.kind == "bilevel":
-            phi, _, _ = self.loss(lower_batch, generator)
+            phi, _, _ = self.loss(batch, generator)
             phi_by_upper, phi_by_own = self._gradients(phi)
             share = ratio(psi_by_own, phi_by_own, solver.floor, solver.most)
             found = hypergradient(found, phi_by_upper, share)
@@ -194,27 +247,29 @@ class HidraTraining(TrainingModule):
             terms["features"] = network.to(made.device).distance(made, clean)
             loss = loss + weights.perceptual * terms["features"]
         if self.critic is not None:
-            terms["adversarial"] = generator_loss(self.critic, made)
+            judged = sigmoid_generator_loss if self.released_critic else generator_loss
+            terms["adversarial"] = judged(self.critic, made)
             loss = loss + weights.adversarial * terms["adversarial"]
         return loss, {name: term.detach() for name, term in terms.items()}, made.detach()
 
     def _criticise(self, optimizer: Any, real: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
         assert self.critic is not None
-        loss = critic_loss(self.critic, real, made)
+        loss = (sigmoid_critic_loss if self.released_critic else critic_loss)(self.critic, real, made)
         optimizer.zero_grad()
         self.manual_backward(loss)
         optimizer.step()
         return loss.detach()
 
-    def _optimizers(self) -> tuple[Any, Any, Any, Any]:
-        """Of ΔW, of ω, of the critic and of the lessons; None for what is not trained."""
+    def _optimizers(self) -> tuple[Any, Any, Any, Any, Any]:
+        """Of ΔW, of ω, of the critic, of the level and of the lessons; None for what is not trained."""
         found: Any = self.optimizers()
         rest = iter(found if isinstance(found, (list, tuple)) else [found])
         own = next(rest)
         upper = next(rest) if self.upper else None
         critic = next(rest) if self.critic is not None else None
+        level = next(rest) if self.network.level is not None else None
         lessons = next(rest) if self.lessons is not None else None
-        return own, upper, critic, lessons
+        return own, upper, critic, level, lessons
 
     def _kept(self, network: Any) -> dict[str, torch.Tensor]:
         """What weights hold: with files of a prior, which may be gone by then, the prior too."""
@@ -244,11 +299,6 @@ class HidraTraining(TrainingModule):
         if facts["prior"] == "files":
             facts["backbone"] = self.network.backbone.description()
         return facts
-
-
-def _parts(batch: Mapping[str, torch.Tensor], count: int) -> list[dict[str, torch.Tensor]]:
-    chunks = {key: value.chunk(count) for key, value in batch.items()}
-    return [{key: value[n] for key, value in chunks.items()} for n in range(count)]
 
 
 def _filled(gradients: Any, parameters: list[torch.nn.Parameter]) -> list[torch.Tensor]:
