@@ -10,6 +10,7 @@ DEGRADATIONS = (
 PRESETS = (
     "hm-tir-contrast", "hm-tir-blur", "hm-tir-noise", "hm-tir-normal", "hm-tir-hard", "deal-stripe-moderate",
     "deal-stripe-heavy", "deal-x2", "deal-x4", "deal-low-contrast", "deal-composite", "dual-decoder", "hidra-mild",
-    "hidra-moderate", "hidra-severe", "hidra-extreme", "hidra-fpn", "hidra-blind-sr", "camera-correlated",
+    "hidra-moderate", "hidra-severe", "hidra-extreme", "hidra-released", "hidra-released-mild", "hidra-released-moderate",
+    "hidra-released-severe", "hidra-released-extreme", "hidra-fpn", "hidra-blind-sr", "camera-correlated",
     "camera-lines", "camera-pattern", "camera-compressed", "camera-interpolated",
 )  # fmt: skip

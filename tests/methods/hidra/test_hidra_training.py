@@ -146,8 +146,8 @@ def test_the_priors_halves_say_what_they_are(prior):
 def test_the_prior_may_learn_from_scenes_by_what_the_image_loses(folder, prior, tmp_path):
     changes = {"objective": "decibels", "scenes": 2, "scene_share": 0.5, "last": 0.5, "reduced": 0.5, "beta_end": 0.012}
     made = common(
-        folder, "unet-db", method="hidra/unet", batch=4, configuration=UNET, autoencoder=str(prior[0]), steps=12,
-        out=str(tmp_path / "run"), rate=3e-3, checkpoint_every=1, **changes,
+        folder, str(tmp_path / "run"), method="hidra/unet", batch=4, configuration=UNET, autoencoder=str(prior[0]), steps=12,
+        rate=3e-3, checkpoint_every=1, **changes,
     )  # fmt: skip
     path = train(check(UnetRecipe, made, "r"), UnetTraining, lambda _: None)
     network = from_files(prior[0], path)
