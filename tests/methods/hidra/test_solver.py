@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
@@ -63,3 +64,14 @@ def test_at_the_optimum_the_ratio_stays_finite():
 def test_gradients_of_different_parameters_are_refused():
     with pytest.raises(ValueError, match="1 gradients against 2"):
         ratio([torch.ones(1)], [torch.ones(1)] * 2)
+
+
+def test_the_authors_toy_problem(cases):
+    """Their step, in which the ratio is 0, is the alternating one; the Gauss-Newton form is ours."""
+    stored = {name: torch.from_numpy(value) for name, value in np.load(cases / "parity/hidra/solver.npz").items()}
+    share = ratio([stored["psi_by_w"]], [stored["phi_by_w"]], most=1e9)
+    torch.testing.assert_close(share, stored["ratio"], rtol=1e-5, atol=0)
+    (found,) = hypergradient([stored["psi_by_omega"]], [stored["phi_by_omega"]], share)
+    torch.testing.assert_close(found, stored["gauss_newton"], rtol=1e-5, atol=1e-9)
+    assert float(stored["as_coded_inner"]) == 0
+    torch.testing.assert_close(stored["as_coded"], stored["psi_by_omega"], rtol=1e-5, atol=1e-9)
