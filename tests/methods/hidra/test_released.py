@@ -19,14 +19,18 @@ pytest.importorskip("diffusers", reason="needs the hidra extra")
 
 from tiny_sizes import dinov2_with_registers, released_prior, small_dino, stable_diffusion  # noqa: E402
 
+from thermend.methods import find  # noqa: E402
 from thermend.methods.hidra.estimator import pretrained_features  # noqa: E402
-from thermend.methods.hidra.lora import GuidedLora  # noqa: E402
+from thermend.methods.hidra.lora import GuidedLora, add_lora  # noqa: E402
 from thermend.methods.hidra.network import Hidra  # noqa: E402
 from thermend.methods.hidra.prior_files import from_pretrained  # noqa: E402
 from thermend.methods.hidra.recipe import HidraRecipe  # noqa: E402
 from thermend.methods.hidra.released import (  # noqa: E402
     ReleasedEstimator,
     TransposedAttention,
+    block_of_encoder,
+    block_of_unet,
+    modulations_of,
     read_model,
 )
 from thermend.methods.hidra.training import HidraTraining  # noqa: E402
@@ -332,3 +336,38 @@ def test_the_papers_recipe_trains_on_shrunk_models(models, tmp_path, scene):
     write_tensors(tmp_path / "broken.safetensors", read_tensors(path), broken)
     with pytest.raises(InputError, match="not in the local cache"):
         thermend.load("hidra/sd-turbo", weights=tmp_path / "broken.safetensors")
+
+
+def test_at_full_size_as_much_is_trained_as_they_train():
+    """On SD-Turbo's and DINOv2's configurations, without a number in them."""
+    import diffusers
+    import transformers
+
+    with torch.device("meta"):
+        autoencoder = diffusers.AutoencoderKL(
+            down_block_types=["DownEncoderBlock2D"] * 4, up_block_types=["UpDecoderBlock2D"] * 4,
+            block_out_channels=[128, 256, 512, 512], layers_per_block=2, latent_channels=4,
+        )  # fmt: skip
+        unet = diffusers.UNet2DConditionModel(
+            block_out_channels=[320, 640, 1280, 1280], cross_attention_dim=1024, attention_head_dim=[5, 10, 20, 20],
+            use_linear_projection=True,
+        )  # fmt: skip
+        features = transformers.Dinov2WithRegistersModel(transformers.Dinov2WithRegistersConfig())
+        estimator = ReleasedEstimator(features, (3, 6, 9, 12))
+        of_encoder = add_lora(autoencoder, 16, ("encoder.",))
+        of_unet = add_lora(unet, 32, feed_forward=True, aside=("conv_in",))
+        modulations = modulations_of(of_encoder, of_unet, 256)
+
+    def count(modules):
+        return sum(p.numel() for m in modules for p in m.parameters() if p.requires_grad)
+
+    assert (len(of_encoder), count(of_encoder.values())) == (31, 1_477_168)
+    assert (len(of_unet), count(of_unet.values())) == (257, 32_434_304)
+    assert count([estimator]) == 3_221_697
+    assert count([modulations]) == 551_808
+    blocks = [block_of_unet(name) for name in of_unet]
+    assert set(blocks) == set(range(10))
+    assert {block_of_encoder(name) for name in of_encoder} == set(range(6))
+    assert block_of_unet("conv_out") == 9
+    everything = [autoencoder, unet, estimator, modulations]
+    assert sum(p.numel() for m in everything for p in m.parameters()) == find("hidra/sd-turbo").parameters

@@ -55,9 +55,9 @@ METHODS = (
     ),
     _guided(
         "sd-turbo",
-        title="HiDRA on SD-Turbo",
-        parameters=1_102_747_803,
-        macs=2_879_337_590_784,
+        title="HiDRA as its authors released it, on SD-Turbo",
+        parameters=1_073_070_492,
+        macs=2_885_793_435_648,
     ),
     _variant(
         "autoencoder",
