@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import types
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -114,3 +117,27 @@ def test_a_learned_measure_says_how_to_get_it(pair, name):
             metrics.learned(name, *pair)
     with pytest.raises(UsageError, match="expected one of"):
         metrics.learned("beauty", *pair)
+
+
+@pytest.mark.parametrize(("name", "compares"), [("maniqa-pipal", False), ("lpips", True), ("lpips-vgg", True)])
+def test_learned_measures_are_asked_of_pyiqa_by_their_names(pair, monkeypatch, name, compares):
+    """With a stand-in: the weights of the real ones were not to be had."""
+    torch = pytest.importorskip("torch", reason="needs the train extra")
+    from thermend.metrics import learned as module
+
+    asked = []
+
+    def create_metric(which):
+        asked.append(which)
+        return lambda *images: torch.stack([image.mean() for image in images]).sum() + 10 * len(images)
+
+    monkeypatch.setitem(sys.modules, "pyiqa", types.SimpleNamespace(create_metric=create_metric))
+    module._measure.cache_clear()
+    try:
+        found = metrics.learned(name, *pair)
+        images = pair if compares else pair[:1]
+        wanted = sum(np.asarray(image, np.float64).mean() / 255 for image in images) + 10 * len(images)
+        assert found == pytest.approx(wanted, abs=1e-3)
+        assert asked == [name]
+    finally:
+        module._measure.cache_clear()

@@ -13,8 +13,10 @@ from numpy.typing import ArrayLike
 
 from thermend.errors import MissingDependencyError, UsageError
 
-NO_REFERENCE = ("niqe", "musiq", "maniqa", "nima")
-FULL_REFERENCE = ("lpips", "dists")
+NO_REFERENCE = ("niqe", "musiq", "maniqa", "maniqa-pipal", "nima")
+"""``maniqa-pipal`` is the model that HiDRA's authors measured with (pyiqa 0.1.7 called it ``maniqa``)."""
+FULL_REFERENCE = ("lpips", "lpips-vgg", "dists")
+"""``lpips`` is AlexNet's, as in HiDRA's table."""
 SETS = ("fid",)
 NAMES = (*NO_REFERENCE, *FULL_REFERENCE, *SETS)
 

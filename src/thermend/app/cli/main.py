@@ -307,7 +307,8 @@ def evaluate(
     measure: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(
-            metavar="NAME", help="Also niqe_thermal, lite0; or niqe, musiq, maniqa, nima, lpips, dists (pyiqa)."
+            metavar="NAME",
+            help="Also niqe_thermal, lite0; or niqe, musiq, maniqa, maniqa-pipal, nima, lpips, lpips-vgg, dists (pyiqa).",
         ),
     ] = None,
     json_file: Annotated[
