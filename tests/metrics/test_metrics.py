@@ -123,8 +123,7 @@ def test_a_learned_measure_says_how_to_get_it(pair, name):
 def test_learned_measures_are_asked_of_pyiqa_by_their_names(pair, monkeypatch, name, compares):
     """With a stand-in: the weights of the real ones were not to be had."""
     torch = pytest.importorskip("torch", reason="needs the train extra")
-    from thermend.metrics import learned as module
-
+    module = sys.modules[metrics.learned.__module__]
     asked = []
 
     def create_metric(which):

@@ -9,8 +9,9 @@ It is exact where Φ = ½ r(W, ω)² has a residual r of one number, as Φ = ½ 
 a general quadratic it sees the direction ∂Φ/∂W alone. Of one of four by three numbers it is 22° off, and 0.86 times as long as
 the truth (`tests/methods/hidra/test_solver.py`).
 
-The authors' published code has the same formula, but takes the inner product before Ψ is back-propagated, against gradients that were
-just set to zero: its ratio is 0, which is the alternating scheme (``solver.kind: alternating``). The paper's form stays ours.
+The authors' published code has the same formula, but takes the inner product before Ψ is back-propagated, against gradients
+that were just set to zero: its ratio is 0, which is the alternating scheme (``solver.kind: alternating``). The paper's form
+stays ours.
 """
 
 from __future__ import annotations
