@@ -1,20 +1,24 @@
 """How long `auto` takes against another version of thermend, on one machine in one run.
 
-    python benchmarks/against.py --other PYTHON --image IMAGE [IMAGE ...] [--rounds 15]
+    python benchmarks/against.py --other PYTHON --image IMAGE [IMAGE ...] [--rounds 15] [--named WORDS] [--page PAGE]
 
 PYTHON is the interpreter of an environment with the other version (`git worktree add`, then `pip install .` without extras,
 the way a user installs it; give this script such an interpreter of this version too: --own). Each version runs in a process of
 its own, opened once; the two take turns, so that what else the machine does falls on both. Prints the median of each, and the
-median of the ratios.
+median of the ratios; writes them to a page as what --named says against this version.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
 from pathlib import Path
+
+from budgets import processor
+from pages import put, table
 
 WORKER = """
 import sys, time
@@ -38,6 +42,8 @@ def main() -> None:
     parser.add_argument("--other", required=True, metavar="PYTHON")
     parser.add_argument("--image", required=True, type=Path, nargs="+")
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--named", default="the other version", help="what the other version is")
+    parser.add_argument("--page", type=Path)
     chosen = parser.parse_args()
     paths = [str(path) for path in chosen.image]
     workers = {}
@@ -46,6 +52,7 @@ def main() -> None:
         workers[name] = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/")
         assert workers[name].stdout is not None
         print(f"{name}: thermend {workers[name].stdout.readline().strip()}, {python}")  # type: ignore[union-attr]
+    rows = []
     for path in paths:
         seconds: dict[str, list[float]] = {name: [] for name in workers}
         for _ in range(chosen.rounds):
@@ -57,9 +64,13 @@ def main() -> None:
                 seconds[name].append(float(worker.stdout.readline()))
         own, other = (statistics.median(seconds[name]) for name in ("own", "other"))
         ratios = [a / b for a, b in zip(seconds["own"], seconds["other"])]
+        rows.append((Path(path).stem, f"{1000 * own:.0f}", f"{1000 * other:.0f}", f"{statistics.median(ratios):.2f}"))
         print(f"{path}: {own:.3f} s against {other:.3f} s, {statistics.median(ratios):.2f} times as long")
     for worker in workers.values():
         worker.terminate()
+    if chosen.page:
+        head = ("picture", "ms", f"{chosen.named}, ms", "times as long")
+        put(chosen.page, "against", [f"On {os.cpu_count()} cores, {processor()}:", "", *table(head, rows)])
 
 
 if __name__ == "__main__":

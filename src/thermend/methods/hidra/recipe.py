@@ -187,6 +187,8 @@ class HidraRecipe(Recipe):
         of the LoRA of encoder and UNet
     estimator_rate : float
         of the upper level's optimiser, as a share of ``learning_rate``
+    half : bool
+        weights are written in float16
     optimizer : {'adam', 'adamw'}
     weight_decay : float
         of ``adamw``
@@ -214,6 +216,7 @@ class HidraRecipe(Recipe):
     solver: Solver = Solver()
     losses: Losses = Losses()
     pipeline: Pipeline = Pipeline()
+    half: bool = False
     optimizer: Literal["adam", "adamw"] = "adam"
     weight_decay: float = Field(0.0, ge=0)
     form: Literal["small", "released"] | None = None

@@ -283,7 +283,8 @@ class HidraTraining(TrainingModule):
         kept = self._kept(network)
         if self.recipe.prior.source is not None:
             kept = kept | {"prompt": network.backbone.prompt}
-        return {name: tensor.detach().cpu().contiguous() for name, tensor in kept.items()}
+        found = {name: tensor.detach().cpu().contiguous() for name, tensor in kept.items()}
+        return {name: tensor.half() for name, tensor in found.items()} if self.recipe.half else found
 
     def metadata(self) -> dict[str, Any]:
         facts = super().metadata() | self.recipe.described
