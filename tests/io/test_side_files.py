@@ -168,3 +168,14 @@ def test_a_mask_that_cannot_be_read_is_no_reason_to_invent_pixels(tmp_path, rng,
     (tmp_path / "m.tif").rename(tmp_path / "a.tif.msk")
     with pytest.raises(InputError, match="of another size"):
         thermend.read(tmp_path / "a.tif")
+
+
+def test_names_of_greatest_length_are_no_hindrance(tmp_path):
+    name = "n" * 251
+    (tmp_path / f"{name}.png.aux.xml"[-255:]).write_text("no matter")
+    (tmp_path / f"{name}.prj").write_text("PROJCS[...]")
+    (tmp_path / "b.png.aux.xml").write_text(AUX.format(more=""))
+    found, _ = side_files.beside(tmp_path / f"{name}.png", tmp_path / f"{name}.png", 1)
+    assert [c.path.name for c in found] == [f"{name}.prj"]
+    found, _ = side_files.beside(tmp_path / "b.png", tmp_path / "out" / f"{name}.png", 1)
+    assert side_files.write(found, overwrite=False) == [f"{name}.png.aux.xml"]

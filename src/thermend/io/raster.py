@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -41,7 +42,7 @@ def read(path: Path, kind: str, options: ReadOptions) -> Iterator[ThermalImage]:
         colours, alpha = separated(path, array, options, channels - 1 if channels in (2, 4) else None)
         if alpha is None and options.band is None:
             alpha = _key_alpha(opened, colours)
-        masked = alpha is None and path.with_name(f"{path.name}.msk").is_file()
+        masked = alpha is None and os.path.isfile(f"{path}.msk")  # False for a name too long
         if masked:
             from thermend.io.tiff import mask_beside
 

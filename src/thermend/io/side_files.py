@@ -12,7 +12,6 @@ A `NAME.msk` is read with the image (:mod:`thermend.io`).
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from thermend.errors import ExistsError
+from thermend.errors import ExistsError, InputError
 from thermend.io.atomic import whole_file
 
 _WORLD = {
@@ -85,13 +84,24 @@ def beside(source: Path, target: Path, scale: int) -> tuple[list[Companion], lis
     return found, sorted(set(left))
 
 
-def write(companions: list[Companion], *, overwrite: bool) -> None:
-    """Write them, each whole or not at all; one that exists stays unless it is to be replaced."""
+def write(companions: list[Companion], *, overwrite: bool) -> list[str]:
+    """Write them, each whole or not at all; one that exists stays unless it is to be replaced.
+
+    Returns
+    -------
+    names of those that the system refuses, as one that is too long
+    """
+    refused = []
     for path, text in companions:
-        with contextlib.suppress(ExistsError):
-            if overwrite or not path.exists():
+        try:
+            if overwrite or not os.path.exists(path):  # False, not an error, for a name too long
                 with whole_file(path, overwrite=overwrite) as temporary:
                     temporary.write_bytes(text)
+        except ExistsError:
+            pass
+        except InputError:
+            refused.append(path.name)
+    return refused
 
 
 def _those(names: set[str], wanted: list[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import struct
 from collections.abc import Iterable, Iterator
@@ -150,6 +151,12 @@ def _mask_of(tiff: tifffile.TiffFile, index: int, page: Any) -> NDArray[np.uint8
     return None
 
 
+def mask_file(path: Path) -> Path | None:
+    """GDAL's mask beside a file, if it is there."""
+    beside = path.with_name(f"{path.name}.msk")
+    return beside if os.path.isfile(beside) else None  # False, not an error, for a name too long
+
+
 def mask_beside(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
     """What GDAL's mask beside a file (`NAME.msk`) says, (H, W), 255 where there is data; None without such a file.
 
@@ -158,8 +165,8 @@ def mask_beside(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
     InputError
         there is one, and it cannot be read, or is of another size
     """
-    beside = path.with_name(f"{path.name}.msk")
-    if not beside.is_file():
+    beside = mask_file(path)
+    if beside is None:
         return None
     try:
         _check_chain(beside)

@@ -189,8 +189,7 @@ class _File:
         found, left = side_files.beside(self.item.path, target, self.job.scale)
         folders = {os.path.realpath(os.path.dirname(path)) for path in self.job.kept}  # noqa: PTH120
         among_inputs = os.path.realpath(target.parent) in folders  # whose own side files are never replaced
-        side_files.write(found, overwrite=self.job.overwrite and not among_inputs)
-        return left
+        return left + side_files.write(found, overwrite=self.job.overwrite and not among_inputs)
 
     def _target(self, first: ThermalImage, mode: str, pages: int) -> tuple[Path, str | None]:
         """Where the result goes, and the palette that it is coloured with."""
