@@ -39,6 +39,7 @@ DEGRADATIONS: dict[str, Callable[..., torch.Tensor]] = {
 """By name, in the order of a camera."""
 _WHOLE = {"hidra-released": hidra_released}
 """What is a pipeline of its own, and has no gradient."""
+_ALL = DEGRADATIONS | _WHOLE
 
 _RANDOM = {"stripes", "fixed-pattern-noise", "shot-noise", "gaussian-noise", "correlated-noise", "dead-pixels", *_WHOLE}
 
@@ -101,7 +102,7 @@ class Step:
             if mean is not None and self.name == "contrast":
                 arguments["centre"] = mean[places]
             together = image if len(alike) == 1 else image[places]
-            pieces.append({**DEGRADATIONS, **_WHOLE}[self.name](together, **arguments))
+            pieces.append(_ALL[self.name](together, **arguments))
         result = pieces[0]
         if len(pieces) > 1:
             order = torch.tensor([i for places in alike.values() for i in places], device=image.device)

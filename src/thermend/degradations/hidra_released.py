@@ -88,14 +88,11 @@ def striped(image: Picture, gains: NDArray[np.float64], offsets: NDArray[np.floa
     return _stored(image * (1 + gains) + offsets)
 
 
-def poisson_noise(
-    image: Picture, scale: float, rng: np.random.Generator, drawn: NDArray[np.float64] | None = None
-) -> NDArray[np.float64]:
+def poisson_noise(image: Picture, scale: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """(Poisson(x V) / V − x) · 255 · scale, with V the next power of two above how many grey levels there are."""
     levels = 2.0 ** np.ceil(np.log2(len(np.unique(image))))
     share = image / 255
-    counted = rng.poisson(share * levels) if drawn is None else drawn
-    return np.asarray((counted / levels - share) * 255 * scale)
+    return np.asarray((rng.poisson(share * levels) / levels - share) * 255 * scale)
 
 
 def noisy(image: Picture, noise: NDArray[np.float64]) -> Picture:

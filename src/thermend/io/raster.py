@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from thermend.io import palettes, storage
 from thermend.io.limits import check_size
 from thermend.io.metadata import PROVENANCE_KEY, metadata_of_pillow, provenance_text, written_in
 from thermend.io.options import ReadOptions
-from thermend.io.samples import carried_alpha, separated
+from thermend.io.samples import carried_alpha, mask_file, separated
 from thermend.rendering import rendered
 
 # The classes themselves, because Image.open has a limit of its own that ends below ours.
@@ -42,7 +41,7 @@ def read(path: Path, kind: str, options: ReadOptions) -> Iterator[ThermalImage]:
         colours, alpha = separated(path, array, options, channels - 1 if channels in (2, 4) else None)
         if alpha is None and options.band is None:
             alpha = _key_alpha(opened, colours)
-        masked = alpha is None and os.path.isfile(f"{path}.msk")  # False for a name too long
+        masked = alpha is None and mask_file(path) is not None
         if masked:
             from thermend.io.tiff import mask_beside
 

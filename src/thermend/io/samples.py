@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,12 @@ def carried_alpha(image: ThermalImage, dtype: Any) -> NDArray[Any] | None:
     if image.nodata is None or not image.nodata.any():
         return None
     return np.where(image.nodata, 0, top_of(dtype)).astype(dtype)
+
+
+def mask_file(path: Path) -> Path | None:
+    """GDAL's mask beside a file, if it is there."""
+    beside = path.with_name(f"{path.name}.msk")
+    return beside if os.path.isfile(beside) else None  # False, not an error, for a name too long
 
 
 def outside(pixels: NDArray[np.float32]) -> NDArray[np.bool_] | None:

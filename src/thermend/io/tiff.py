@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
 import struct
 from collections.abc import Iterable, Iterator
@@ -22,7 +21,7 @@ from thermend.io import metadata as meta
 from thermend.io import storage
 from thermend.io.limits import check_size
 from thermend.io.options import ReadOptions
-from thermend.io.samples import alpha_as, multiplied_back, one_grey, separated, top_of
+from thermend.io.samples import alpha_as, mask_file, multiplied_back, one_grey, separated, top_of
 from thermend.version import __version__
 
 _PLACEHOLDERS = {meta.EXIF_IFD: 34664, meta.GPS_IFD: 34852}
@@ -149,12 +148,6 @@ def _mask_of(tiff: tifffile.TiffFile, index: int, page: Any) -> NDArray[np.uint8
         if other.is_mask and not other.is_reduced and other.shape[:2] == page.shape[:2]:
             return np.where(np.asarray(other.asarray()) != 0, 255, 0).astype(np.uint8).reshape(other.shape[:2])
     return None
-
-
-def mask_file(path: Path) -> Path | None:
-    """GDAL's mask beside a file, if it is there."""
-    beside = path.with_name(f"{path.name}.msk")
-    return beside if os.path.isfile(beside) else None  # False, not an error, for a name too long
 
 
 def mask_beside(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:

@@ -57,7 +57,6 @@ def load(
         ``degradation``, (3, 128, 128), and ``scenario``, (2, 64), that the authors' checkpoints were trained with
     threads : int
         cores that OpenVINO or ONNX Runtime may take on the CPU; 0, all; for networks
-
     estimator, prior, features : str or PathLike or None
         of ``hidra/sd-turbo`` with the authors' weights: the file of its estimator (DEM.pkl; None looks beside the weights); the
         Stable Diffusion, and the DINOv2 with registers, that it runs on, a name on the hub or a folder. None takes

@@ -12,11 +12,10 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
 from thermend.errors import InputError, first_line
+from thermend.methods.hidra.estimator import DEVIATION, MEAN
 
 REAL = 0.8
 """What real images are to be judged as by the released critic."""
-_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet."""
 
 
 class PatchCritic(nn.Sequential):
@@ -71,7 +70,7 @@ class DinoCritic(nn.Module):
         patch = features.config.patch_size
         height, width = (max(1, side // patch) for side in image.shape[2:])
         seen = functional.interpolate(image, (height * patch, width * patch), mode="bilinear", align_corners=False)
-        mean, deviation = (image.new_tensor(values).view(1, 3, 1, 1) for values in (_MEAN, _DEVIATION))
+        mean, deviation = (image.new_tensor(values).view(1, 3, 1, 1) for values in (MEAN, DEVIATION))
         states = features(
             (seen.expand(-1, 3, -1, -1) - mean) / deviation, output_hidden_states=True, interpolate_pos_encoding=True
         ).hidden_states

@@ -23,7 +23,7 @@ try:
 except ImportError as error:
     raise MissingDependencyError("hidra needs more packages: pip install 'thermend[hidra]'") from error
 
-_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet, as DINOv2 wants its input."""
 
 
@@ -122,12 +122,12 @@ def colours(image: torch.Tensor, count: int) -> torch.Tensor:
     thirty.
     """
     if count == 3:
-        mean, deviation = (image.new_tensor(values).view(1, 3, 1, 1) for values in (_MEAN, _DEVIATION))
+        mean, deviation = (image.new_tensor(values).view(1, 3, 1, 1) for values in (MEAN, DEVIATION))
         return (image - mean) / deviation
     image = image.float()  # half precision would lose the detail
     detail = 255 * (image - functional.avg_pool2d(functional.pad(image, (1, 1, 1, 1), mode="replicate"), 3, 1))
     companded = detail.sign() * torch.log1p(2 * detail.abs()) / 2
-    return torch.cat(((image - _MEAN[1]) / _DEVIATION[1], companded), 1)
+    return torch.cat(((image - MEAN[1]) / DEVIATION[1], companded), 1)
 
 
 def small_features(configuration: Mapping[str, Any] = SMALL) -> Dinov2Model:

@@ -26,6 +26,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from thermend.errors import InputError
+from thermend.methods.hidra.estimator import DEVIATION, MEAN
 from thermend.methods.hidra.lora import GuidedLora
 from thermend.weights.checkpoints import check_fits, read_content
 
@@ -36,8 +37,6 @@ SCALE = 8.0
 _EMBEDDED = 64
 _SMALL = 1e-5
 """Of the weights that Σ begins with."""
-_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet."""
 _ENCODER_BLOCKS, _UNET_BLOCKS = 6, 10
 
 
@@ -137,7 +136,7 @@ class ReleasedEstimator(nn.Module):
         height, width = (max(patch, side // patch * patch) for side in image.shape[2:])
         resized = functional.interpolate(image, (height, width), mode="bilinear", align_corners=False)
         within = (resized.expand(-1, 3, -1, -1) / 2 + 0.5).clamp(0, 1)
-        mean, deviation = (image.new_tensor(values).view(1, 3, 1, 1) for values in (_MEAN, _DEVIATION))
+        mean, deviation = (image.new_tensor(values).view(1, 3, 1, 1) for values in (MEAN, DEVIATION))
         return (within - mean) / deviation
 
     def looked_at(self, pixels: torch.Tensor) -> torch.Tensor:
