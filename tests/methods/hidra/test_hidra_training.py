@@ -24,6 +24,7 @@ from thermend.methods.hidra import prior_training, training  # noqa: E402
 from thermend.methods.hidra.checkpoints import load_network  # noqa: E402
 from thermend.methods.hidra.estimator import pretrained_features  # noqa: E402
 from thermend.methods.hidra.guidance import views  # noqa: E402
+from thermend.methods.hidra.level import Examples, Level  # noqa: E402
 from thermend.methods.hidra.pipeline import known  # noqa: E402
 from thermend.methods.hidra.prior_files import from_files  # noqa: E402
 from thermend.methods.hidra.prior_training import (  # noqa: E402
@@ -234,8 +235,38 @@ def test_the_level_of_whole_images_is_learned_last_and_alone(folder, prior, monk
         gained.append(float(logged.get("level", 0.0)))
         if ready.averaged is not None:
             ready.averaged.update_parameters(ready.network)
-    assert np.mean(gained[-20:]) > np.mean(gained[2:12]) + 0.5  # dB
+    assert gained[:2] == [0, 0]
+    assert np.mean(gained[-20:]) > 1.5  # dB
     assert ready.metadata()["level"]
+
+
+def test_what_is_kept_of_an_image_tells_its_error_under_any_level():
+    generator = torch.Generator().manual_seed(0)
+    level, kept = Level(5), Examples(7, 5)
+    torch.nn.init.normal_(level.head[-1].weight, std=0.3, generator=generator)
+    made, clean, vectors = (torch.randn(size, generator=generator) for size in ((6, 1, 9, 8), (6, 1, 9, 8), (6, 5)))
+    kept.add(made[:2], clean[:2], vectors[:2])
+    kept.add(made[2:], clean[2:], vectors[2:])
+    wanted = (level.applied(made, vectors) - clean).square().mean((1, 2, 3))
+    torch.testing.assert_close(kept.left(level, slice(0, 6)), wanted)
+    torch.testing.assert_close(kept.left(None, slice(0, 6)), (made - clean).square().mean((1, 2, 3)))
+    assert set(kept.drawn(99, generator).tolist()) == set(range(6))
+
+
+def test_the_squared_difference_in_decibels_weighs_faint_damage_as_much(folder, prior, monkeypatch):
+    """By its own share: what halves the error of a good image counts as what halves a bad one's."""
+    plain, asked = (
+        recipe(folder, prior, out, losses={"adversarial": 0, "perceptual": 0, "decibels": d})
+        for out, d in (("p", 0), ("q", 0.5))
+    )
+    found = []
+    for made in (plain, asked):
+        ready, batch = prepared(monkeypatch, made, folder)
+        found.append(ready.loss(batch, torch.Generator().manual_seed(0)))
+    (before, _, made), (after, logged, _) = found
+    squared = (made - batch["clean"]).square().mean((1, 2, 3))
+    assert float(logged["decibels"]) == pytest.approx(float((squared + 1e-5).log().mean()), rel=1e-4)
+    assert float(after - before) == pytest.approx(0.5 * float(logged["decibels"]), rel=1e-4)
 
 
 def test_the_level_is_the_same_in_every_part(folder, prior, tmp_path, scene):

@@ -129,6 +129,8 @@ class Losses(Section):
     ----------
     l2, perceptual, adversarial : float
         2, 5, 0.5 in the paper
+    decibels : float
+        of the logarithm of each image's squared difference (not in the paper), so that faint damage, and none, count as well
     features : {'lpips', 'vgg19', 'lite0'}
         of the perceptual loss: LPIPS, or the plain difference of VGG-19's, or of EfficientNet-Lite0's (``lite0``)
     features_file : Path or None
@@ -142,6 +144,7 @@ class Losses(Section):
     l2: float = Field(2.0, gt=0)
     perceptual: float = Field(5.0, ge=0)
     adversarial: float = Field(0.5, ge=0)
+    decibels: float = Field(0.0, ge=0)
     features: Literal["lpips", "vgg19", "lite0"] = "lpips"
     features_file: Path | None = None
     critic: Literal["patch", "dino"] = "patch"
@@ -202,6 +205,8 @@ class HidraRecipe(Recipe):
     level_steps : int
         in how many of them, the last, what reads off the level of whole images learns; 0 leaves it out. ``warmup_steps`` and
         ``schedule`` hold for the lessons, the bi-level iterations and these alike
+    level_rounds : int
+        updates in each of those, on images of all of them so far
     """
 
     batch_size: int = Field(8, ge=1)
@@ -211,6 +216,7 @@ class HidraRecipe(Recipe):
     estimator_rate: float = Field(1.0, gt=0)
     lessons: int = Field(0, ge=0)
     level_steps: int = Field(0, ge=0)
+    level_rounds: int = Field(20, ge=1)
     prior: Prior = Prior()
     estimator: Estimator = Estimator()
     solver: Solver = Solver()

@@ -31,6 +31,7 @@ from thermend.methods.hidra.critic import (
 )
 from thermend.methods.hidra.guidance import views
 from thermend.methods.hidra.lessons import Lessons
+from thermend.methods.hidra.level import Examples
 from thermend.methods.hidra.network import Hidra
 from thermend.methods.hidra.pipeline import known
 from thermend.methods.hidra.recipe import HidraRecipe
@@ -41,7 +42,11 @@ from thermend.training.recipe import Recipe
 from thermend.weights.checkpoints import sha256_of
 
 _FLOOR = 2e-4
-"""Mean square error that counts as none: 37 dB."""
+"""Mean square error that counts as none where the level is learned: 37 dB."""
+_NONE = 1e-5
+"""The same where images are restored: 50 dB."""
+_EXAMPLES = 64
+"""Images that a round of the level's learning looks at."""
 _BLOCKS = 11  # of EfficientNet-Lite0, where that is asked for
 
 
@@ -74,6 +79,8 @@ class HidraTraining(TrainingModule):
         self.own = self.network.adaptation()
         estimator = self.network.estimator
         self.upper = [] if estimator is None else [p for p in estimator.parameters() if p.requires_grad]
+        if self.network.level is not None and estimator is not None:
+            self.examples = Examples(recipe.level_steps * recipe.batch_size, estimator.width)
         self.lessons = Lessons(estimator.width) if estimator is not None and recipe.lessons else None
 
     @classmethod
@@ -172,21 +179,28 @@ class HidraTraining(TrainingModule):
     def _level(
         self, optimizer: Any, batch: Mapping[str, torch.Tensor], generator: torch.Generator
     ) -> dict[str, torch.Tensor]:
-        """One step of what reads off the level, on whole images that are small enough."""
+        """One step of what reads off the level: some more whole images, small enough, then rounds of all so far."""
         restoring: Any = self.restoring
         whole = batch["whole"]
         with torch.no_grad():
             with torch.autocast(self.device.type, enabled=False):
                 degraded = self.recipe.pipeline(whole, generator, batch["mean"])
             vectors = self._vectors(degraded)
-            made = restoring.enhance(degraded, vectors).float()
-        assert self.network.level is not None
-        left = (self.network.level.applied(made, vectors) - whole).square().mean((1, 2, 3))
-        loss = (left + _FLOOR).log().mean()
-        parameters = list(self.network.level.parameters())
-        _move(optimizer, parameters, torch.autograd.grad(loss, parameters))
-        before = ((made - whole).square().mean((1, 2, 3)) + _FLOOR).log().mean()
-        return {"loss": loss.detach(), "level": (before - loss).detach() * (10 / math.log(10))}
+            self.examples.add(restoring.enhance(degraded, vectors).float(), whole, vectors)
+        level = self.network.level
+        assert level is not None
+        parameters = list(level.parameters())
+        losses = []
+        with torch.autocast(self.device.type, enabled=False):
+            for _ in range(self.recipe.level_rounds):
+                left = self.examples.left(level, self.examples.drawn(_EXAMPLES, generator))
+                losses.append((left + _FLOOR).log().mean())
+                _move(optimizer, parameters, torch.autograd.grad(losses[-1], parameters))
+            newest = slice(int(self.examples.count) - len(whole), int(self.examples.count))
+            before, after = (
+                (self.examples.left(one, newest) + _FLOOR).log().mean().detach() for one in (None, restoring.level)
+            )
+        return {"loss": torch.stack(losses).mean().detach(), "level": (before - after) * (10 / math.log(10))}
 
     def _vectors(self, images: torch.Tensor) -> torch.Tensor:
         """P of whole images, (B, 1, H, W), from pieces of them, by the weights that the run would end with."""
@@ -241,8 +255,12 @@ class HidraTraining(TrainingModule):
         with torch.no_grad():
             degraded = self.degrade(batch, generator)
         made = self.network(degraded).float()
-        terms = {"l2": (made - clean).square().mean()}
+        squared = (made - clean).square().mean((1, 2, 3))
+        terms = {"l2": squared.mean()}
         loss = weights.l2 * terms["l2"]
+        if weights.decibels:
+            terms["decibels"] = (squared + _NONE).log().mean()
+            loss = loss + weights.decibels * terms["decibels"]
         for network in self.perceptual:
             terms["features"] = network.to(made.device).distance(made, clean)
             loss = loss + weights.perceptual * terms["features"]
