@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -50,11 +50,13 @@ OF_ONE: dict[str, Callable[[Grey], float]] = {
     "roughness": metrics.roughness,
     "stripe_energy": metrics.stripe_energy,
 }
-ON_REQUEST: dict[str, Callable[[Grey, Grey], float | None]] = {
-    "niqe_thermal": lambda image, clean: metrics.niqe_thermal(image),
-    "lite0": lambda image, clean: _feature_distance(image, clean),
+ON_REQUEST: dict[str, Callable[[Grey, Grey, Grey], float | None]] = {
+    "niqe_thermal": lambda image, clean, before: metrics.niqe_thermal(image),
+    "lite0": lambda image, clean, before: _feature_distance(image, clean),
+    "suspect": lambda image, clean, before: _suspect(image, before),
 }
-"""That take longer, or need more packages; `lite0` is the mean absolute difference of EfficientNet-Lite0's last features."""
+"""Of the result, the clean image and the input; they take longer, or need more packages. `lite0` is the mean absolute
+difference of EfficientNet-Lite0's last features; `suspect` the share of the result that the input does not support (0 to 1)."""
 OF_FUSED: dict[str, Callable[[Grey, Grey, Grey], float | None]] = {
     "fused_en": lambda f, i, v: metrics.entropy(f),
     "fused_sd": lambda f, i, v: metrics.standard_deviation(f),
@@ -69,14 +71,23 @@ OF_FUSED: dict[str, Callable[[Grey, Grey, Grey], float | None]] = {
 }
 
 
+class Shown(NamedTuple):
+    """One image as pictures of one size, (H, W) uint8 each: clean, as the method got it, and its result."""
+
+    clean: Grey
+    given: Grey
+    result: Grey
+
+
 @dataclass(frozen=True)
 class Measured:
-    """One image: measures of the result and of the input, and the seconds that the method took."""
+    """One image: measures of the result and of the input, the seconds that the method took, and how it looks."""
 
     name: str
     metrics: Values
     input_metrics: Values
     seconds: float
+    shown: Shown | None = None
 
 
 Restore = Callable[[ThermalImage, int], ThermalImage]
@@ -189,6 +200,7 @@ def _measured_picture(
         _values(restored, clean, shown, visible, fuse, learned),
         _values(shown, clean, shown, visible, fuse, learned),
         seconds,
+        Shown(clean, shown, restored),
     )
 
 
@@ -220,7 +232,8 @@ def _measured_levels(
     result = restore(degraded, scale)
     seconds = time.perf_counter() - before
     reference = _without_the_sensor(degraded)
-    values = []
+    values, pictures = [], []
+    clean_picture = _shown(clean.pixels, normalisation)
     for image in (result, degraded):
         large = _as_large(image.pixels, clean.shape)
         if image.unit == clean.unit:
@@ -229,8 +242,9 @@ def _measured_levels(
         else:
             own, picture = {}, grey_levels(_where(large, clean.valid, 0))
         shown = _shown(_where(_as_large(degraded.pixels, clean.shape), clean.valid), normalisation)
-        values.append(own | _values(picture, _shown(clean.pixels, normalisation), shown, None, None, learned))
-    return Measured(sample.name, values[0], values[1], seconds)
+        values.append(own | _values(picture, clean_picture, shown, None, None, learned))
+        pictures.append(picture)
+    return Measured(sample.name, values[0], values[1], seconds, Shown(clean_picture, pictures[1], pictures[0]))
 
 
 _MOSTLY = 0.5  # of the pixels that one is made of
@@ -298,7 +312,9 @@ def _values(
     enhancement = metrics.contrast_enhancement_index(image, before)
     values["cei"] = enhancement if math.isfinite(enhancement) else None
     for name in learned:
-        values[name] = ON_REQUEST[name](image, clean) if name in ON_REQUEST else metrics.learned(name, image, clean)
+        values[name] = (
+            ON_REQUEST[name](image, clean, before) if name in ON_REQUEST else metrics.learned(name, image, clean)
+        )
     if fuse is not None and visible is not None:
         fused = fuse(image, visible)
         values |= {name: function(fused, clean, visible) for name, function in OF_FUSED.items()}
@@ -339,6 +355,12 @@ def _feature_distance(image: Grey, clean: Grey) -> float:
     both = [torch.from_numpy(grey.astype(np.float32) / 255)[None, None] for grey in (image, clean)]
     with torch.inference_mode():
         return float(_lite0().distance(*both))
+
+
+def _suspect(image: Grey, before: Grey) -> float:
+    from thermend.restoration.verification import verify
+
+    return verify(ThermalImage.from_array(before), ThermalImage.from_array(image)).suspect
 
 
 def _resized(image: Grey, shape: Sequence[int]) -> Grey:

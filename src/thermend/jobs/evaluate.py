@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from thermend.datasets.samples import Sample
 from thermend.evaluation.measures import Preset, measure, require
@@ -94,6 +94,6 @@ class Evaluate:
             if sample.problem is not None:
                 return Outcome(self.source(sample), error=sample.problem)
             found = measure(sample, restore, degrade, self.scale, fused, self.learned)
-            return Outcome(self.source(sample), found=found)
+            return Outcome(self.source(sample), found=replace(found, shown=None))
 
         return guarded(work, self.source, "measured")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thermend.app.cli import console
+from thermend.app.cli.benchmark import check_options
 from thermend.errors import InputError, UsageError
 from thermend.jobs import executors
 from thermend.jobs.job import Outcome
@@ -88,12 +89,7 @@ def _check(
         raise UsageError("--clean DIR is missing (or --dataset NAME DIR)")
     elif (degraded is None) == (job.preset is None):
         raise UsageError("one of --degraded DIR and --preset NAME says what the method gets")
-    if job.scale not in (1, 2, 4):
-        raise UsageError(f"--scale {job.scale}: expected 1, 2 or 4")
-    if fuse not in (None, "reco"):
-        raise UsageError(f"--fuse {fuse}: expected reco")
-    if len({fuse is None, job.fuse_weights is None, visible is None}) != 1:
-        raise UsageError("--fuse reco, --fuse-weights FILE and --visible DIR belong together")
+    check_options(job.scale, fuse, job.fuse_weights, visible)
 
 
 def _facts(job: Evaluate, degraded: str | None, condition: str | None) -> dict[str, Any]:

@@ -6,11 +6,31 @@ import os
 import signal
 import sys
 import warnings
-from typing import Annotated, Any, Optional
+from typing import Annotated, Optional
 
 import typer
 
 from thermend.app.cli import console
+from thermend.app.cli.benchmark import SeveralValues
+from thermend.app.cli.options import (
+    BandOption,
+    DistanceOption,
+    EmissivityOption,
+    EstimatorOption,
+    FeaturesOption,
+    Inputs,
+    JsonOption,
+    KelvinPerCountOption,
+    OffsetOption,
+    PaletteOption,
+    PipedInputs,
+    PrecisionOption,
+    PriorOption,
+    PromptsOption,
+    ReflectedOption,
+    UnitOption,
+    reading_of,
+)
 from thermend.app.cli.pipes import files_for
 from thermend.errors import ThermendError
 from thermend.jobs import executors
@@ -24,80 +44,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-_INPUTS = "Files, folders (searched through) or globs"
-Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help=f"{_INPUTS}.")]
-PipedInputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help=f"{_INPUTS}; - is standard input.")]
-UnitOption = Annotated[
-    Optional[str],  # noqa: UP045 (typer reads the annotation on Python 3.10)
-    typer.Option(
-        "--unit", help="What the stored numbers are: celsius, kelvin, centikelvin (TLinear), fahrenheit, counts."
-    ),
-]
-PaletteOption = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        "--input-palette", help="Palette of coloured inputs, if it is not recognised; black-hot if hot is dark."
-    ),
-]
-EmissivityOption = Annotated[
-    Optional[float],  # noqa: UP045
-    typer.Option("--emissivity", help="Instead of that in a radiometric JPEG, 0 to 1."),
-]
-ReflectedOption = Annotated[
-    Optional[float],  # noqa: UP045
-    typer.Option("--reflected-temperature", help="Instead of that in a radiometric JPEG, degrees Celsius."),
-]
-DistanceOption = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        "--distance",
-        metavar="METRES|range-finder",
-        help="Instead of that in a radiometric file; or as it was measured.",
-    ),
-]
-KelvinPerCountOption = Annotated[
-    Optional[float],  # noqa: UP045
-    typer.Option(
-        "--kelvin-per-count", metavar="K", help="Of counts that are linear in temperature: °C = K · count + C."
-    ),
-]
-OffsetOption = Annotated[
-    Optional[float],  # noqa: UP045
-    typer.Option("--offset", metavar="C", help="Of the same; -273.15 if left out."),
-]
-BandOption = Annotated[
-    Optional[int],  # noqa: UP045
-    typer.Option("--band", metavar="N", help="Of a file that holds several bands, from 1."),
-]
-PrecisionOption = Annotated[
-    str, typer.Option(help="Of a network: float32, or bf16 (faster, exact to a grey level); auto takes float32.")
-]
-PromptsOption = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(metavar="FILE", help="Of a prompted network: what to remove (.json), or its prompts (.npz)."),
-]
-EstimatorOption = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(metavar="FILE", help="Of hidra/sd-turbo: the estimator that goes with the weights (DEM.pkl)."),
-]
-PriorOption = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(metavar="NAME|DIR", help="Of hidra/sd-turbo: the Stable Diffusion; a name may be downloaded."),
-]
-FeaturesOption = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(metavar="NAME|DIR", help="Of hidra/sd-turbo: the DINOv2 of its estimator; a name may be downloaded."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-
-
-def _metres(distance: str | None) -> float | str | None:
-    """A distance as a number, where it is one."""
-    try:
-        return None if distance is None else float(distance)
-    except ValueError:
-        return distance
 
 
 def _version(asked: bool) -> None:
@@ -113,23 +59,6 @@ def _main(
     ] = False,
 ) -> None:
     pass
-
-
-def _reading(
-    unit: str | None,
-    kelvin_per_count: float | None,
-    offset: float | None,
-    band: int | None,
-    palette: str | None,
-    emissivity: float | None,
-    reflected_temperature: float | None,
-    distance: str | None,
-) -> dict[str, Any]:
-    """How files are to be read, for :class:`thermend.io.ReadOptions`."""
-    return {
-        "unit": unit, "palette": palette, "emissivity": emissivity, "reflected_temperature": reflected_temperature,
-        "distance": _metres(distance), "band": band, "kelvin_per_count": kelvin_per_count, "offset": offset,
-    }  # fmt: skip
 
 
 @app.command()
@@ -195,7 +124,9 @@ def enhance(
     """
     from thermend.app.cli import enhance as command
 
-    reading = _reading(unit, kelvin_per_count, offset, band, input_palette, emissivity, reflected_temperature, distance)
+    reading = reading_of(
+        unit, kelvin_per_count, offset, band, input_palette, emissivity, reflected_temperature, distance
+    )
     options = {
         "method": method, "weights": weights, "mode": mode, "contrast": contrast, "scale": scale, "palette": palette,
         "depth": depth, "compare": compare, "engine": engine, "device": device, "precision": precision,
@@ -229,7 +160,9 @@ def diagnose(
     """Tell what is wrong with thermal images: noise, stripes, blur, shading, dead pixels, contrast."""
     from thermend.app.cli import diagnose as command
 
-    reading = _reading(unit, kelvin_per_count, offset, band, input_palette, emissivity, reflected_temperature, distance)
+    reading = reading_of(
+        unit, kelvin_per_count, offset, band, input_palette, emissivity, reflected_temperature, distance
+    )
     with files_for(inputs) as files:
         code = command.run(files.inputs, reading, as_json, typer.echo, by, weights)
     raise typer.Exit(code)
@@ -308,7 +241,7 @@ def evaluate(
         Optional[list[str]],  # noqa: UP045
         typer.Option(
             metavar="NAME",
-            help="Also niqe_thermal, lite0; or niqe, musiq, maniqa, maniqa-pipal, nima, lpips, lpips-vgg, dists (pyiqa).",
+            help="Also suspect, niqe_thermal, lite0; or niqe, musiq, maniqa, maniqa-pipal, nima, lpips, lpips-vgg, dists.",
         ),
     ] = None,
     json_file: Annotated[
@@ -325,6 +258,69 @@ def evaluate(
         estimator, prior, features,
     )  # fmt: skip
     raise typer.Exit(command.run(job, clean, degraded, dataset, fuse, visible, json_file, typer.echo))
+
+
+@app.command(cls=SeveralValues)
+def benchmark(
+    methods: Annotated[
+        list[str], typer.Option(metavar="NAME[=FILE]...", help="As `thermend methods` lists them; =FILE has weights.")
+    ],
+    out: Annotated[str, typer.Option("-o", "--out", metavar="REPORT.html", help="Beside it come .jsonl and .md.")],
+    clean: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(metavar="[NAME=]DIR...", help="Folders of clean images."),
+    ] = None,
+    presets: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(metavar="NAME...", help="Degrade the clean images so; none leaves them as they are."),
+    ] = None,
+    degraded: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(metavar="[NAME=]DIR...", help="Folders of degraded images of the same names."),
+    ] = None,
+    dataset: Annotated[
+        Optional[tuple[str, str]],  # noqa: UP045
+        typer.Option(metavar="NAME DIR", help="hm-tir or sober-drunk, or a tree of that layout."),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the presets.")] = 0,
+    scale: Annotated[int, typer.Option(help="Reduce the degraded images by 2 or 4, and restore their size.")] = 1,
+    measure: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(metavar="NAME...", help="Also suspect, niqe_thermal, lite0, or pyiqa's, as evaluate has them."),
+    ] = None,
+    fuse: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="reco", help="Fuse results with visible images, and measure those."),
+    ] = None,
+    fuse_weights: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="FILE", help="The fusion network's parameters."),
+    ] = None,
+    visible: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="DIR", help="Visible images of the same names."),
+    ] = None,
+    pictures: Annotated[
+        str, typer.Option(metavar="N|all", help="Images of each condition in the report; all go to a folder beside it.")
+    ] = "5",
+    engine: Annotated[str, typer.Option(help="What computes a network.")] = "auto",
+    device: Annotated[str, typer.Option(help="Where.")] = "auto",
+    precision: PrecisionOption = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Measure again what is measured.")] = False,
+) -> None:
+    """Compare methods: tables and pictures in one file that can be sent (needs the extra `train` for presets).
+
+    What is in REPORT.jsonl is not measured again, so that a run that was interrupted goes on.
+    """
+    from pathlib import Path
+
+    from thermend.app.cli import benchmark as command
+    from thermend.jobs.benchmark import Benchmark
+
+    command.check_options(scale, fuse, fuse_weights, visible)
+    job = Benchmark(engine, device, precision, seed, scale, fuse_weights, tuple(measure or ()))
+    images = command.Images(clean or (), presets or (), degraded or (), dataset, visible)
+    raise typer.Exit(command.run(job, methods, images, Path(out), pictures, overwrite, typer.echo))
 
 
 @app.command()

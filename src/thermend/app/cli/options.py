@@ -1,0 +1,98 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Optional
+
+import typer
+
+_INPUTS = "Files, folders (searched through) or globs"
+Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help=f"{_INPUTS}.")]
+PipedInputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help=f"{_INPUTS}; - is standard input.")]
+UnitOption = Annotated[
+    Optional[str],  # noqa: UP045 (typer reads the annotation on Python 3.10)
+    typer.Option(
+        "--unit", help="What the stored numbers are: celsius, kelvin, centikelvin (TLinear), fahrenheit, counts."
+    ),
+]
+PaletteOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--input-palette", help="Palette of coloured inputs, if it is not recognised; black-hot if hot is dark."
+    ),
+]
+EmissivityOption = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option("--emissivity", help="Instead of that in a radiometric JPEG, 0 to 1."),
+]
+ReflectedOption = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option("--reflected-temperature", help="Instead of that in a radiometric JPEG, degrees Celsius."),
+]
+DistanceOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--distance",
+        metavar="METRES|range-finder",
+        help="Instead of that in a radiometric file; or as it was measured.",
+    ),
+]
+KelvinPerCountOption = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option(
+        "--kelvin-per-count", metavar="K", help="Of counts that are linear in temperature: °C = K · count + C."
+    ),
+]
+OffsetOption = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option("--offset", metavar="C", help="Of the same; -273.15 if left out."),
+]
+BandOption = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option("--band", metavar="N", help="Of a file that holds several bands, from 1."),
+]
+PrecisionOption = Annotated[
+    str, typer.Option(help="Of a network: float32, or bf16 (faster, exact to a grey level); auto takes float32.")
+]
+PromptsOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(metavar="FILE", help="Of a prompted network: what to remove (.json), or its prompts (.npz)."),
+]
+EstimatorOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(metavar="FILE", help="Of hidra/sd-turbo: the estimator that goes with the weights (DEM.pkl)."),
+]
+PriorOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(metavar="NAME|DIR", help="Of hidra/sd-turbo: the Stable Diffusion; a name may be downloaded."),
+]
+FeaturesOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(metavar="NAME|DIR", help="Of hidra/sd-turbo: the DINOv2 of its estimator; a name may be downloaded."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def reading_of(
+    unit: str | None,
+    kelvin_per_count: float | None,
+    offset: float | None,
+    band: int | None,
+    palette: str | None,
+    emissivity: float | None,
+    reflected_temperature: float | None,
+    distance: str | None,
+) -> dict[str, Any]:
+    """How files are to be read, for :class:`thermend.io.ReadOptions`."""
+    return {
+        "unit": unit, "palette": palette, "emissivity": emissivity, "reflected_temperature": reflected_temperature,
+        "distance": _metres(distance), "band": band, "kelvin_per_count": kelvin_per_count, "offset": offset,
+    }  # fmt: skip
+
+
+def _metres(distance: str | None) -> float | str | None:
+    """A distance as a number, where it is one."""
+    try:
+        return None if distance is None else float(distance)
+    except ValueError:
+        return distance
