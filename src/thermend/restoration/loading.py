@@ -6,13 +6,17 @@ import os
 import threading
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from thermend.errors import UsageError
 from thermend.methods import find
 from thermend.methods.options import Options
 from thermend.restoration.restorer import Restorer
+from thermend.restoration.sequence import THEN, RestorerSequence, described
 from thermend.weights.checkpoints import sha256_of
+
+if TYPE_CHECKING:
+    from thermend.methods.info import MethodInfo
 
 _KEPT_AT_MOST = 8
 _kept: OrderedDict[tuple[Any, ...], Restorer] = OrderedDict()
@@ -38,7 +42,7 @@ def load(
     Parameters
     ----------
     method : str
-        ``auto``, or as the catalogue names it (``thermend methods``)
+        ``auto``, or as the catalogue names it (``thermend methods``); several one after another as ``a+b``
     weights : str or PathLike or None
         file of a network's weights, instead of those that ship: ``.onnx``, or ``.safetensors``,
         ``.pt``, ``.pth``, which need torch
@@ -75,6 +79,11 @@ def load(
     InputError
         the weights cannot be read
     """
+    if isinstance(method, str) and THEN in method:
+        alone = (weights, prompts, estimator, prior, features)
+        if any(given is not None for given in alone):
+            raise UsageError(f"{method}: weights, prompts and parts go with one method alone")
+        return _sequence(method, engine, device, tile, precision, threads)
     info = find(method)
     if info.part:
         raise UsageError(f"{info.full_name} is a part of {info.name} and mends no images by itself; recipes train it")
@@ -96,6 +105,36 @@ def load(
         while len(_kept) > _KEPT_AT_MOST:
             _kept.popitem(last=False)
     return made
+
+
+def info_of(method: str) -> MethodInfo:
+    """The catalogue's row of a method, or what several one after another, ``a+b``, would have as one.
+
+    Raises
+    ------
+    UsageError
+        there is none, or they have no mode in common
+    """
+    if isinstance(method, str) and THEN in method:
+        return described([find(name) for name in method.split(THEN)])
+    return find(method)
+
+
+def _sequence(
+    method: str, engine: str, device: str, tile: int | None, precision: str, threads: int
+) -> RestorerSequence:
+    """Each of them opened; what is said of networks goes to those that have one."""
+    asked = {"engine": engine, "device": device, "tile": tile, "precision": precision}
+    names = method.split(THEN)
+    with_networks = [find(name).function is None for name in names]
+    if not any(with_networks):
+        load(names[0], **asked, threads=threads)  # type: ignore[arg-type]
+    _ = described([find(name) for name in names])
+    opened = [
+        load(name, threads=threads, **(asked if has else {}))  # type: ignore[arg-type]
+        for name, has in zip(names, with_networks)
+    ]
+    return RestorerSequence(opened[-1].method, tuple(opened))
 
 
 def _content(path: str | os.PathLike[str] | None) -> tuple[str, str] | None:

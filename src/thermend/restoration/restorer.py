@@ -12,7 +12,7 @@ from thermend.errors import NotFiniteError, UsageError
 from thermend.image import MAX_PIXELS, Depth, ThermalImage
 from thermend.io.metadata import scale_exif, scale_geotiff
 from thermend.methods.info import MethodInfo
-from thermend.methods.protocol import ChoosesContrast, Method, StepRecord, Task, UsesNetworks, declares
+from thermend.methods.protocol import ChoosesContrast, FillsCores, Method, StepRecord, Task, UsesNetworks, declares
 from thermend.methods.watch import Cancel, Progress, Watch
 from thermend.normalisation import Normalisation
 from thermend.restoration.many import is_stack, is_tensor, restored_stack, restored_tensor
@@ -66,6 +66,19 @@ class Restorer:
         """Of the file of a network's weights; None for classical methods and chains."""
         found = self.method.weights_of([]) if isinstance(self.method, UsesNetworks) else None
         return found if isinstance(found, str) else None
+
+    @property
+    def fills_cores(self) -> bool:
+        """Whether it keeps all cores busy by itself."""
+        return declares(self.method, FillsCores)
+
+    def opened_network(self) -> Any:
+        """The network that does it, or has the largest part in it; None where there is none."""
+        return self.method.opened_network() if isinstance(self.method, UsesNetworks) else None
+
+    def check_contrast(self, contrast: str, mode: str) -> None:
+        """As the function :func:`check_contrast`."""
+        check_contrast(self.method, contrast, mode)
 
     def restore(
         self,

@@ -44,9 +44,7 @@ def run(
     """
     from thermend.io import ReadOptions, palettes
     from thermend.jobs.enhance import Enhance, check_names
-    from thermend.methods import find
-    from thermend.methods.protocol import FillsCores, declares
-    from thermend.restoration.restorer import check_contrast
+    from thermend.restoration.loading import info_of
 
     executors.quieten_libraries()
     inputs = collect(patterns, skip=Path(out))
@@ -54,7 +52,7 @@ def run(
     kept = inputs_within(inputs, target, single=single)
     job = Enhance(target, single, ReadOptions(**reading), kept=kept, **options)
     check_names(inputs, job)
-    info = find(job.method)
+    info = info_of(job.method)
     if job.mode not in ("auto", *info.modes):
         if job.mode not in ("radiometric", "display"):
             raise UsageError(f"mode {job.mode!r}: expected auto, radiometric or display")
@@ -65,9 +63,9 @@ def run(
         raise UsageError(f"--depth {job.depth}: expected 8, 16 or 32")
     if job.palette is not None:
         palettes.table(job.palette)
-    method = job.restorer().method  # wrong names, weights and engines are found before the first file
-    check_contrast(method, job.contrast, job.mode)
-    alone = declares(method, FillsCores) or len(inputs) <= 2  # a second process costs more than it saves
+    restorer = job.restorer()  # wrong names, weights and engines are found before the first file
+    restorer.check_contrast(job.contrast, job.mode)
+    alone = restorer.fills_cores or len(inputs) <= 2  # a second process costs more than it saves
     workers = 1 if alone else min(cores(), len(inputs))
     answers: list[tuple[Input, Outcome]] = []
     with console.progress(len(inputs), "mending") as seen:

@@ -39,11 +39,11 @@ def run(
     """
     from thermend.datasets import LAYOUTS
     from thermend.datasets.samples import Sample, samples
-    from thermend.methods import find
+    from thermend.restoration.loading import info_of
 
     executors.quieten_libraries()
     _check(job, clean, degraded, dataset, fuse, visible)
-    find(job.method)
+    info_of(job.method)
     conditions: dict[str, list[Sample]]
     if dataset is not None:
         conditions = LAYOUTS[dataset[0]](Path(dataset[1]))
@@ -93,14 +93,12 @@ def _check(
 
 
 def _facts(job: Evaluate, degraded: str | None, condition: str | None) -> dict[str, Any]:
-    from thermend.methods.protocol import UsesNetworks
-
     source: dict[str, Any] = {"preset": job.preset} if job.preset is not None else {"degraded": degraded or condition}
-    method = job.restorer().method
-    network = method.opened_network() if isinstance(method, UsesNetworks) else None
+    restorer = job.restorer()
+    network = restorer.opened_network()
     engine, device = (None, "cpu") if network is None else (network.engine.name, network.engine.device)
     return {
-        "method": method.info.full_name,
+        "method": restorer.info.full_name,
         **source,
         "seed": job.seed if job.preset is not None else None,
         "scale": job.scale,
@@ -117,9 +115,8 @@ def _measure(
     title: str,
 ) -> tuple[dict[str, Any], int]:
     from thermend.evaluation.measures import summary
-    from thermend.methods.protocol import FillsCores, declares
 
-    together = declares(job.restorer().method, FillsCores) or len(samples) <= 2
+    together = job.restorer().fills_cores or len(samples) <= 2
     workers = 1 if together else min(cores(), len(samples))
     measured: list[Any] = []
     failed = 0
