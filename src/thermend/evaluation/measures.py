@@ -195,6 +195,9 @@ def _measured_picture(
     if restored.shape != clean.shape:
         restored = _resized(restored, clean.shape)
     visible = None if sample.visible is None else luma(sample.visible)
+    if visible is not None and visible.shape != clean.shape:
+        sizes = " and ".join(f"{shape[1]} x {shape[0]}" for shape in (visible.shape, clean.shape))
+        raise InputError(sample.visible or sample.clean, f"does not fit its infrared image: {sizes} pixels")
     return Measured(
         sample.name,
         _values(restored, clean, shown, visible, fuse, learned),

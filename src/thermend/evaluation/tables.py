@@ -129,7 +129,12 @@ def markdown(head: Sequence[str], cells: Iterable[Sequence[str]], texts: int = 1
     return ["| " + " | ".join(line) + " |" for line in (head, kinds, *cells)] + [""]
 
 
-def summary(records: Sequence[Record], names: Sequence[str] = (), seconds: bool = True) -> list[str]:
+def summary(
+    records: Sequence[Record],
+    names: Sequence[str] = (),
+    seconds: bool = True,
+    beside: Mapping[str, tuple[str, Mapping[str, float]]] | None = None,
+) -> list[str]:
     """The table of means in Markdown, the best in bold.
 
     Parameters
@@ -139,18 +144,24 @@ def summary(records: Sequence[Record], names: Sequence[str] = (), seconds: bool 
         of the measures; without, :data:`MAIN`
     seconds : bool
         whether the last column says how long an image took
+    beside : mapping or None
+        by condition a further row below the others: its name, and values by measure
     """
     there = measured(records)
     chosen = [n for n in (names or MAIN) if n in there]
     all_rows = rows(records)
     best = {name: winners(all_rows, name) for name in chosen}
-    lines = []
-    for row in all_rows:
+    lines: list[Sequence[str]] = []
+    for place, row in enumerate(all_rows):
         cells = [written(name, row.means.get(name)) for name in chosen]
         cells = [f"**{c}**" if (row.condition, row.method) in best[n] else c for n, c in zip(chosen, cells)]
         first = f"{_code(row.condition)}, {row.images}" if row.method == INPUT else ""
         time = [] if not seconds else ["" if row.seconds is None else f"{row.seconds:.2f}"]
         lines.append((first, row.method, *cells, *time))
+        is_last = all_rows[place + 1 : place + 2] == [] or all_rows[place + 1].condition != row.condition
+        if is_last and (further := (beside or {}).get(row.condition)) is not None:
+            blank = [""] if seconds else []
+            lines.append(("", further[0], *(written(name, further[1].get(name)) for name in chosen), *blank))
     return markdown(("", "", *(of(n).title for n in chosen), *(["s an image"] if seconds else [])), lines, 2)
 
 

@@ -1,51 +1,19 @@
-"""Methods compared: each of them on each image under each condition, measured once."""
+"""Methods compared, as a job: each of them on each image under each condition, measured once."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
-from thermend.datasets.samples import Sample
-from thermend.errors import UsageError
-from thermend.evaluation.measures import Measured, Preset, Shown, measure, require
-from thermend.evaluation.records import UNDAMAGED, Case, Record
+from thermend.evaluation.comparison import Comparison, Item
+from thermend.evaluation.measures import Measured, Shown
+from thermend.evaluation.records import Case, Record
 from thermend.evaluation.report import CLEAN, INPUT, png
-from thermend.image import ThermalImage
 from thermend.io.atomic import whole_file
 from thermend.jobs.executors import threads
 from thermend.jobs.job import Outcome, guarded
-from thermend.restoration import Restorer, load
-from thermend.version import __version__
-from thermend.weights.checkpoints import sha256_of
-
-
-class Asked(NamedTuple):
-    """A method as it is asked for: NAME, or NAME=FILE with weights of its own."""
-
-    name: str
-    weights: str | None
-
-    @classmethod
-    def of(cls, text: str) -> Asked:
-        """From what was typed."""
-        name, _, weights = text.partition("=")
-        return cls(name, weights or None)
-
-    @property
-    def text(self) -> str:
-        """The same again, in tables."""
-        return self.name if self.weights is None else f"{self.name}={self.weights}"
-
-
-class Item(NamedTuple):
-    """One measurement to make."""
-
-    case: Case
-    sample: Sample
-    preset: str | None
 
 
 @dataclass(frozen=True)
@@ -62,29 +30,14 @@ class Benchmark:
 
     Attributes
     ----------
-    engine, device, precision
-        as for :func:`thermend.load`
-    seed : int
-        of the presets
-    scale : int
-        the degraded images are so many times smaller
-    fuse_weights : str or None
-        of the fusion network, where fused images are measured too
-    learned : tuple of str
-        further measures
+    comparison : Comparison
     shows : bool
         pictures come with the measurement
     folder : Path or None
         where the pictures of all go, as files
     """
 
-    engine: str = "auto"
-    device: str = "auto"
-    precision: str = "auto"
-    seed: int = 0
-    scale: int = 1
-    fuse_weights: str | None = None
-    learned: tuple[str, ...] = ()
+    comparison: Comparison
     shows: bool = False
     folder: Path | None = None
 
@@ -92,77 +45,20 @@ class Benchmark:
         """A measurement, as a line names it."""
         return f"{item.sample.clean}, {item.case.condition}, {item.case.method}"
 
-    def restorer(self, asked: Asked) -> Restorer:
-        """A method, ready to run in this process."""
-        return load(
-            asked.name, weights=asked.weights, engine=self.engine, device=self.device, precision=self.precision,
-            threads=threads(),
-        )  # fmt: skip
-
-    def check(self, methods: Sequence[str], presets: Sequence[str]) -> dict[str, str]:
-        """Find wrong names, weights, engines and measures before the first image.
-
-        Returns
-        -------
-        dict
-            by method what its numbers depend on, for :attr:`thermend.evaluation.records.Case.setting`
-
-        Raises
-        ------
-        ThermendError
-            one is wrong
-        """
-        for name in self.learned:
-            require(name)
-        for name in presets:
-            if name != UNDAMAGED:
-                from thermend import degradations
-
-                degradations.preset(name)
-        fusion = "" if self.fuse_weights is None else f"reco {sha256_of(Path(self.fuse_weights))}"
-        if self.fuse_weights is not None:
-            from thermend.evaluation.reco import load_reco
-
-            load_reco(self.fuse_weights)
-        found = {}
-        for text in methods:
-            restorer = self.restorer(Asked.of(text))
-            of_weights = restorer.weights_sha256 or ""
-            found[text] = "; ".join([__version__, of_weights, self.precision, ",".join(self.learned), fusion])
-        return found
-
     def begin(self) -> Callable[[Item], Outcome]:
         """Load the fusion network, once a process; methods as they come."""
-        fused = None
-        if self.fuse_weights is not None:
-            from thermend.evaluation.reco import fuse, load_reco
-
-            network = load_reco(self.fuse_weights)
-            fused = lambda infrared, visible: fuse(network, infrared, visible)  # noqa: E731
+        fused = self.comparison.fusion()
         if threads():
-            self._one_thread()
+            _one_thread()
 
         def work(item: Item) -> Outcome:
             if item.sample.problem is not None:
-                raise UsageError(item.sample.problem)
-            restorer = self.restorer(Asked.of(item.case.method))
-
-            def restore(image: ThermalImage, scale: int) -> ThermalImage:
-                return restorer.restored(image, scale=scale).image
-
-            degrade = None if item.preset in (None, UNDAMAGED) else Preset(item.preset, self.seed)
-            found = measure(item.sample, restore, degrade, self.scale, fused, self.learned)
+                return Outcome(self.source(item), error=item.sample.problem)
+            found = self.comparison.measured(item, fused, threads())
             record = Record(item.case, found.metrics, found.input_metrics, found.seconds)
             return Outcome(self.source(item), found=Found(record, self._pictures(item.case, found)))
 
         return guarded(work, self.source, "measured")
-
-    def _one_thread(self) -> None:
-        try:
-            import torch
-        except ImportError:
-            return
-        torch.set_num_threads(1)
 
     def _pictures(self, case: Case, found: Measured) -> dict[str, bytes]:
         if found.shown is None or not (self.shows or self.folder):
@@ -176,6 +72,14 @@ class Benchmark:
                 with whole_file(path, overwrite=True) as temporary:
                     temporary.write_bytes(picture)
         return {}
+
+
+def _one_thread() -> None:
+    try:
+        import torch
+    except ImportError:
+        return
+    torch.set_num_threads(1)
 
 
 def versions(case: Case, shown: Shown) -> dict[str, bytes]:

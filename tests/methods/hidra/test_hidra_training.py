@@ -34,7 +34,7 @@ from thermend.methods.hidra.prior_training import (  # noqa: E402
     UnetTraining,
     worth_of_channels,
 )
-from thermend.methods.hidra.recipe import HidraRecipe  # noqa: E402
+from thermend.methods.hidra.recipe import HidraRecipe, Pipeline  # noqa: E402
 from thermend.methods.hidra.training import HidraTraining  # noqa: E402
 from thermend.methods.options import Options  # noqa: E402
 from thermend.training.features import Features  # noqa: E402
@@ -715,3 +715,14 @@ def test_it_takes_no_prompts(weights, tmp_path):
     for name in ("p.npz", "p.json"):
         with pytest.raises(UsageError, match=r"hidra/tiny takes no prompts"):
             thermend.load("hidra", weights=weights, prompts=tmp_path / name)
+
+
+def test_a_share_of_the_images_goes_through_the_authors_damage():
+    image = torch.full((200, 1, 32, 32), 0.5)
+    image[:, :, ::4] += 0.2
+    mean = image.mean((1, 2, 3))
+    made = {share: Pipeline(released=share)(image, torch.Generator().manual_seed(0), mean) for share in (0.0, 0.3, 1.0)}
+    changed = (made[0.3] != made[0.0]).flatten(1).any(1)
+    assert 40 <= int(changed.sum()) <= 80
+    assert torch.equal(made[0.3][~changed], made[0.0][~changed])  # the others are what they were
+    assert (made[1.0] != made[0.0]).flatten(1).any(1).sum() > 150

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import shlex
 import sys
@@ -20,10 +19,10 @@ from thermend.jobs import executors
 from thermend.machine import cores, processor
 
 if TYPE_CHECKING:
-    from thermend.datasets.samples import Sample
+    from thermend.evaluation.comparison import Asked, Comparison, Condition, Item
     from thermend.evaluation.records import Record
     from thermend.evaluation.report import Picture
-    from thermend.jobs.benchmark import Benchmark, Found, Item
+    from thermend.jobs.benchmark import Benchmark, Found
 
 
 class SeveralValues(TyperCommand):
@@ -69,7 +68,7 @@ class Images:
 
 
 def run(
-    job: Benchmark,
+    comparison: Comparison,
     methods: Sequence[str],
     images: Images,
     out: Path,
@@ -85,6 +84,8 @@ def run(
         nothing could be started
     """
     from thermend.evaluation import records, report
+    from thermend.evaluation.comparison import Asked
+    from thermend.jobs.benchmark import Benchmark
 
     executors.quieten_libraries()
     number = _number(pictures)
@@ -93,13 +94,12 @@ def run(
     beside = out.with_suffix(".jsonl"), out.with_suffix(".md")
     report.check_ours(out, report.MARK)
     report.check_ours(beside[1], report.MARKDOWN_MARK)
-    if len(set(methods)) < len(methods):
-        raise UsageError("--methods: one of them is named twice")
-    sets = list(_sets(images))
-    settings = job.check(methods, images.presets)
-    if number is None:
-        job = replace(job, folder=out.with_name(f"{out.stem}-pictures"))
-    items = [item for method in methods for item in _items(job, method, settings[method], sets)]
+    conditions = list(_conditions(images))
+    asked = [Asked.of(method) for method in methods]
+    settings = comparison.settings(asked, images.presets)
+    folder = out.with_name(f"{out.stem}-pictures") if number is None else None
+    job = Benchmark(comparison, folder=folder)
+    items = list(comparison.items(settings, conditions))
     known = {} if overwrite else records.read(beside[0])
     missing = [item for item in items if item.case not in known or _unseen(job, item)]
     if len(missing) < len(items):
@@ -116,11 +116,14 @@ def run(
     measured = [known[item.case] for item in items if item.case in known]
     if not measured:
         return console.WRONG_USE
-    facts = report.Facts(_title(methods, images), _command(), _ran_on(job, len(missing)), failures)
+    facts = report.Facts(_title(asked, images), _command(), _ran_on(comparison, len(missing)), failures)
     shown = list(_shown(job, items, measured, number))
     _write(out, report.as_html(measured, facts, shown))
     _write(
-        beside[1], report.as_markdown(measured, facts, (*_MAIN, *job.learned, *(_FUSED if job.fuse_weights else ())))
+        beside[1],
+        report.as_markdown(
+            measured, facts, (*_MAIN, *comparison.learned, *(_FUSED if comparison.fuse_weights else ()))
+        ),
     )
     for path in (out, *beside[::-1]):
         say(str(path))
@@ -155,10 +158,10 @@ def _number(pictures: str) -> int | None:
     return int(pictures)
 
 
-def _sets(images: Images) -> Iterator[tuple[str, str, str | None, list[Sample]]]:
-    """Name of the set, condition, preset, and the samples."""
+def _conditions(images: Images) -> Iterator[Condition]:
     from thermend.datasets import LAYOUTS
     from thermend.datasets.samples import samples
+    from thermend.evaluation.comparison import Condition
 
     if images.dataset is not None:
         name, folder = images.dataset
@@ -172,7 +175,7 @@ def _sets(images: Images) -> Iterator[tuple[str, str, str | None, list[Sample]]]
             )
         for condition, chosen in LAYOUTS[name](Path(folder)).items():
             for preset in images.presets or (None,):
-                yield name, " ".join(filter(None, (condition, preset))), preset, chosen
+                yield Condition(name, " ".join(filter(None, (condition, preset))), preset, chosen)
         return
     if not images.clean:
         raise UsageError("--clean DIR is missing (or --dataset NAME DIR)")
@@ -188,10 +191,10 @@ def _sets(images: Images) -> Iterator[tuple[str, str, str | None, list[Sample]]]
     folders = _named(images.clean)
     for preset in images.presets:
         for label, clean in folders.items():
-            yield label, preset, preset, samples(clean, None, visible)
+            yield Condition(label, preset, preset, samples(clean, None, visible))
     for degraded, place in _named(images.degraded).items():
         for label, clean in folders.items():
-            yield label, degraded, None, samples(clean, place, visible)
+            yield Condition(label, degraded, None, samples(clean, place, visible))
 
 
 def _named(entries: Sequence[str]) -> dict[str, Path]:
@@ -206,43 +209,6 @@ def _named(entries: Sequence[str]) -> dict[str, Path]:
             raise UsageError(f"two folders are called {label}")
         found[label] = folder
     return found
-
-
-def _items(
-    job: Benchmark, method: str, setting: str, sets: Sequence[tuple[str, str, str | None, list[Sample]]]
-) -> Iterator[Item]:
-    from thermend.evaluation.records import UNDAMAGED, Case
-    from thermend.jobs.benchmark import Item
-
-    for name, condition, preset, chosen in sets:
-        seed = job.seed if preset not in (None, UNDAMAGED) else None
-        for sample in chosen:
-            case = Case(
-                method, condition, name, Path(sample.name).as_posix(), _content(sample), seed, job.scale, setting
-            )
-            yield Item(case, sample, preset)
-
-
-def _content(sample: Sample) -> str:
-    """Of the files that a sample is made of."""
-    digest = hashlib.sha256()
-    for path in (sample.clean, sample.degraded, sample.visible):
-        digest.update(b"-" if path is None else _hash(path).encode())
-    return digest.hexdigest()[:24]
-
-
-_hashes: dict[Path, str] = {}
-
-
-def _hash(path: Path) -> str:
-    from thermend.weights.checkpoints import sha256_of
-
-    if path not in _hashes:
-        try:
-            _hashes[path] = sha256_of(path)
-        except OSError:  # the reader says why it cannot be read
-            _hashes[path] = "unreadable"
-    return _hashes[path]
 
 
 def _unseen(job: Benchmark, item: Item) -> bool:
@@ -296,16 +262,16 @@ def _shown(job: Benchmark, items: Sequence[Item], measured: Sequence[Record], nu
             yield Picture(*place, {v: pictures[v] for v in sorted(pictures, key=order.__getitem__)})
 
 
-def _title(methods: Sequence[str], images: Images) -> str:
+def _title(methods: Sequence[Asked], images: Images) -> str:
     on = images.dataset[0] if images.dataset else ", ".join(_named(images.clean))
-    return f"{', '.join(methods)} on {on}"
+    return f"{', '.join(asked.label for asked in methods)} on {on}"
 
 
 def _command() -> str:
     return shlex.join(["thermend", *sys.argv[1:]])
 
 
-def _ran_on(job: Benchmark, missing: int) -> list[tuple[str, str]]:
+def _ran_on(comparison: Comparison, missing: int) -> list[tuple[str, str]]:
     from importlib.metadata import PackageNotFoundError, version
 
     from thermend.version import __version__
@@ -320,7 +286,7 @@ def _ran_on(job: Benchmark, missing: int) -> list[tuple[str, str]]:
     timed = f"{workers} processes of one thread each" if workers > 1 else "one process"
     return [
         ("thermend", __version__),
-        ("engine, precision", f"{job.engine}, {job.precision}"),
+        ("engine, precision", f"{comparison.engine}, {comparison.precision}"),
         ("processor", f"{processor()}, {cores()} cores"),
         ("seconds", f"as measured in {timed}" if missing else "as measured before"),
         ("system", f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"),

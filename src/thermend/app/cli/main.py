@@ -263,7 +263,8 @@ def evaluate(
 @app.command(cls=SeveralValues)
 def benchmark(
     methods: Annotated[
-        list[str], typer.Option(metavar="NAME[=FILE]...", help="As `thermend methods` lists them; =FILE has weights.")
+        list[str],
+        typer.Option(metavar="[LABEL:]NAME[=FILE]...", help="As `thermend methods` lists them; =FILE has weights."),
     ],
     out: Annotated[str, typer.Option("-o", "--out", metavar="REPORT.html", help="Beside it come .jsonl and .md.")],
     clean: Annotated[
@@ -315,12 +316,12 @@ def benchmark(
     from pathlib import Path
 
     from thermend.app.cli import benchmark as command
-    from thermend.jobs.benchmark import Benchmark
+    from thermend.evaluation.comparison import Comparison
 
     command.check_options(scale, fuse, fuse_weights, visible)
-    job = Benchmark(engine, device, precision, seed, scale, fuse_weights, tuple(measure or ()))
+    comparison = Comparison(engine, device, precision, seed, scale, fuse_weights, tuple(measure or ()))
     images = command.Images(clean or (), presets or (), degraded or (), dataset, visible)
-    raise typer.Exit(command.run(job, methods, images, Path(out), pictures, overwrite, typer.echo))
+    raise typer.Exit(command.run(comparison, methods, images, Path(out), pictures, overwrite, typer.echo))
 
 
 @app.command()

@@ -44,10 +44,10 @@ def spoiled(
     gate, undamaged : float
         as :class:`thermend.methods.hidra.recipe.Pipeline` has them
     """
-    clean, chance = image, _drawn(len(image), generator)
+    clean, drawn = image, chance(len(image), generator)
     for step in CASCADE.steps:
-        image = _where(_drawn(len(image), generator) < gate, step, image, generator, mean)
-    spared = (chance < undamaged).to(image.device)[:, None, None, None]
+        image = _where(chance(len(image), generator) < gate, step, image, generator, mean)
+    spared = (drawn < undamaged).to(image.device)[:, None, None, None]
     return torch.where(spared, clean, rounded(image))
 
 
@@ -72,7 +72,7 @@ def known(image: torch.Tensor, generator: torch.Generator, mean: torch.Tensor) -
     """As :func:`spoiled`, otherwise drawn: half of the images take one step alone, which is where steps are told apart; the
     others any number, each as likely."""
     count, steps = len(image), len(CASCADE.steps)
-    alone, gates = _drawn(count, generator) < 0.5, _drawn(count, generator)
+    alone, gates = chance(count, generator) < 0.5, chance(count, generator)
     which = torch.randint(steps, (count,), generator=generator)
     some = torch.rand((count, steps), generator=generator, dtype=torch.float64) < gates[:, None]
     there = torch.where(alone[:, None], functional.one_hot(which, steps).bool(), some)
@@ -84,7 +84,7 @@ def known(image: torch.Tensor, generator: torch.Generator, mean: torch.Tensor) -
     return Known(rounded(image), there.to(image), torch.stack(amount, 1))
 
 
-def _drawn(count: int, generator: torch.Generator) -> torch.Tensor:
+def chance(count: int, generator: torch.Generator) -> torch.Tensor:
     """A chance for each image, (B,) in [0, 1)."""
     return torch.rand(count, generator=generator, dtype=torch.float64)
 

@@ -162,21 +162,33 @@ class Pipeline(Section):
         chance of each degradation to be there; None is 0.6, or the authors' 0.7
     undamaged : float
         chance of an image to be left as it is; of this package's
+    released : float
+        chance of an image to go through the authors' instead; of this package's
     """
 
     kind: Literal["own", "released"] = "own"
     gate: float | None = Field(None, gt=0, le=1)
     undamaged: float = Field(0.05, ge=0, lt=1)
+    released: float = Field(0.0, ge=0, le=1)
 
     def __call__(self, image: torch.Tensor, generator: torch.Generator, mean: torch.Tensor) -> torch.Tensor:
         """(B, 1, H, W) in [0, 1], pieces of images of that mean, (B,), each through its own pipeline."""
         if self.kind == "released":
-            from thermend.degradations.hidra_released import hidra_released
+            return self._released(image, generator)
+        from thermend.methods.hidra.pipeline import chance, spoiled
 
-            return hidra_released(image, 0.7 if self.gate is None else self.gate, generator=generator)
-        from thermend.methods.hidra.pipeline import spoiled
+        made = spoiled(image, generator, mean, 0.6 if self.gate is None else self.gate, self.undamaged)
+        if not self.released:
+            return made
+        others = chance(len(image), generator) < self.released
+        places = others.nonzero()[:, 0].to(image.device)
+        return made.index_copy(0, places, self._released(image[places], generator)) if len(places) else made
 
-        return spoiled(image, generator, mean, 0.6 if self.gate is None else self.gate, self.undamaged)
+    def _released(self, image: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        from thermend.degradations.hidra_released import hidra_released
+
+        gate = 0.7 if self.gate is None or self.kind == "own" else self.gate
+        return hidra_released(image, gate, generator=generator)
 
 
 class HidraRecipe(Recipe):
