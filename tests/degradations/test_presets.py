@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 import thermend  # noqa: E402
 from thermend import UsageError  # noqa: E402
 from thermend.degradations import DEGRADATIONS, PRESETS, Cascade, OneOf, Step, Uniform, degrade, generator_for  # noqa: E402
+from thermend.degradations.cascade import RootUniform  # noqa: E402
 
 PARITY = Path(__file__).parent / "presets.npz"
 """An image and what every preset made of it (seed 7, name `scene.png`); written by `python tests/degradations/parity.py`."""
@@ -110,3 +111,15 @@ def test_half_of_the_blind_kernels_are_isotropic():
     round_, long = (DEGRADATIONS["anisotropic-blur"](point, 1.0, 3.0, 0.0, 25, float(i)) for i in (1, 0))
     torch.testing.assert_close(round_, round_.transpose(2, 3))
     assert not torch.allclose(long, long.transpose(2, 3))
+
+
+def test_where_the_variance_is_drawn_deviations_are_larger():
+    """E[√U(25, 400)] = 2/3 (400^1.5 − 25^1.5) / 375, where U(5, 20) has 12.5."""
+    step = Step("gaussian-noise", {"sigma": RootUniform(5, 20)})
+    batch = torch.full((3000, 1, 16, 16), 0.5)
+    sigma = (step(batch, generator_for(0, "p", "x")) - 0.5).square().mean((1, 2, 3)).sqrt() * 255
+    assert float(sigma.mean()) == pytest.approx(2 / 3 * (400**1.5 - 25**1.5) / 375, rel=0.02)
+    assert float(sigma.square().mean()) == pytest.approx(212.5, rel=0.03)
+    named = PRESETS["hm-tir-noise-released"].steps[-1].severity["sigma"]
+    assert (type(named), named.low, named.high) == (RootUniform, 5, 20)
+    assert [s.name for s in PRESETS["hm-tir-hard-released"].steps] == [s.name for s in PRESETS["hm-tir-hard"].steps]

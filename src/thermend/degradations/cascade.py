@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,6 +51,11 @@ class Uniform:
 
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class RootUniform(Uniform):
+    """A number whose square is uniform, from [low, high): a deviation of which the variance is drawn."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +120,10 @@ class Step:
         for key, source in self.severity.items():
             if isinstance(source, Uniform):
                 share = torch.rand((), generator=generator, dtype=torch.float64).item()
-                values[key] = source.low + (source.high - source.low) * share
+                if isinstance(source, RootUniform):
+                    values[key] = math.sqrt(source.low**2 + (source.high**2 - source.low**2) * share)
+                else:
+                    values[key] = source.low + (source.high - source.low) * share
             elif isinstance(source, OneOf):
                 index = int(torch.randint(len(source.values), (), generator=generator))
                 values[key] = source.values[index]

@@ -1,9 +1,11 @@
 """The papers' test conditions, by name; standard deviations in grey levels of 255, lengths in pixels.
 
-Sources: PPFN's released pipeline (`hm-tir-*`), DEAL (`deal-*`), 2D-GAN (`dual-decoder`), HiDRA (`hidra-*`). Where a paper gives
-no number, ours are marked as assumed. `hidra-released` is what HiDRA's authors published; its four levels, quarters of each
-range, are assumed, since nothing of theirs defines any, and `hidra-mild` to `-extreme`, `hidra-fpn` and `hidra-blind-sr` are
-assumed altogether. `camera-*` are ours: noise as cameras have it, which is seldom white.
+Sources: PPFN's paper (`hm-tir-*`, whose noise has a deviation of 5 to 20) and its code (`hm-tir-*-released`, which draws
+the variance uniformly, 25 to 400: a deviation of 14.0 on average in place of 12.5), DEAL (`deal-*`), 2D-GAN
+(`dual-decoder`), HiDRA (`hidra-*`). Where a paper gives no number, ours are marked as assumed. `hidra-released` is what
+HiDRA's authors published; its four levels, quarters of each range, are assumed, since nothing of theirs defines any, and
+`hidra-mild` to `-extreme`, `hidra-fpn` and `hidra-blind-sr` are assumed altogether. `camera-*` are ours: noise as cameras
+have it, which is seldom white.
 """
 
 from __future__ import annotations
@@ -16,16 +18,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from thermend.degradations.cascade import Cascade, OneOf, Step, Uniform
+from thermend.degradations.cascade import Cascade, OneOf, RootUniform, Step, Uniform
 from thermend.errors import UsageError
 
 _HAZE = Step("haze", {"change": Uniform(-0.8, -0.2), "lift": Uniform(0.2, 0.4)}, rounds=True)
 _OPTICS = Step("blur", {"sigma": Uniform(1.0, 3.0), "size": OneOf(tuple(range(7, 24, 2)))}, rounds=True)
 
 
-def _detector(strength: float) -> tuple[Step, ...]:
+def _detector(strength: float, drawn: type[Uniform] = Uniform) -> tuple[Step, ...]:
     """PPFN's noise: non-uniformity, then stripes, then Gaussian noise; `strength` multiplies what it adds (the released "hard"
-    images are stronger than its ranges)."""
+    images are stronger than its ranges), `drawn` is how the noise's deviation is."""
     amplitudes = tuple(strength * a for a in range(15, 76))
     return (
         Step(
@@ -45,13 +47,13 @@ def _detector(strength: float) -> tuple[Step, ...]:
                 "offset": Uniform(0, 5 * strength),
             },
         ),
-        Step("gaussian-noise", {"sigma": Uniform(5 * strength, 20 * strength)}, rounds=True),
+        Step("gaussian-noise", {"sigma": drawn(5 * strength, 20 * strength)}, rounds=True),
     )
 
 
-def hm_tir(strength: float = 1.0) -> Cascade:
+def hm_tir(strength: float = 1.0, drawn: type[Uniform] = Uniform) -> Cascade:
     """PPFN's pipeline: contrast, blur and the detector's part, a group each; the strength is the detector's."""
-    return Cascade((_HAZE, _OPTICS, *_detector(strength)), groups=(1, 1, 3))
+    return Cascade((_HAZE, _OPTICS, *_detector(strength, drawn)), groups=(1, 1, 3))
 
 
 HARD = 1.8
@@ -78,6 +80,9 @@ PRESETS: dict[str, Cascade] = {
     "hm-tir-noise": Cascade(_detector(1.0), groups=(3,)),
     "hm-tir-normal": hm_tir(),
     "hm-tir-hard": hm_tir(HARD),
+    "hm-tir-noise-released": Cascade(_detector(1.0, RootUniform), groups=(3,)),
+    "hm-tir-normal-released": hm_tir(drawn=RootUniform),
+    "hm-tir-hard-released": hm_tir(HARD, RootUniform),
     "deal-stripe-moderate": Cascade((Step("stripes", {"offset": 10.0}),)),
     "deal-stripe-heavy": Cascade((Step("stripes", {"offset": 25.0}),)),
     "deal-x2": Cascade((Step("low-resolution", {"factor": 2}),)),

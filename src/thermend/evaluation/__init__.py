@@ -5,4 +5,9 @@
 | `images` | an image file as evaluation sees it |
 | `measures` | one image degraded, restored and measured; means over many |
 | `reco` | ReCo, the fusion network that DEAL measures with |
+| `comparison` | methods × conditions × images: what is to be measured |
+| `records` | what was measured, in a file that is added to |
+| `tables` | means, who is ahead, Markdown |
+| `choice`, `report`, `report_page` | which images are shown; the HTML file, and what it is made of |
+| `reproduction` | the papers' tables, as data, and their places in the pages |
 """
