@@ -27,7 +27,7 @@ from thermend.methods.hidra.identity import (
 )
 from thermend.methods.hidra.prior_checks import built
 from thermend.methods.hidra.prior_files import read_autoencoder
-from thermend.methods.hidra.recipe import AutoencoderRecipe, PriorRecipe, UnetRecipe
+from thermend.methods.hidra.prior_recipe import AutoencoderRecipe, PriorRecipe, UnetRecipe
 from thermend.training.features import Features, features
 from thermend.training.module import TrainingModule
 from thermend.training.pool import ImagePool, pool_of
