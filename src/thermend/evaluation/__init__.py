@@ -9,5 +9,8 @@
 | `records` | what was measured, in a file that is added to |
 | `tables` | means, who is ahead, Markdown |
 | `choice`, `report`, `report_page` | which images are shown; the HTML file, and what it is made of |
+| `detection` | a detector on mended images, and how many people and cars it finds |
+| `agreement` | depth and segmentation: a user's network on mended images beside the clean ones |
+| `onnx_picture` | a user's network that takes a picture |
 | `reproduction` | the papers' tables, as data, and their places in the pages |
 """

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermend.errors import InputError, UsageError, first_line
+from thermend.evaluation.onnx_picture import OnnxPicture
 
 CLASSES = ("Person", "Car", "Bicycle")
 """Of HIT-UAV; its `OtherVehicle` and `DontCare` are neither learned nor scored."""
@@ -116,31 +117,17 @@ class OnnxDetector:
     overlap = 0.6
 
     def __init__(self, path: str | os.PathLike[str], classes: Sequence[str] = CLASSES) -> None:
-        import onnxruntime
-
-        self.classes = classes
-        try:
-            self.session: Any = onnxruntime.InferenceSession(os.fspath(path), providers=["CPUExecutionProvider"])
-        except Exception as error:  # of many kinds
-            raise InputError(path, f"cannot be opened ({first_line(error)})") from error
-        inputs = self.session.get_inputs()
-        shape = inputs[0].shape
-        if len(inputs) != 1 or len(shape) != 4 or shape[1] not in (1, 3) or inputs[0].type != "tensor(float)":
-            raise InputError(path, "takes no (1, 1 or 3, height, width) float32")
-        self.path, self.name, self.channels = Path(path), inputs[0].name, int(shape[1])
-        self.size = (shape[2], shape[3]) if all(isinstance(side, int) for side in shape[2:]) else None
+        self.path, self.classes, self.network = Path(path), classes, OnnxPicture(path)
 
     def __call__(self, picture: NDArray[np.uint8]) -> Detections:
         """From an 8-bit picture, (H, W)."""
         high, wide = picture.shape
-        seen = picture if self.size is None else cv2.resize(picture, self.size[::-1], interpolation=cv2.INTER_AREA)
-        image = np.repeat(seen.astype(np.float32)[None, None] / 255, self.channels, 1)
-        outputs = [np.asarray(out) for out in self.session.run(None, {self.name: image})]
+        outputs, seen = self.network(picture)
         try:
             corners, scores, labels = self._three(outputs) if len(outputs) >= 3 else self._one(outputs)
         except (ValueError, IndexError) as error:
             raise InputError(self.path, f"gives no boxes that are understood ({first_line(error)})") from error
-        corners = corners * (np.array([wide, high, wide, high]) / np.array([*seen.shape[::-1], *seen.shape[::-1]]))
+        corners = corners * (np.array([wide, high, wide, high]) / np.array([*seen[::-1], *seen[::-1]]))
         boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], 1)
         order = np.argsort(-scores, kind="stable")
         return Detections(boxes[order].astype(np.float32), scores[order], labels[order])
