@@ -3,27 +3,29 @@
     python benchmarks/prompts.py ppfn/compact[=WEIGHTS] --on NAME=DIR [NAME=DIR ...] [--page PAGE --place PLACE]
 
 Each image is spoilt by the paper's pipeline: by one degradation, by all three, by each of them or not with even chances, and by
-none. By hand means: told what is in the image.
+none. By hand means: told what is in the image. With `--passes` another table: composite damage (`hm-tir-normal`,
+`hm-tir-hard`) with all three prompts by hand, where the passes are stopped, come in another order, or are told wrongly.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from networks import SEED, images, opened
+from networks import SEED, of_folders, opened
 from numpy.typing import NDArray
 from pages import put, table
 
 import thermend
 from thermend import metrics
+from thermend.degradations import degrade
 from thermend.estimation import diagnose
 from thermend.evaluation.images import grey
 from thermend.methods.auto.plan import plan
-from thermend.methods.ppfn.passes import DEGRADATIONS, WORTH_A_PASS
+from thermend.methods.ppfn.passes import DEGRADATIONS, SCENARIOS, WORTH_A_PASS
 from thermend.methods.ppfn.recipe import Pipeline
 from thermend.methods.ppfn.samples import Damaged
 
@@ -67,15 +69,67 @@ def prompted(restorer: thermend.Restorer, image: Grey, present: Present | None) 
     return np.rint(result.pixels).astype(np.uint8), tuple(n in made for n in DEGRADATIONS)  # type: ignore[return-value]
 
 
+def passed(restorer: thermend.Restorer, image: Grey, order: Sequence[str], scenario: str) -> Grey:
+    """The result of the passes in that order, each with its prompt, in that scenario."""
+    passes = restorer.method.passes  # type: ignore[attr-defined]
+    before = passes.passes, passes.by_hand
+    passes.passes = tuple((name,) for name in order)
+    passes.by_hand = np.ones((1, 3), np.float32), np.array([[name == scenario for name in SCENARIOS]], np.float32)
+    try:
+        return np.rint(restorer.restore(image, mode="display").pixels).astype(np.uint8)
+    finally:
+        passes.passes, passes.by_hand = before
+
+
+PAPER = tuple(reversed(DEGRADATIONS))
+VARIANTS: dict[str, tuple[tuple[str, ...], str]] = {
+    "three passes, as in the paper": (PAPER, "composite"),
+    "stopped after one": (PAPER[:1], "composite"),
+    "stopped after two": (PAPER[:2], "composite"),
+    "the other way round": (DEGRADATIONS, "composite"),
+    "each with the next one's prompt": ((*PAPER[1:], PAPER[0]), "composite"),
+    "told that damage is single": (PAPER, "single"),
+}
+
+
+def table_of_passes(restorer: thermend.Restorer, files: Sequence[Path]) -> list[str]:
+    """Composite damage under each of :data:`VARIANTS`."""
+    rows = []
+    for preset in ("hm-tir-normal", "hm-tir-hard"):
+        found: dict[str, list[tuple[float, float, float]]] = {}
+        for path in files:
+            clean = grey(path)
+            image = degrade(clean, preset, SEED, path.name)
+            results = {"input": image}
+            results |= {name: passed(restorer, image, *variant) for name, variant in VARIANTS.items()}
+            for name, result in results.items():
+                measures = (metrics.psnr, metrics.psnr_fitted, metrics.ssim)
+                found.setdefault(name, []).append(tuple(measure(result, clean) for measure in measures))
+        for name, values in found.items():
+            psnr, fitted, ssim = np.mean(values, 0)
+            rows.append(
+                (f"`{preset}`: input" if name == "input" else name, f"{psnr:.2f}", f"{fitted:.2f}", f"{ssim:.3f}")
+            )
+            print(*rows[-1], sep=" | ", flush=True)
+    return [f"{len(files)} images.", "", *table(("", "PSNR", "fitted", "SSIM"), rows)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("method", metavar="NAME[=WEIGHTS]")
     parser.add_argument("--on", nargs="+", required=True, metavar="NAME=DIR")
     parser.add_argument("--page", type=Path)
     parser.add_argument("--place", default="prompts")
+    parser.add_argument("--passes", action="store_true")
+    parser.add_argument("--images", type=int, help="of each folder, spread evenly")
     chosen = parser.parse_args()
     (restorer,) = opened([chosen.method], "auto", "auto").values()
-    files = [path for entry in chosen.on for path in images(Path(entry.partition("=")[2]))]
+    files = of_folders(chosen.on, chosen.images)
+    if chosen.passes:
+        lines = table_of_passes(restorer, files)
+        if chosen.page:
+            put(chosen.page, chosen.place, lines)
+        return
     rows = []
     for name, draw in SETS.items():
         found, right = [], []

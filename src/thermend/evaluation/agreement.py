@@ -64,8 +64,8 @@ class OnnxNetwork:
 def depth_agreement(depth: NDArray[np.float32], reference: NDArray[np.float32]) -> tuple[float, float]:
     """Mean relative difference, and the share of pixels whose ratio is below 1.25, of two depths, (h, w).
 
-    First come the scale and the shift (least squares) that bring the one nearest to the other; both then begin at a hundredth of
-    their range.
+    First come the scale and the shift (least squares) that bring the one nearest to the other; both then begin at a hundredth
+    of their range.
 
     R. Ranftl et al., Towards robust monocular depth estimation, 2020: relative depth is known up to scale and shift.
     """
