@@ -259,3 +259,14 @@ def test_a_file_that_misdescribes_itself_is_refused_by_name(weights, tmp_path, f
 def test_impossible_recipes_name_their_key(folder, changes, message):
     with pytest.raises(UsageError, match=message):
         recipe(folder, **changes)
+
+
+def test_with_one_channel_it_trains_and_runs(folder, scene):
+    path = train(recipe(folder, "grey", channels=1, steps=2), DualDecoderTraining)
+    assert read_metadata(path)["channels"] == 1
+    assert load_network(path).channels == 1
+    assert next(iter(read_tensors(path).values())).shape[1] == 1
+    result = thermend.load("dual-decoder", weights=path, engine="torch").restore(np.rint(scene * 255).astype(np.uint8))
+    assert result.shape == scene.shape
+    with pytest.raises(UsageError, match="channels"):
+        recipe(folder, channels=2)

@@ -44,6 +44,15 @@ def test_parameters_and_operations_are_those_of_table_2():
     assert counted(MarkovianDiscriminator(), 1, CHANNELS, 512, 512) == pytest.approx((1.46, 3.46), rel=0.03)
 
 
+def test_with_one_channel_parameters_are_within_two_per_cent():
+    """As the released file states it (`recipes/dual-decoder/paper.yaml`)."""
+    for network, wanted in ((DualDecodingGenerator(channels=1), 12.18), (MarkovianDiscriminator(channels=1), 1.46)):
+        assert sum(p.numel() for p in network.parameters()) / 1e6 == pytest.approx(wanted, rel=0.02)
+    image = torch.rand(2, 1, 64, 64)
+    assert DualDecodingGenerator((4, 4, 8, 8), channels=1)(image).shape == image.shape
+    assert MarkovianDiscriminator((4, 4, 4, 4), channels=1)(image).shape == (2, 1, 4, 4)
+
+
 @pytest.mark.parametrize("variant", WIDTHS)
 def test_the_catalogue_has_the_counts(variant):
     entry = find(f"dual-decoder/{variant}")

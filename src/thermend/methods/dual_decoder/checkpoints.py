@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from thermend.methods.dual_decoder.names import WIDTHS
-from thermend.methods.dual_decoder.network import DualDecodingGenerator
+from thermend.methods.dual_decoder.network import CHANNELS, DualDecodingGenerator
 from thermend.weights.checkpoints import network_of
 
 
@@ -25,7 +25,14 @@ def built(facts: Mapping[str, Any]) -> DualDecodingGenerator:
         bool(facts.get("inner", True)),
         bool(facts.get("outer", True)),
         facts.get("attention", "cross-level"),
+        _channels(facts.get("channels", CHANNELS)),
     )
+
+
+def _channels(stated: Any) -> int:
+    if stated not in (1, 3):
+        raise ValueError(f"channels {stated!r}: expected 1 or 3")
+    return int(stated)
 
 
 def load_network(path: str | os.PathLike[str]) -> DualDecodingGenerator:

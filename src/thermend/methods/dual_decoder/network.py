@@ -15,13 +15,13 @@ from torch.nn import functional
 
 from thermend.methods.dual_decoder.names import WIDTHS, AttentionKind, CriticNorm
 
-CRITIC_WIDTHS = (46, 92, 184, 368)
-"""Of the discriminator (assumed)."""
+CRITIC_WIDTHS = {1: (47, 93, 186, 372), 3: (46, 92, 184, 368)}
+"""Of the discriminator (assumed), by the channels of the image."""
 MOMENTUM = 0.8
 SLOPE = 0.2
 """Of Leaky ReLU (assumed)."""
 CHANNELS = 3
-"""Images are grey; the paper counts three channels, as its code's data have them (assumed)."""
+"""Of images, a grey one thrice, as the weights that ship have them; the released file states one."""
 
 ATTENTIONS: tuple[AttentionKind, ...] = get_args(AttentionKind)
 
@@ -53,8 +53,8 @@ class Up(nn.Sequential):
 class ToImage(nn.Sequential):
     """Transposed convolution and tanh: an image in [−1, 1]."""
 
-    def __init__(self, inputs: int) -> None:
-        super().__init__(nn.ConvTranspose2d(inputs, CHANNELS, 4, stride=2, padding=1), nn.Tanh())
+    def __init__(self, inputs: int, channels: int = CHANNELS) -> None:
+        super().__init__(nn.ConvTranspose2d(inputs, channels, 4, stride=2, padding=1), nn.Tanh())
 
 
 class OuterSkip(nn.Module):
@@ -149,11 +149,11 @@ class Decoder(nn.Module):
         channels that are concatenated at each level, from the first
     """
 
-    def __init__(self, widths: Sequence[int], given: Sequence[int]) -> None:
+    def __init__(self, widths: Sequence[int], given: Sequence[int], channels: int = CHANNELS) -> None:
         super().__init__()
         inputs = [*(w + g for w, g in zip(widths[1:-1], given[1:])), widths[-1]]
         self.ups = nn.ModuleList(Up(i, o) for i, o in zip(inputs, widths[:-1]))
-        self.image = ToImage(widths[0] + given[0])
+        self.image = ToImage(widths[0] + given[0], channels)
 
 
 class DualDecodingGenerator(nn.Module):
@@ -171,6 +171,8 @@ class DualDecodingGenerator(nn.Module):
         skips from the first decoder to the second encoder (Eq. 3)
     attention : AttentionKind
         of the second decoder to the first encoder's features
+    channels : int
+        of the image, 1 or 3
     """
 
     def __init__(
@@ -180,6 +182,7 @@ class DualDecodingGenerator(nn.Module):
         inner: bool = True,
         outer: bool = True,
         attention: AttentionKind = "cross-level",
+        channels: int = CHANNELS,
     ) -> None:
         super().__init__()
         if len(widths) < 2 or min(widths) < 1:
@@ -187,30 +190,31 @@ class DualDecodingGenerator(nn.Module):
         if not dual and (outer or attention != "none"):
             raise ValueError("outer skips and attention need a second pass (dual)")
         self.widths, self.dual, self.inner, self.multiple = tuple(widths), dual, inner, 2 ** len(widths)
+        self.channels = channels
         above = list(widths[:-1])
         skipped = [width * inner for width in above]
-        self.encoder = nn.ModuleList(Down(i, o) for i, o in zip((CHANNELS, *above), widths))
-        self.decoder = Decoder(widths, skipped)
+        self.encoder = nn.ModuleList(Down(i, o) for i, o in zip((channels, *above), widths))
+        self.decoder = Decoder(widths, skipped, channels)
         if not dual:
             return
-        self.second_encoder = nn.ModuleList([Down(CHANNELS, widths[0])])
+        self.second_encoder = nn.ModuleList([Down(channels, widths[0])])
         for width, below in zip(above, widths[1:]):
             self.second_encoder.append(OuterSkip(width, below) if outer else Down(width, below))
         if outer and not inner:
             raise ValueError("outer skips carry what the inner skips bring to the first decoder (inner)")
         self.attentions = nn.ModuleList(_ATTENTION[attention](w) for w in above) if attention != "none" else None
-        self.second_decoder = Decoder(widths, [s + w * (attention != "none") for s, w in zip(skipped, above)])
+        self.second_decoder = Decoder(widths, [s + w * (attention != "none") for s, w in zip(skipped, above)], channels)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """(B, 1, H, W) in [0, 1] to the same; of the three channels that come out the mean is taken."""
+        """(B, 1, H, W) in [0, 1] to the same; of three channels that come out the mean is taken."""
         height, width = image.shape[2:]
         down, right = -height % self.multiple, -width % self.multiple
         padded = functional.pad(image, (0, right, 0, down), "replicate") if down or right else image
-        result = self.passes((2 * padded - 1).expand(-1, CHANNELS, -1, -1))[-1]
+        result = self.passes((2 * padded - 1).expand(-1, self.channels, -1, -1))[-1]
         return (result.mean(1, keepdim=True)[..., :height, :width] + 1) / 2
 
     def passes(self, image: torch.Tensor) -> list[torch.Tensor]:
-        """(B, 3, H, W) in [−1, 1], sides multiples of 16, to the images of the first and of the second pass."""
+        """(B, channels, H, W) in [−1, 1], sides multiples of 16, to the images of the first and of the second pass."""
         first = [image]
         for layer in self.encoder:
             first.append(layer(first[-1]))
@@ -249,12 +253,20 @@ class MarkovianDiscriminator(nn.Module):
     ----------
     norm : CriticNorm
         ``batch`` is the paper's; it couples the samples of a batch, each of which a gradient penalty wants judged alone
+    channels : int
+        of the image
     """
 
-    def __init__(self, widths: Sequence[int] = CRITIC_WIDTHS, norm: CriticNorm = "batch") -> None:
+    def __init__(
+        self,
+        widths: Sequence[int] | None = None,
+        norm: CriticNorm = "batch",
+        channels: int = CHANNELS,
+    ) -> None:
         super().__init__()
+        widths = CRITIC_WIDTHS[channels] if widths is None else widths
         layers: list[nn.Module] = []
-        for inputs, outputs in zip((CHANNELS, *widths), widths):
+        for inputs, outputs in zip((channels, *widths), widths):
             layers += [
                 nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), _NORM[norm](outputs), nn.LeakyReLU(SLOPE)
             ]  # fmt: skip
@@ -262,6 +274,6 @@ class MarkovianDiscriminator(nn.Module):
         self.layers = nn.Sequential(*layers, nn.ZeroPad2d((1, 0, 1, 0)), nn.Conv2d(widths[-1], 1, 4, padding=1))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """(B, 3, H, W) in [−1, 1] to (B, 1, H / 16, W / 16): the higher, the more real."""
+        """(B, channels, H, W) in [−1, 1] to (B, 1, H / 16, W / 16): the higher, the more real."""
         result: torch.Tensor = self.layers(image)
         return result

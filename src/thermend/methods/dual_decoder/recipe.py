@@ -13,7 +13,9 @@ from thermend.training.recipe import Recipe, Section
 
 
 class Losses(Section):
-    """Weights of the joint loss (Eq. 8); 0 leaves a term out, as the rows of Table 6 do. The paper gives none (assumed).
+    """Weights of the joint loss (Eq. 8); 0 leaves a term out, as the rows of Table 6 do.
+
+    The paper gives none. The released file has 0.5, 0.1, 0.3 and 0.2 (`recipes/dual-decoder/paper.yaml`); these are ours.
 
     Attributes
     ----------
@@ -76,6 +78,9 @@ class DualDecoderRecipe(Recipe):
         as in :class:`thermend.methods.dual_decoder.network.DualDecodingGenerator`
     widths : tuple of int or None
         channels of the levels; None takes the variant's
+    channels : int
+        of the image that both networks see: 1, as the released file states, or 3, a grey image thrice, as the weights that ship
+        have it
     preset : str
         what spoils the images
     losses, critic : Losses, Critic
@@ -90,6 +95,7 @@ class DualDecoderRecipe(Recipe):
     outer: bool = True
     attention: AttentionKind = "cross-level"
     widths: tuple[int, ...] | None = None
+    channels: Literal[1, 3] = 3
     preset: str = "dual-decoder"
     losses: Losses = Losses()
     critic: Critic = Critic()
@@ -122,5 +128,5 @@ class DualDecoderRecipe(Recipe):
     @property
     def described(self) -> dict[str, Any]:
         """What is kept beside the weights, of which the generator is built again."""
-        facts = self.model_dump(mode="json", include={"dual", "inner", "outer", "attention"})
+        facts = self.model_dump(mode="json", include={"dual", "inner", "outer", "attention", "channels"})
         return facts | {"widths": list(self.widths or WIDTHS[self.method.partition("/")[2]])}

@@ -13,7 +13,7 @@ from torch.nn import functional
 from thermend.degradations import preset
 from thermend.degradations.severity import rounded
 from thermend.methods.dual_decoder.checkpoints import built
-from thermend.methods.dual_decoder.network import CHANNELS, MarkovianDiscriminator
+from thermend.methods.dual_decoder.network import MarkovianDiscriminator
 from thermend.methods.dual_decoder.recipe import DualDecoderRecipe
 from thermend.training.features import Features, features
 from thermend.training.module import TrainingError, TrainingModule
@@ -34,7 +34,9 @@ class DualDecoderTraining(TrainingModule):
     def __init__(self, recipe: DualDecoderRecipe) -> None:
         super().__init__(recipe, built(recipe.described).to(memory_format=torch.channels_last))
         losses = recipe.losses
-        self.critic = MarkovianDiscriminator(norm=recipe.critic.norm) if losses.adversarial else None
+        self.critic: MarkovianDiscriminator | None = None
+        if losses.adversarial:
+            self.critic = MarkovianDiscriminator(norm=recipe.critic.norm, channels=recipe.channels)
         self.register_buffer("flat_for", torch.zeros((), dtype=torch.long))
         self.logistic = recipe.critic.loss == "logistic"
         self.degradations = preset(recipe.preset).steps
@@ -86,10 +88,10 @@ class DualDecoderTraining(TrainingModule):
         losses, found = self.recipe.losses, {}
         if self.critic is not None:
             with torch.autocast(self.device.type, enabled=False):
-                judged = self.critic(_spread(restored))
+                judged = self.critic(self._spread(restored))
                 found["adversarial"] = functional.softplus(-judged).mean() if self.logistic else -judged.mean()
         if losses.mse:
-            found["mse"] = (_spread(restored) - _spread(clean)).square().mean()
+            found["mse"] = (self._spread(restored) - self._spread(clean)).square().mean()
         for name, network in self.perceptual.items():
             found[name] = network.to(restored.device).distance(restored, clean)
         return found
@@ -100,7 +102,7 @@ class DualDecoderTraining(TrainingModule):
         """One step of the discriminator (Eq. 4 or 1); in float32, since its gradient's gradient is taken."""
         assert self.critic is not None
         with torch.autocast(self.device.type, enabled=False):
-            real, fake = _spread(clean), _spread(generated)
+            real, fake = self._spread(clean), self._spread(generated)
             of_real, of_fake = self.critic(real), self.critic(fake)
             gap = of_real.mean() - of_fake.mean()
             slope, logged = gap, {"critic_gap": gap.detach()}
@@ -146,7 +148,6 @@ class DualDecoderTraining(TrainingModule):
         named = {term: network.name for term, network in self.perceptual.items()}
         return super().metadata() | self.recipe.described | ({"features": named} if named else {})
 
-
-def _spread(image: torch.Tensor) -> torch.Tensor:
-    """(B, 1, H, W) in [0, 1] to (B, 3, H, W) in [−1, 1], as the networks see it."""
-    return (2 * image - 1).expand(-1, CHANNELS, -1, -1)
+    def _spread(self, image: torch.Tensor) -> torch.Tensor:
+        """(B, 1, H, W) in [0, 1] to (B, channels, H, W) in [−1, 1], as the networks see it."""
+        return (2 * image - 1).expand(-1, self.recipe.channels, -1, -1)
