@@ -265,7 +265,7 @@ def test_with_one_channel_it_trains_and_runs(folder, scene):
     path = train(recipe(folder, "grey", channels=1, steps=2), DualDecoderTraining)
     assert read_metadata(path)["channels"] == 1
     assert load_network(path).channels == 1
-    assert next(iter(read_tensors(path).values())).shape[1] == 1
+    assert read_tensors(path)["encoder.0.0.weight"].shape[1] == 1
     result = thermend.load("dual-decoder", weights=path, engine="torch").restore(np.rint(scene * 255).astype(np.uint8))
     assert result.shape == scene.shape
     with pytest.raises(UsageError, match="channels"):
