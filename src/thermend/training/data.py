@@ -270,7 +270,9 @@ class CleanCrops(Dataset[dict[str, torch.Tensor]]):
         return Drawn(index, top, left, self.crop, flips, turned)
 
     def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
-        drawn = self.drawn(number)
+        return self._sample(number, self.drawn(number))
+
+    def _sample(self, number: int, drawn: Drawn) -> dict[str, torch.Tensor]:
         whole = self._whole[drawn.index]
         return {
             "clean": drawn.piece(whole.image),

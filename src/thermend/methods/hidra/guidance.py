@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.float32]
-PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
+PERCENTILES = (0, 0.1, 1, 5, 25, 50, 75, 95, 99, 99.9, 100)
 STATISTICS = 2 + len(PERCENTILES)
-"""Numbers that a restored image is described by."""
+"""Numbers that a restored image is described by, its darkest and its brightest pixel among them: a camera fills its range."""
 VIEWS = 3
 """Pieces, along each side at most, that P is estimated from: at full resolution, since noise does not survive a thumbnail."""
 STEP = 8
@@ -92,7 +92,7 @@ class Guidance:
 
 
 def statistics_of(image: Image) -> Image:
-    """Mean, standard deviation and percentiles of a restored image, (H, W); (1, 9) float32."""
+    """Mean, standard deviation and percentiles of a restored image, (H, W); (1, 13) float32."""
     return np.array([[image.mean(), image.std(), *np.percentile(image, PERCENTILES)]], np.float32)
 
 

@@ -32,7 +32,7 @@ class Level(nn.Module):
         self.head = nn.Sequential(nn.GELU(), nn.Linear(hidden, hidden), nn.GELU(), last)
 
     def forward(self, vector: torch.Tensor, statistics: torch.Tensor) -> torch.Tensor:
-        """P, (B, width), and :func:`thermend.methods.hidra.guidance.statistics_of` the restored images, (B, 9), to (B, 2)."""
+        """P, (B, width), and :func:`thermend.methods.hidra.guidance.statistics_of` the restored images, (B, 13), to (B, 2)."""
         result: torch.Tensor = self.head(self.layers(vector) + self.statistics(4 * statistics))
         return result
 
@@ -44,7 +44,7 @@ class Level(nn.Module):
 
 
 def told(image: torch.Tensor) -> torch.Tensor:
-    """:func:`thermend.methods.hidra.guidance.statistics_of` of images, (B, 1, H, W), without gradient: (B, 9)."""
+    """:func:`thermend.methods.hidra.guidance.statistics_of` of images, (B, 1, H, W), without gradient: (B, 13)."""
     flat = image.detach().flatten(1)
     shares = flat.new_tensor(PERCENTILES) / 100
     numbers = [flat.mean(1)[:, None], flat.std(1, correction=0)[:, None], torch.quantile(flat, shares, dim=1).T]

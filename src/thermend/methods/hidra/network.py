@@ -153,7 +153,7 @@ class OnePass(nn.Module):
         self, image: torch.Tensor, vector: torch.Tensor, view: torch.Tensor, told: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, ...]:
         """Image, (B, 1, H, W), steered by the vector, (1, width), restored; P of views, (N, 1, h, w), (N, width); and, where
-        there is one, the level of an image of that vector that has the statistics, (1, 9), (1, 2)."""
+        there is one, the level of an image of that vector that has the statistics, (1, 13), (1, 2)."""
         estimator = self.network.estimator
         steer = None if estimator is None else vector.expand(len(image), -1)
         found = vector if estimator is None else estimator(view)

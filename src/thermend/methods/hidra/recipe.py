@@ -22,10 +22,6 @@ SMALL: dict[str, Any] = {
 (:func:`colours`)."""
 
 
-WHOLE = 256
-"""Side of the images that the level of whole images is learned from."""
-
-
 class Prior(Section):
     """The backbone.
 
@@ -215,8 +211,10 @@ class HidraRecipe(Recipe):
     lessons : int
         how many of the ``steps`` are lessons of DEM; they come first, at ``learning_rate``
     level_steps : int
-        in how many of them, the last, what reads off the level of whole images learns; 0 leaves it out. ``warmup_steps`` and
+        in how many of them, the last, what reads off the level of an image learns; 0 leaves it out. ``warmup_steps`` and
         ``schedule`` hold for the lessons, the bi-level iterations and these alike
+    level_side : int
+        side of the windows of images that it learns from, pixels
     level_rounds : int
         updates in each of those, on images of all of them so far
     """
@@ -228,6 +226,7 @@ class HidraRecipe(Recipe):
     estimator_rate: float = Field(1.0, gt=0)
     lessons: int = Field(0, ge=0)
     level_steps: int = Field(0, ge=0)
+    level_side: int = Field(384, ge=32)
     level_rounds: int = Field(20, ge=1)
     prior: Prior = Prior()
     estimator: Estimator = Estimator()
@@ -258,8 +257,8 @@ class HidraRecipe(Recipe):
             raise ValueError(
                 f"lessons {self.lessons} and level_steps {self.level_steps}: expected no more than the {self.steps} steps"
             )
-        if self.level_steps and (self.is_released or not self.estimator.guides or self.patch_size > WHOLE):
-            raise ValueError(f"level_steps: go with a DEM, patches of {WHOLE} at most, and form: small")
+        if self.level_steps and (self.is_released or not self.estimator.guides or self.patch_size > self.level_side):
+            raise ValueError("level_steps: go with a DEM, patches of level_side at most, and form: small")
         if self.lessons and not self.estimator.guides:
             raise ValueError("lessons: there is no DEM to teach where estimator.guides is false")
         if self.is_released and (self.estimator.guides and self.estimator.source is None):

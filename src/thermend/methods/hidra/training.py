@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 
 from thermend.errors import InputError, ThermendError, UsageError, first_line
@@ -36,6 +37,7 @@ from thermend.methods.hidra.network import Hidra
 from thermend.methods.hidra.pipeline import known
 from thermend.methods.hidra.recipe import HidraRecipe
 from thermend.methods.hidra.solver import hypergradient, ratio
+from thermend.training.data import CleanCrops, Drawn
 from thermend.training.features import Features, features
 from thermend.training.module import TrainingModule, factor_of
 from thermend.training.recipe import Recipe
@@ -45,9 +47,29 @@ _FLOOR = 2e-4
 """Mean square error that counts as none where the level is learned: 37 dB."""
 _NONE = 1e-5
 """The same where images are restored: 50 dB."""
+_LEVEL_DECAY = 0.05
+"""Of what reads off the level, which sees each image many times."""
 _EXAMPLES = 64
 """Images that a round of the level's learning looks at."""
 _BLOCKS = 11  # of EfficientNet-Lite0, where that is asked for
+
+
+class CropsAndWindows(CleanCrops):
+    """:class:`CleanCrops` whose samples hold a ``window`` as well, (1, N, N), which the level is learned from.
+
+    It is of full resolution, since damage is as coarse there as in use; of a smaller image it is all, mirrored up to N.
+    """
+
+    window = 0
+
+    def _sample(self, number: int, drawn: Drawn) -> dict[str, torch.Tensor]:
+        rng = np.random.default_rng([self.seed, 5, number])
+        image = self._whole[drawn.index].image[0].numpy()
+        top, left = (int(rng.integers(max(1, side - self.window + 1))) for side in image.shape)
+        piece = image[top : top + self.window, left : left + self.window]
+        missing = [(0, self.window - side) for side in piece.shape]
+        piece = np.pad(piece, missing, mode="symmetric") if any(n for _, n in missing) else piece.copy()
+        return {**super()._sample(number, drawn), "window": torch.from_numpy(piece)[None]}
 
 
 class HidraTraining(TrainingModule):
@@ -84,6 +106,16 @@ class HidraTraining(TrainingModule):
         self.lessons = Lessons(estimator.width) if estimator is not None and recipe.lessons else None
 
     @classmethod
+    def samples(cls, recipe: Recipe, paths: Sequence[Path]) -> CleanCrops:
+        """With windows, where the level is learned."""
+        assert isinstance(recipe, HidraRecipe)
+        if not recipe.level_steps:
+            return super().samples(recipe, paths)
+        found = CropsAndWindows(paths, recipe.patch_size, recipe.seed, recipe.convention, recipe.source)
+        found.window = recipe.level_side
+        return found
+
+    @classmethod
     def files(cls, recipe: Recipe) -> dict[str, Path]:
         assert isinstance(recipe, HidraRecipe)
         found, prior = super().files(recipe), recipe.prior
@@ -105,7 +137,7 @@ class HidraTraining(TrainingModule):
         if self.critic is not None:
             found.append(make(self.critic.parameters(), rate, betas))
         if self.network.level is not None:
-            found.append(make(self.network.level.parameters(), rate, betas))
+            found.append(torch.optim.AdamW(self.network.level.parameters(), rate, betas, weight_decay=_LEVEL_DECAY))
         if self.lessons is not None:  # last, and apart: what Adam remembers of lessons says nothing of the upper level
             found.append(make([*self.upper, *self.lessons.parameters()], rate, betas))
         return found
@@ -179,9 +211,9 @@ class HidraTraining(TrainingModule):
     def _level(
         self, optimizer: Any, batch: Mapping[str, torch.Tensor], generator: torch.Generator
     ) -> dict[str, torch.Tensor]:
-        """One step of what reads off the level: some more whole images, small enough, then rounds of all so far."""
+        """One step of what reads off the level: windows of some more images, then rounds of all so far."""
         restoring: Any = self.restoring
-        whole = batch["whole"]
+        whole = batch["window"]
         with torch.no_grad():
             with torch.autocast(self.device.type, enabled=False):
                 degraded = self.recipe.pipeline(whole, generator, batch["mean"])
