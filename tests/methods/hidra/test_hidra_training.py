@@ -224,7 +224,7 @@ def test_the_upper_level_moves_in_every_so_many_iterations_after_the_joint_ones(
 
 
 def test_the_level_of_whole_images_is_learned_last_and_alone(folder, prior, monkeypatch):
-    made = recipe(folder, prior, steps=80, level_steps=78, level_side=96, batch=6, rate=1e-2, pipeline={"gate": 0.9})
+    made = recipe(folder, prior, steps=80, level_steps=78, level_side=192, batch=6, rate=1e-2, pipeline={"gate": 0.9})
     ready, batch = prepared(monkeypatch, made, folder)
     gained = []
     for ready.done in range(80):
