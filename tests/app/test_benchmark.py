@@ -72,6 +72,20 @@ def test_all_pictures_are_files_beside_the_report(clean, tmp_path):
     assert "data:image" not in page.partition('id="shown"')[2].partition("</script>")[0]
 
 
+def test_pictures_follow_images_that_changed_and_names_that_are_no_addresses(clean, tmp_path):
+    for path in clean.rglob("*.png"):
+        path.unlink()
+    words = ("benchmark", "--methods", "classical.clahe", "--presets", "none", "--clean", clean, "--pictures", "all")
+    for grey in (40, 200):
+        Image.fromarray(np.full((40, 50), grey, np.uint8)).save(clean / "a #1, 50%.png")
+        done = thermend(*words, "-o", tmp_path / "r.html")
+        assert done.returncode == 0, done.stderr
+        (shown,) = (tmp_path / "r-pictures").rglob("*.clean.png")
+        with Image.open(shown) as picture:
+            assert picture.getpixel((0, 0)) == grey
+    assert '"r-pictures/none/clean/a%20%231%2C%2050%25.png.clean.png"' in (tmp_path / "r.html").read_text()
+
+
 def test_folders_of_pairs_are_conditions(clean, tmp_path):
     assert thermend("degrade", clean, "-o", tmp_path / "bad", "--preset", "deal-stripe-heavy").returncode == 0
     done = thermend(

@@ -67,10 +67,8 @@ class Benchmark:
         if self.folder is None:
             return made
         for name, picture in made.items():
-            path = picture_path(self.folder, case, name)
-            if not path.exists() or name == case.method:
-                with whole_file(path, overwrite=True) as temporary:
-                    temporary.write_bytes(picture)
+            with whole_file(picture_path(self.folder, case, name), overwrite=True) as temporary:
+                temporary.write_bytes(picture)
         return {}
 
 

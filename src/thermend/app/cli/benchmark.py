@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from typer.core import TyperCommand
 
@@ -251,7 +252,7 @@ def _shown(job: Benchmark, items: Sequence[Item], measured: Sequence[Record], nu
         for place, ones in wanted.items():
             paths = {v: picture_path(job.folder, ones[0].case, v) for v in (CLEAN, INPUT)}
             paths |= {item.case.method: picture_path(job.folder, item.case, item.case.method) for item in ones}
-            made[place] = {v: path.relative_to(job.folder.parent).as_posix() for v, path in paths.items()}
+            made[place] = {v: quote(path.relative_to(job.folder.parent).as_posix()) for v, path in paths.items()}
     else:
         for item, found, _ in _run(replace(job, shows=True), [i for ones in wanted.values() for i in ones], "pictures"):
             if found is not None:

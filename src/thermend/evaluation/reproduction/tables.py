@@ -97,10 +97,11 @@ def measured(
     if table.visible and fuse is None:
         raise UsageError(f"{table.place}: needs --fuse-weights FILE")
     comparison = Comparison(precision=table.precision, fuse_weights=fuse, learned=table.learned)
+    places = conditions(table, given)
     methods, left = asked(table, given.weights)
     missing = [f"{label}: its weights were not given" for label in left]
     settings = comparison.settings(methods, table.presets)
-    items = list(comparison.items(settings, conditions(table, given)))
+    items = list(comparison.items(settings, places))
     known = {} if store is None else records.read(store)
     fused = comparison.fusion()
     file = None if store is None else records.Appending(store)
