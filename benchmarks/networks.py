@@ -21,7 +21,7 @@ from pages import put, table
 import thermend
 from thermend import InputError
 from thermend.degradations import degrade
-from thermend.evaluation.images import grey
+from thermend.evaluation.images import grey, spread
 from thermend.evaluation.measures import AGAINST_CLEAN
 from thermend.io.folders import image_files
 
@@ -38,12 +38,6 @@ def images(folder: Path) -> list[Path]:
             continue
         found.append(path)
     return found
-
-
-def spread(files: Sequence[Path], count: int | None) -> list[Path]:
-    """So many of them, evenly over the names; all without a number."""
-    places = np.linspace(0, len(files) - 1, min(count or len(files), len(files)))
-    return [files[i] for i in places.round().astype(int)]
 
 
 def of_folders(entries: Sequence[str], count: int | None = None) -> list[Path]:

@@ -1,23 +1,20 @@
-"""Tables in Markdown, and their places in pages that are otherwise written by hand."""
+"""Tables in Markdown, and their places in pages that are otherwise written by hand: the package's own, for scripts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from thermend import InputError
+from thermend.evaluation.reproduction import page as pages
+from thermend.evaluation.tables import markdown as table
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """A table whose first column is text and whose others are numbers; an empty line ends it."""
-    lines = [list(head), ["---"] + ["---:"] * (len(head) - 1), *(list(r) for r in rows)]
-    return ["| " + " | ".join(line) + " |" for line in lines] + [""]
+__all__ = ("put", "table")
 
 
 def put(page: Path, place: str, lines: Sequence[str]) -> None:
     """Replace what stands between `<!-- place -->` and `<!-- end place -->` of a page."""
-    begin, end = f"<!-- {place} -->", f"<!-- end {place} -->"
-    text = page.read_text()
-    before, found, rest = text.partition(begin)
-    _, closed, after = rest.partition(end)
-    if not found or not closed:
-        raise SystemExit(f"{page} has no place {begin} ... {end}")
-    page.write_text(before + begin + "\n\n" + "\n".join(lines).strip() + "\n\n" + end + after)
+    try:
+        pages.put(page, place, lines)
+    except InputError as error:
+        raise SystemExit(str(error)) from None

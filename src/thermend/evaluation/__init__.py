@@ -12,5 +12,6 @@
 | `detection` | a detector on mended images, and how many people and cars it finds |
 | `agreement` | depth and segmentation: a user's network on mended images beside the clean ones |
 | `onnx_picture` | a user's network that takes a picture |
+| `scripts` | how the commands of this floor end |
 | `reproduction` | the papers' tables, as data, and their places in the pages |
 """

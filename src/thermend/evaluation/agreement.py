@@ -17,17 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thermend.errors import InputError, ThermendError, UsageError
-from thermend.evaluation.comparison import Asked, Comparison
-from thermend.evaluation.images import grey
-from thermend.evaluation.measures import Preset
+from thermend.errors import InputError, UsageError
+from thermend.evaluation.comparison import DAMAGED, Asked, Comparison
+from thermend.evaluation.images import grey, spread
 from thermend.evaluation.onnx_picture import OnnxPicture
+from thermend.evaluation.scripts import exit_code
 from thermend.evaluation.tables import markdown
-from thermend.image import ThermalImage
 from thermend.io.folders import image_files
-from thermend.metrics.fidelity import grey_levels
 
-DAMAGED = "damaged"
 _CLOSE = 1.25
 
 
@@ -115,12 +112,8 @@ def compared(
         clean = grey(path)
         reference = network(clean)
         for preset in presets:
-            damaged = Preset(preset, comparison.seed).grey(clean, path.name)
-            values.setdefault((preset, DAMAGED), []).append(agreement(task, network(damaged), reference))
-            for asked in methods:
-                result = comparison.restorer(asked).restored(ThermalImage.from_array(damaged), mode="display").image
-                found = agreement(task, network(grey_levels(result.pixels)), reference)
-                values.setdefault((preset, asked.label), []).append(found)
+            for label, picture in comparison.pictures(clean, path.name, preset, methods).items():
+                values.setdefault((preset, label), []).append(agreement(task, network(picture), reference))
     cells = [
         (f"`{preset}`" if method == DAMAGED else "", method, *(f"{value:.3f}" for value in np.mean(found, 0)))
         for (preset, method), found in values.items()
@@ -138,21 +131,17 @@ def main() -> int:
     parser.add_argument("--methods", nargs="+", required=True, metavar="[LABEL:]NAME[=WEIGHTS]")
     parser.add_argument("--count", type=int, help="of the images, evenly over the names")
     chosen = parser.parse_args()
-    try:
-        files = image_files(chosen.images)
-        if not files:
-            raise UsageError(f"{chosen.images}: no image in this folder")
-        if chosen.count is not None:
-            files = [
-                files[n] for n in np.linspace(0, len(files) - 1, min(chosen.count, len(files))).round().astype(int)
-            ]
-        methods, comparison = [Asked.of(text) for text in chosen.methods], Comparison()
-        comparison.settings(methods, chosen.presets)
-        print(*compared(chosen.task, OnnxNetwork(chosen.network), files, chosen.presets, methods, comparison), sep="\n")
-    except ThermendError as error:
-        print(f"thermend: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(lambda: _print(chosen))
+
+
+def _print(chosen: argparse.Namespace) -> None:
+    files = image_files(chosen.images)
+    if not files:
+        raise UsageError(f"{chosen.images}: no image in this folder")
+    files = spread(files, chosen.count)
+    methods, comparison = [Asked.of(text) for text in chosen.methods], Comparison()
+    comparison.settings(methods, chosen.presets)
+    print(*compared(chosen.task, OnnxNetwork(chosen.network), files, chosen.presets, methods, comparison), sep="\n")
 
 
 if __name__ == "__main__":

@@ -14,9 +14,13 @@ from thermend.errors import UsageError
 from thermend.evaluation.measures import Grey, Measured, Preset, measure, require
 from thermend.evaluation.records import UNDAMAGED, Case
 from thermend.image import ThermalImage
+from thermend.metrics.fidelity import grey_levels
 from thermend.restoration import Restorer, load
 from thermend.version import __version__
 from thermend.weights.checkpoints import sha256_of
+
+DAMAGED = "damaged"
+"""The picture that methods are given."""
 
 
 class Asked(NamedTuple):
@@ -138,10 +142,9 @@ class Comparison:
         """What fuses an infrared and a visible picture, where that was asked for."""
         if self.fuse_weights is None:
             return None
-        from thermend.evaluation.reco import fuse, load_reco
+        from thermend.evaluation.reco import fusing
 
-        network = load_reco(self.fuse_weights)
-        return lambda infrared, visible: fuse(network, infrared, visible)
+        return fusing(self.fuse_weights)
 
     def items(self, methods: dict[Asked, str], conditions: Sequence[Condition]) -> Iterator[Item]:
         """The measurements, method by method.
@@ -159,6 +162,21 @@ class Comparison:
                     image = Path(sample.name).as_posix()
                     case = Case(asked.label, name, images, image, _content(sample), seed, self.scale, setting)
                     yield Item(case, asked, sample, preset)
+
+    def pictures(self, clean: Grey, name: str, preset: str, methods: Sequence[Asked]) -> dict[str, Grey]:
+        """An image, clean, of that name, under a preset: :data:`DAMAGED`, and mended for display by each method.
+
+        Raises
+        ------
+        ThermendError
+            a method cannot
+        """
+        damaged = Preset(preset, self.seed).grey(clean, name)
+        made = {DAMAGED: damaged}
+        for asked in methods:
+            result = self.restorer(asked).restored(ThermalImage.from_array(damaged), mode="display").image
+            made[asked.label] = grey_levels(result.pixels)
+        return made
 
     def measured(self, item: Item, fused: Callable[[Grey, Grey], Grey] | None, threads: int = 0) -> Measured:
         """One of them.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,14 @@ from thermend.errors import InputError
 from thermend.image import ThermalImage
 from thermend.io import count_pages, read
 from thermend.rendering import rendered
+
+T = TypeVar("T")
+
+
+def spread(files: Sequence[T], count: int | None) -> list[T]:
+    """So many of them, evenly over the names; all without a number."""
+    places = np.linspace(0, len(files) - 1, min(count or len(files), len(files)))
+    return [files[place] for place in places.round().astype(int)]
 
 
 def opened_alone(path: Path, recording: bool = False) -> ThermalImage:

@@ -7,6 +7,8 @@ image fusion, ECCV 2022; without its registration. The parameters are the author
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -67,6 +69,11 @@ def load_reco(path: str | os.PathLike[str]) -> ReCo:
     except RuntimeError as error:
         raise InputError(path, "holds parameters of another network than ReCo") from error
     return network.eval()
+
+
+def fusing(path: str | os.PathLike[str]) -> Callable[[ArrayLike, ArrayLike], NDArray[np.uint8]]:
+    """What fuses an infrared and a visible image, :func:`fuse` with the parameters of a file; raises as :func:`load_reco`."""
+    return partial(fuse, load_reco(path))
 
 
 def fuse(network: ReCo, infrared: ArrayLike, visible: ArrayLike) -> NDArray[np.uint8]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from thermend.errors import InputError, first_line
+
+T = TypeVar("T")
 
 UNDAMAGED = "none"
 """The condition in which images are left as they are."""
@@ -89,22 +91,40 @@ def record_of(line: str) -> Record:
 
 
 def read(path: Path) -> dict[Case, Record]:
-    """The records of a file, the last of each case; none where there is no file. A last line that was cut off is no record.
+    """The records of a file, the last of each case; none where there is no file.
 
     Raises
     ------
     InputError
         the file cannot be read, or holds something else
     """
-    found = {}
+    return {record.case: record for record in read_lines(path, record_of, "record of thermend benchmark")}
+
+
+def read_lines(path: Path, parse: Callable[[str], T], what: str) -> list[T]:
+    """What the lines of a file hold, nothing where there is no file. A last line that was cut off is passed over.
+
+    Parameters
+    ----------
+    path : Path
+    parse : callable
+        of a line; raises ValueError, TypeError or KeyError where it holds something else
+    what : str
+        a line is to hold
+
+    Raises
+    ------
+    InputError
+        the file cannot be read, or holds something else
+    """
+    found = []
     for number, (line, ended) in enumerate(_lines(path), 1):
         try:
-            record = record_of(line)
+            found.append(parse(line))
         except (ValueError, TypeError, KeyError) as error:
             if not ended:
                 break
-            raise InputError(path, f"line {number} is no record of thermend benchmark ({first_line(error)})") from error
-        found[record.case] = record
+            raise InputError(path, f"line {number} is no {what} ({first_line(error)})") from error
     return found
 
 
@@ -121,8 +141,16 @@ def _lines(path: Path) -> Iterator[tuple[str, bool]]:
         raise InputError(path, f"cannot be read: {first_line(error)}") from error
 
 
+class OneLine(Protocol):
+    """What is kept as one line."""
+
+    def line(self) -> str:
+        """Without its end."""
+        ...
+
+
 class Appending:
-    """A file that records are added to as they come; what was cut off at its end goes first.
+    """A file that lines are added to as they come; what was cut off at its end goes first.
 
     Raises
     ------
@@ -144,7 +172,7 @@ class Appending:
         except OSError as error:
             raise InputError(path, f"cannot be written: {error.strerror or error}") from error
 
-    def add(self, record: Record) -> None:
+    def add(self, record: OneLine) -> None:
         """Write one, so that it is there if the next moment ends the process."""
         try:
             self._file.write(record.line().encode() + b"\n")

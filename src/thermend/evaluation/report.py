@@ -110,6 +110,7 @@ def as_html(records: Sequence[Record], facts: Facts, pictures: Iterable[Picture]
     """
     names = tables.measured(records)
     rows = tables.rows(records)
+    best = {name: tables.winners(rows, name) for name in names}
     data = {
         "measures": [
             {"name": n, **tables.of(n)._asdict()} for n in names
@@ -118,7 +119,7 @@ def as_html(records: Sequence[Record], facts: Facts, pictures: Iterable[Picture]
             {
                 "condition": tables.named(row.condition), "method": row.method, "images": row.images,
                 "seconds": row.seconds and round(row.seconds, 4), "values": _short(row.means, names),
-                "best": [n for n in names if (row.condition, row.method) in tables.winners(rows, n)],
+                "best": [n for n in names if (row.condition, row.method) in best[n]],
             }
             for row in rows
         ],
@@ -130,7 +131,7 @@ def as_html(records: Sequence[Record], facts: Facts, pictures: Iterable[Picture]
         "mark": MARK, "title": html.escape(facts.title), "command": html.escape(facts.command),
         "style": (folder / "page.css").read_text("utf-8"), "script": (folder / "page.js").read_text("utf-8"),
         "ran_on": "".join(f"<dt>{html.escape(n)}</dt><dd>{html.escape(v)}</dd>" for n, v in facts.ran_on),
-        "failures": _failures(facts.failures), "winners": _winners(rows, names), "data": _script(data),
+        "failures": _failures(facts.failures), "winners": _winners(rows, best), "data": _script(data),
     }  # fmt: skip
     shown, left = _within(pictures, most - len(page) - sum(len(v.encode()) for v in fixed.values()) - 1000)
     note = f"{left} more pictures would have made this file larger than {most // 10**6} MB." if left else ""
@@ -158,11 +159,10 @@ def _short(values: Mapping[str, float | None], names: Sequence[str]) -> dict[str
     return {name: float(f"{value:.5g}") for name in names if (value := values.get(name)) is not None}
 
 
-def _winners(rows: Sequence[tables.Row], names: Sequence[str]) -> str:
+def _winners(rows: Sequence[tables.Row], ahead: Mapping[str, set[tuple[str, str]]]) -> str:
     """Who is ahead by each measure in how many conditions, in words."""
     lines = []
-    for name in names:
-        best = tables.winners(rows, name)
+    for name, best in ahead.items():
         if not best:
             continue
         count: dict[str, list[str]] = {}

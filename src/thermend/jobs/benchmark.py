@@ -48,8 +48,6 @@ class Benchmark:
     def begin(self) -> Callable[[Item], Outcome]:
         """Load the fusion network, once a process; methods as they come."""
         fused = self.comparison.fusion()
-        if threads():
-            _one_thread()
 
         def work(item: Item) -> Outcome:
             if item.sample.problem is not None:
@@ -70,14 +68,6 @@ class Benchmark:
             with whole_file(picture_path(self.folder, case, name), overwrite=True) as temporary:
                 temporary.write_bytes(picture)
         return {}
-
-
-def _one_thread() -> None:
-    try:
-        import torch
-    except ImportError:
-        return
-    torch.set_num_threads(1)
 
 
 def versions(case: Case, shown: Shown) -> dict[str, bytes]:

@@ -78,10 +78,9 @@ class Evaluate:
             degradations.preset(self.preset)
             degrade = Preset(self.preset, self.seed)
         if self.fuse_weights is not None:
-            from thermend.evaluation.reco import fuse, load_reco
+            from thermend.evaluation.reco import fusing
 
-            network = load_reco(self.fuse_weights)
-            fused = lambda infrared, visible: fuse(network, infrared, visible)  # noqa: E731
+            fused = fusing(self.fuse_weights)
         if (degrade is not None or fused is not None) and threads():
             import torch
 

@@ -131,22 +131,6 @@ def run(
     return console.exit_code(len(measured), len(failures))
 
 
-def check_options(scale: int, fuse: str | None, fuse_weights: str | None, visible: str | None) -> None:
-    """As `evaluate` has them, too.
-
-    Raises
-    ------
-    UsageError
-        one is wrong, or goes with another
-    """
-    if scale not in (1, 2, 4):
-        raise UsageError(f"--scale {scale}: expected 1, 2 or 4")
-    if fuse not in (None, "reco"):
-        raise UsageError(f"--fuse {fuse}: expected reco")
-    if len({fuse is None, fuse_weights is None, visible is None}) != 1:
-        raise UsageError("--fuse reco, --fuse-weights FILE and --visible DIR belong together")
-
-
 _MAIN = ("psnr", "psnr_fitted", "ssim", "rmse_kelvin", "rmse_counts")
 _FUSED = ("fused_mi", "fused_scd", "fused_vif", "fused_qabf")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thermend.app.cli import console
-from thermend.app.cli.benchmark import check_options
+from thermend.app.cli.options import check_options
 from thermend.errors import InputError, UsageError
 from thermend.jobs import executors
 from thermend.jobs.job import Outcome

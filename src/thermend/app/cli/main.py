@@ -14,10 +14,14 @@ from thermend.app.cli import console
 from thermend.app.cli.benchmark import SeveralValues
 from thermend.app.cli.options import (
     BandOption,
+    DatasetOption,
     DistanceOption,
     EmissivityOption,
     EstimatorOption,
+    EvaluatedScaleOption,
     FeaturesOption,
+    FuseOption,
+    FuseWeightsOption,
     Inputs,
     JsonOption,
     KelvinPerCountOption,
@@ -29,6 +33,8 @@ from thermend.app.cli.options import (
     PromptsOption,
     ReflectedOption,
     UnitOption,
+    VisibleOption,
+    check_options,
     reading_of,
 )
 from thermend.app.cli.pipes import files_for
@@ -212,11 +218,8 @@ def evaluate(
         typer.Option(metavar="NAME", help="Degrade the clean images so."),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of the preset.")] = 0,
-    dataset: Annotated[
-        Optional[tuple[str, str]],  # noqa: UP045
-        typer.Option(metavar="NAME DIR", help="hm-tir or sober-drunk, or a tree of that layout."),
-    ] = None,
-    scale: Annotated[int, typer.Option(help="Reduce the degraded images by 2 or 4, and restore their size.")] = 1,
+    dataset: DatasetOption = None,
+    scale: EvaluatedScaleOption = 1,
     weights: Annotated[Optional[str], typer.Option(metavar="FILE", help="A network's weights.")] = None,  # noqa: UP045
     engine: Annotated[str, typer.Option(help="What computes a network.")] = "auto",
     device: Annotated[str, typer.Option(help="Where.")] = "auto",
@@ -225,18 +228,9 @@ def evaluate(
     estimator: EstimatorOption = None,
     prior: PriorOption = None,
     features: FeaturesOption = None,
-    fuse: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(metavar="reco", help="Fuse results with visible images, and measure those."),
-    ] = None,
-    fuse_weights: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(metavar="FILE", help="The fusion network's parameters."),
-    ] = None,
-    visible: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(metavar="DIR", help="Visible images of the same names."),
-    ] = None,
+    fuse: FuseOption = None,
+    fuse_weights: FuseWeightsOption = None,
+    visible: VisibleOption = None,
     measure: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(
@@ -279,28 +273,16 @@ def benchmark(
         Optional[list[str]],  # noqa: UP045
         typer.Option(metavar="[NAME=]DIR...", help="Folders of degraded images of the same names."),
     ] = None,
-    dataset: Annotated[
-        Optional[tuple[str, str]],  # noqa: UP045
-        typer.Option(metavar="NAME DIR", help="hm-tir or sober-drunk, or a tree of that layout."),
-    ] = None,
+    dataset: DatasetOption = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of the presets.")] = 0,
-    scale: Annotated[int, typer.Option(help="Reduce the degraded images by 2 or 4, and restore their size.")] = 1,
+    scale: EvaluatedScaleOption = 1,
     measure: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(metavar="NAME...", help="Also suspect, niqe_thermal, lite0, or pyiqa's, as evaluate has them."),
     ] = None,
-    fuse: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(metavar="reco", help="Fuse results with visible images, and measure those."),
-    ] = None,
-    fuse_weights: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(metavar="FILE", help="The fusion network's parameters."),
-    ] = None,
-    visible: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(metavar="DIR", help="Visible images of the same names."),
-    ] = None,
+    fuse: FuseOption = None,
+    fuse_weights: FuseWeightsOption = None,
+    visible: VisibleOption = None,
     pictures: Annotated[
         str, typer.Option(metavar="N|all", help="Images of each condition in the report; all go to a folder beside it.")
     ] = "5",
@@ -318,7 +300,7 @@ def benchmark(
     from thermend.app.cli import benchmark as command
     from thermend.evaluation.comparison import Comparison
 
-    command.check_options(scale, fuse, fuse_weights, visible)
+    check_options(scale, fuse, fuse_weights, visible)
     comparison = Comparison(engine, device, precision, seed, scale, fuse_weights, tuple(measure or ()))
     images = command.Images(clean or (), presets or (), degraded or (), dataset, visible)
     raise typer.Exit(command.run(comparison, methods, images, Path(out), pictures, overwrite, typer.echo))

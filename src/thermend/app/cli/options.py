@@ -6,6 +6,8 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from thermend.errors import UsageError
+
 _INPUTS = "Files, folders (searched through) or globs"
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help=f"{_INPUTS}.")]
 PipedInputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help=f"{_INPUTS}; - is standard input.")]
@@ -70,6 +72,25 @@ FeaturesOption = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(metavar="NAME|DIR", help="Of hidra/sd-turbo: the DINOv2 of its estimator; a name may be downloaded."),
 ]
+DatasetOption = Annotated[
+    Optional[tuple[str, str]],  # noqa: UP045
+    typer.Option(metavar="NAME DIR", help="hm-tir or sober-drunk, or a tree of that layout."),
+]
+FuseOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(metavar="reco", help="Fuse results with visible images, and measure those."),
+]
+FuseWeightsOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(metavar="FILE", help="The fusion network's parameters."),
+]
+VisibleOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(metavar="DIR", help="Visible images of the same names."),
+]
+EvaluatedScaleOption = Annotated[
+    int, typer.Option(help="Reduce the degraded images by 2 or 4, and restore their size.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -96,3 +117,19 @@ def _metres(distance: str | None) -> float | str | None:
         return None if distance is None else float(distance)
     except ValueError:
         return distance
+
+
+def check_options(scale: int, fuse: str | None, fuse_weights: str | None, visible: str | None) -> None:
+    """Refuse what `evaluate` and `benchmark` do not take.
+
+    Raises
+    ------
+    UsageError
+        one is wrong, or goes with another
+    """
+    if scale not in (1, 2, 4):
+        raise UsageError(f"--scale {scale}: expected 1, 2 or 4")
+    if fuse not in (None, "reco"):
+        raise UsageError(f"--fuse {fuse}: expected reco")
+    if len({fuse is None, fuse_weights is None, visible is None}) != 1:
+        raise UsageError("--fuse reco, --fuse-weights FILE and --visible DIR belong together")

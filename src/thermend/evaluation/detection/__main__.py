@@ -15,12 +15,13 @@ import numpy as np
 from PIL import Image
 
 from thermend.datasets.coco import boxes_of
-from thermend.errors import ThermendError, UsageError
-from thermend.evaluation.comparison import Asked, Comparison
-from thermend.evaluation.detection.comparison import CLEAN, DAMAGED, answers, drawn, pictures, scored, table
+from thermend.errors import UsageError
+from thermend.evaluation.comparison import DAMAGED, Asked, Comparison
+from thermend.evaluation.detection.comparison import CLEAN, answers, drawn, scored, table
 from thermend.evaluation.detection.detectors import CLASSES, opened
-from thermend.evaluation.images import grey
+from thermend.evaluation.images import grey, spread
 from thermend.evaluation.reproduction.page import put
+from thermend.evaluation.scripts import exit_code, told
 
 
 def main() -> int:
@@ -46,17 +47,13 @@ def main() -> int:
     comparing.add_argument("--place", default="detection")
     comparing.add_argument("--picture", type=Path, help="of the image with the most boxes, under the last preset")
     chosen = parser.parse_args()
-    try:
-        if chosen.command == "train":
-            from thermend.evaluation.detection.training import Settings, train
+    return exit_code(lambda: _train(chosen) if chosen.command == "train" else _compare(chosen))
 
-            print(train(chosen.images, chosen.boxes, chosen.out, Settings(steps=chosen.steps, seed=chosen.seed)))
-        else:
-            _compare(chosen)
-    except ThermendError as error:
-        print(f"thermend: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+def _train(chosen: argparse.Namespace) -> None:
+    from thermend.evaluation.detection.training import Settings, train
+
+    print(train(chosen.images, chosen.boxes, chosen.out, Settings(steps=chosen.steps, seed=chosen.seed)))
 
 
 def _compare(chosen: argparse.Namespace) -> None:
@@ -66,8 +63,7 @@ def _compare(chosen: argparse.Namespace) -> None:
         from thermend.evaluation.detection.training import left_out
 
         names = left_out(names)
-    if chosen.count is not None:
-        names = [names[n] for n in np.linspace(0, len(names) - 1, min(chosen.count, len(names))).round().astype(int)]
+    names = spread(names, chosen.count)
     if not names:
         raise UsageError(f"{chosen.boxes}: no images")
     detector = opened(chosen.detector, chosen.classes)
@@ -82,7 +78,7 @@ def _compare(chosen: argparse.Namespace) -> None:
         methods,
         comparison,
         chosen.out,
-        lambda line: print(line, file=sys.stderr, flush=True),
+        told,
     )
     sizes = {path.name: grey(path).shape for path in files}
     lines = table(scored(found, boxes, sizes, detector.classes), detector.classes, len(files))  # type: ignore[arg-type]
@@ -93,7 +89,7 @@ def _compare(chosen: argparse.Namespace) -> None:
     if chosen.picture is not None:
         most = max(files, key=lambda path: (len(boxes[path.name]), path.name))
         preset, clean = chosen.presets[-1], grey(most)
-        made = {CLEAN: clean} | pictures(clean, most.name, preset, methods, comparison)
+        made = {CLEAN: clean} | comparison.pictures(clean, most.name, preset, methods)
         shown = [drawn(picture, detector(picture), detector.classes) for picture in made.values()]
         per_row = -(-len(shown) // 2)
         shown += [np.zeros_like(shown[0])] * (2 * per_row - len(shown))

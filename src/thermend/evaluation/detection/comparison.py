@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TextIO
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from thermend.datasets.coco import Box
-from thermend.errors import InputError, first_line
-from thermend.evaluation.comparison import Asked, Comparison
+from thermend.evaluation.comparison import DAMAGED, Asked, Comparison
 from thermend.evaluation.detection.detectors import Detections, Detector
 from thermend.evaluation.detection.scores import Precision, precision
 from thermend.evaluation.images import grey
-from thermend.evaluation.measures import Preset
+from thermend.evaluation.records import Appending, read_lines
 from thermend.evaluation.tables import markdown
-from thermend.image import ThermalImage
-from thermend.metrics.fidelity import grey_levels
 
-CLEAN, DAMAGED = "clean", "damaged"
+CLEAN = "clean"
 WORTH = 0.6
 """AP50 on clean images below which a comparison says nothing."""
 
@@ -39,6 +36,10 @@ class Answered:
     scores: list[float]
     classes: list[int]
 
+    def line(self) -> str:
+        """One line of JSON."""
+        return json.dumps(asdict(self))
+
     def detections(self) -> Detections:
         """The same, as arrays."""
         return Detections(
@@ -46,18 +47,6 @@ class Answered:
             np.array(self.scores, np.float32),
             np.array(self.classes, np.int64),
         )
-
-
-def pictures(
-    clean: NDArray[np.uint8], name: str, preset: str, methods: Sequence[Asked], comparison: Comparison
-) -> dict[str, NDArray[np.uint8]]:
-    """An image damaged, and mended by each method, by the method's name."""
-    damaged = Preset(preset, comparison.seed).grey(clean, name)
-    made = {DAMAGED: damaged}
-    for asked in methods:
-        result = comparison.restorer(asked).restored(ThermalImage.from_array(damaged), mode="display").image
-        made[asked.label] = grey_levels(result.pixels)
-    return made
 
 
 def answers(
@@ -76,10 +65,12 @@ def answers(
     ThermendError
         an image cannot be read, or the store not written
     """
-    known = _stored(store)
+    known = {
+        (each.preset, each.method, each.image): each for each in read_lines(store, _answer_of, "answer of a detector")
+    }
     labels = [DAMAGED, *(asked.label for asked in methods)]
     wanted = [(CLEAN, CLEAN), *((preset, label) for preset in presets for label in labels)]
-    with _appending(store) as file:
+    with closing(Appending(store)) as file:
         for number, path in enumerate(files, 1):
             missing = [place for place in wanted if (*place, path.name) not in known]
             if not missing:
@@ -87,23 +78,14 @@ def answers(
             clean = grey(path)
             for preset in dict.fromkeys(preset for preset, _ in missing):
                 these = [asked for asked in methods if (preset, asked.label) in missing]
-                made = {CLEAN: clean} if preset == CLEAN else pictures(clean, path.name, preset, these, comparison)
+                made = {CLEAN: clean} if preset == CLEAN else comparison.pictures(clean, path.name, preset, these)
                 for label, picture in made.items():
                     if (preset, label) in missing:
                         answer = _answered(preset, label, path.name, detector(picture))
                         known[preset, label, path.name] = answer
-                        file.write(json.dumps(asdict(answer)) + "\n")
-                file.flush()
+                        file.add(answer)
             say(f"{number} of {len(files)}: {path.name}")
     return [known[preset, label, path.name] for preset, label in wanted for path in files]
-
-
-def _appending(store: Path) -> TextIO:
-    try:
-        store.parent.mkdir(parents=True, exist_ok=True)
-        return store.open("a", encoding="utf-8")
-    except OSError as error:
-        raise InputError(store, f"cannot be written: {error.strerror or error}") from error
 
 
 def _answered(preset: str, method: str, image: str, found: Detections) -> Answered:
@@ -111,16 +93,8 @@ def _answered(preset: str, method: str, image: str, found: Detections) -> Answer
     return Answered(preset, method, image, boxes, [round(float(s), 4) for s in found.scores], found.classes.tolist())
 
 
-def _stored(store: Path) -> dict[tuple[str, str, str], Answered]:
-    found = {}
-    if store.exists():
-        for number, line in enumerate(store.read_text(encoding="utf-8").splitlines(), 1):
-            try:
-                each = Answered(**json.loads(line))
-            except (ValueError, TypeError) as error:
-                raise InputError(store, f"line {number} is no answer of a detector ({first_line(error)})") from error
-            found[each.preset, each.method, each.image] = each
-    return found
+def _answer_of(line: str) -> Answered:
+    return Answered(**json.loads(line))
 
 
 def scored(

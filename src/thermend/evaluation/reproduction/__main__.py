@@ -9,10 +9,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from thermend.errors import ThermendError
 from thermend.evaluation.reproduction.experiments import SCALES, SYSTEMS, experiments
 from thermend.evaluation.reproduction.page import put
 from thermend.evaluation.reproduction.tables import Given, lines, measured
+from thermend.evaluation.scripts import exit_code, told
 
 
 def main() -> int:
@@ -38,22 +38,19 @@ def main() -> int:
     given = Given(chosen.data, chosen.scale, weights, chosen.fuse_weights)
     if chosen.scale == "smoke" and chosen.page is not None:
         parser.error("--scale smoke claims nothing, and fills no page")
-    try:
-        for table in experiments(chosen.system).tables:
-            if chosen.only is not None and table.place not in chosen.only:
-                continue
-            found, missing = measured(
-                table, given, chosen.records, lambda line: print(line, file=sys.stderr, flush=True)
-            )
-            made = lines(table, found, missing, chosen.scale)
-            if chosen.page is None:
-                print(f"## {table.place}\n", *made, "", sep="\n")
-            else:
-                put(chosen.page, table.place, made)
-    except ThermendError as error:
-        print(f"thermend: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(lambda: _fill(chosen, given))
+
+
+def _fill(chosen: argparse.Namespace, given: Given) -> None:
+    for table in experiments(chosen.system).tables:
+        if chosen.only is not None and table.place not in chosen.only:
+            continue
+        found, missing = measured(table, given, chosen.records, told)
+        made = lines(table, found, missing, chosen.scale)
+        if chosen.page is None:
+            print(f"## {table.place}\n", *made, "", sep="\n")
+        else:
+            put(chosen.page, table.place, made)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from thermend.datasets.samples import Sample, samples
+from thermend.datasets.samples import samples
 from thermend.errors import ThermendError, UsageError
 from thermend.evaluation import records, tables
 from thermend.evaluation.comparison import Asked, Comparison, Condition, Item
+from thermend.evaluation.images import spread
 from thermend.evaluation.records import UNDAMAGED, Record
 from thermend.evaluation.reproduction.experiments import Claim, Scale, Table
 from thermend.io.folders import image_files
@@ -51,12 +50,6 @@ def asked(table: Table, weights: Mapping[str, str]) -> tuple[list[Asked], list[s
         else:
             left.append(method.label)
     return found, left
-
-
-def spread(images: Sequence[Sample], count: int | None) -> list[Sample]:
-    """So many of them, evenly over the names; all without a number."""
-    places = np.linspace(0, len(images) - 1, min(count or len(images), len(images)))
-    return [images[place] for place in places.round().astype(int)]
 
 
 def conditions(table: Table, given: Given) -> list[Condition]:

@@ -35,6 +35,7 @@ from thermend.methods.hidra.lessons import Lessons
 from thermend.methods.hidra.level import Examples
 from thermend.methods.hidra.network import Hidra
 from thermend.methods.hidra.pipeline import known
+from thermend.methods.hidra.prior_training import FLOOR
 from thermend.methods.hidra.recipe import HidraRecipe
 from thermend.methods.hidra.solver import hypergradient, ratio
 from thermend.training.data import CleanCrops, Drawn
@@ -45,8 +46,6 @@ from thermend.weights.checkpoints import sha256_of
 
 _FLOOR = 2e-4
 """Mean square error that counts as none where the level is learned: 37 dB."""
-_NONE = 1e-5
-"""The same where images are restored: 50 dB."""
 _LEVEL_DECAY = 0.05
 """Of what reads off the level, which sees each image many times."""
 _EXAMPLES = 64
@@ -291,7 +290,7 @@ class HidraTraining(TrainingModule):
         terms = {"l2": squared.mean()}
         loss = weights.l2 * terms["l2"]
         if weights.decibels:
-            terms["decibels"] = (squared + _NONE).log().mean()
+            terms["decibels"] = (squared + FLOOR).log().mean()
             loss = loss + weights.decibels * terms["decibels"]
         for network in self.perceptual:
             terms["features"] = network.to(made.device).distance(made, clean)
