@@ -67,5 +67,9 @@ class ImplausibleWarning(ThermendWarning):
     """Numbers that a file, or the user, states make no sense."""
 
 
+class CutShortWarning(ThermendWarning):
+    """A part of a recording cannot be read; its other frames are."""
+
+
 class RenamedWarning(ThermendWarning, FutureWarning):
     """Something was asked for by an earlier name; the message has today's."""

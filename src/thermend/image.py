@@ -25,6 +25,25 @@ _DEPTH_RANGE: dict[str, tuple[float, float]] = {"uint8": (0.0, 255.0), "uint16":
 
 
 @dataclass(frozen=True)
+class FrameFacts:
+    """Place of an image in its recording.
+
+    Attributes
+    ----------
+    number : int
+        as the camera counts, or from 0; numbers that are passed over are frames that were lost
+    time : float or None
+        seconds since the first frame
+    shutter : bool or None
+        whether the camera closed its shutter (flat-field correction) since the frame before; None where the file does not say
+    """
+
+    number: int
+    time: float | None = None
+    shutter: bool | None = None
+
+
+@dataclass(frozen=True)
 class Metadata:
     """What a file said besides its pixels; carried through to the result unchanged.
 
@@ -63,6 +82,8 @@ class Metadata:
         ICC profile of grey levels
     dpi : tuple or None
         pixels an inch, across and down
+    frame : FrameFacts or None
+        which frame of a recording this is
     left : tuple of str
         what the file held that no result of it can hold, in words
     provenance : mapping or None
@@ -85,6 +106,7 @@ class Metadata:
     transparency: str | None = None
     icc: bytes | None = None
     dpi: tuple[float, float] | None = None
+    frame: FrameFacts | None = None
     left: tuple[str, ...] = ()
     provenance: Mapping[str, Any] | None = None
 

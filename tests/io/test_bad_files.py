@@ -38,7 +38,7 @@ def _bomb(side: int) -> bytes:
         ("rubbish.png", b"\x89PNG\r\n\x1a\n" + bytes(range(200)), "damaged or cut short"),
         ("bomb.png", _bomb(60000), "refused"),
         ("frame.fff", b"FFF\0" + b"\0" * 100, "cannot be read as a FLIR frame"),
-        ("record.seq", b"FFF\0" + b"\0" * 100 + b"FFF\0" + b"\0" * 100, "recordings are not read yet"),
+        ("record.seq", b"FFF\0" + b"\0" * 100 + b"FFF\0" + b"\0" * 100, "cannot be read as a FLIR frame"),
         ("bmp.bmp", b"BM" + b"\xff" * 40, "damaged or cut short|claims"),
     ],
 )

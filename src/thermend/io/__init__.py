@@ -4,10 +4,14 @@
 | --- | --- |
 | `raster` | PNG, JPEG, BMP, WebP |
 | `radiometric_jpeg` | FLIR and DJI JPEG with temperatures |
-| `fff`, `flir_file` | FLIR's records; FFF files |
-| `tiff` | TIFF, GeoTIFF |
+| `fff`, `flir_file` | FLIR's records; FFF, SEQ and CSQ files |
+| `video`, `video_writing` | AVI, MP4, MOV, MKV |
+| `cptv_file` | CPTV, of wildlife cameras |
+| `tiff`, `tiff_writing` | TIFF, GeoTIFF |
 | `numpy_file` | NPY |
 | `streams` | bytes and file objects in place of files |
+
+`recordings` tells recordings from images and opens them, `writers` writes a result frame by frame.
 
 Beneath: `samples` (which of a pixel's samples are the image, and which say where there is one), `storage` (numbers of a
 depth), `metadata`, `palettes`, `atomic` (files that appear whole), `side_files` (what lies beside an image).
@@ -20,20 +24,25 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Sized
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from thermend.errors import InputError, ThermendError, UsageError, first_line
 from thermend.image import Depth, ThermalImage, register_writer
 from thermend.io.options import ReadOptions, StatedUnit
+from thermend.io.stamp import stamped
 from thermend.io.streams import Source, as_file, is_path
-from thermend.io.suffixes import READABLE_SUFFIXES, WRITABLE_SUFFIXES
+from thermend.io.suffixes import READABLE_SUFFIXES, RECORDING_SUFFIXES, WRITABLE_SUFFIXES
 
 _SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"BM": "bmp", b"\x93NUMPY": "npy",
     b"FFF\0": "fff", b"AFF\0": "fff", b"II*\0": "tiff", b"MM\0*": "tiff", b"II+\0": "tiff", b"MM\0+": "tiff",
+    b"\x1aE\xdf\xa3": "mkv", b"\x1f\x8b": "cptv",
 }  # fmt: skip
+
+_RIFF = {b"WEBP": "webp", b"AVI ": "avi"}
+_STILLS_OF_MP4 = (b"heic", b"heix", b"mif1", b"avif", b"avis")
+_VIDEOS = ("avi", "mp4", "mkv")
 
 
 def read(
@@ -163,6 +172,14 @@ def _open(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
         return flir_file.read(path, options)
     if options.overrides_radiometry:
         raise InputError(path, "is not a radiometric JPEG: emissivity, reflected temperature and distance do not apply")
+    if kind in _VIDEOS:
+        from thermend.io import video
+
+        return video.read(path, options)
+    if kind == "cptv":
+        from thermend.io import cptv_file
+
+        return cptv_file.read(path, options)
     if kind == "tiff":
         from thermend.io import tiff
 
@@ -189,6 +206,14 @@ def count_pages(path: str | os.PathLike[str]) -> int:
             from thermend.io import numpy_file
 
             return numpy_file.count_pages(path)
+        if kind == "fff":
+            from thermend.io import flir_file
+
+            return flir_file.count(path)
+        if kind in _VIDEOS:
+            from thermend.io import video
+
+            return video.facts_of(path)[1] or 1
     except Exception:
         return 1
     return 1
@@ -213,6 +238,10 @@ def shape_of(path: str | os.PathLike[str]) -> tuple[int, int]:
             from thermend.io import tiff
 
             return tiff.shape_of(path)
+        if kind in _VIDEOS:
+            from thermend.io import video
+
+            return video.facts_of(path)[0]
         if kind in ("png", "bmp", "webp"):
             from PIL import Image
 
@@ -243,9 +272,14 @@ def _kind(path: Path) -> str:
     for signature, kind in _SIGNATURES.items():
         if head.startswith(signature):
             return kind
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return "webp"
-    raise InputError(path, "is not an image that thermend reads (PNG, JPEG, BMP, WebP, TIFF, NPY, FFF)")
+    if head.startswith(b"RIFF") and head[8:12] in _RIFF:
+        return _RIFF[head[8:12]]
+    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide") and head[8:12] not in _STILLS_OF_MP4:
+        return "mp4"
+    raise InputError(
+        path,
+        "is not an image that thermend reads (PNG, JPEG, BMP, WebP, TIFF, NPY, FFF, SEQ, CSQ, AVI, MP4, MKV, CPTV)",
+    )
 
 
 def write(
@@ -300,19 +334,19 @@ def write(
             raise UsageError(f"{path}: {kind.upper()} holds one image, not {pages}; write .tif")
         (picture,) = images
         chosen = raster.choose_depth(kind, picture, depth, palette)
-        stamped = _stamp(picture, chosen, "display" if palette else None)
+        written = stamped(picture, chosen, "display" if palette else None)
         with whole_file(path, overwrite=overwrite) as temporary:
-            raster.write(stamped, temporary, kind, chosen, palette)
+            raster.write(written, temporary, kind, chosen, palette)
         return
     if palette is not None:
         raise UsageError(f"{path}: a palette colours pictures; write .png or .jpg")
-    from thermend.io import numpy_file, tiff
+    from thermend.io import numpy_file, tiff_writing
     from thermend.io.storage import depth_of
 
-    write_all = tiff.write if kind == "tiff" else numpy_file.write
+    write_all = tiff_writing.write if kind == "tiff" else numpy_file.write
     with whole_file(path, overwrite=overwrite) as temporary:
         write_all(
-            (_stamp(i, depth_of(i, depth)) for i in images),
+            (stamped(i, depth_of(i, depth)) for i in images),
             temporary,
             depth,
             pages,
@@ -333,21 +367,9 @@ def _counted(images: Iterable[ThermalImage], pages: int) -> Iterator[ThermalImag
 register_writer(write)
 
 
-def _stamp(image: ThermalImage, depth: Depth, unit: str | None = None) -> ThermalImage:
-    """The image with the stored numbers' unit in its provenance, so that it can be read back as what it is."""
-    from thermend.io.metadata import PROVENANCE_KEY
-    from thermend.io.storage import stored_unit
-    from thermend.version import __version__
-
-    provenance: dict[str, Any] = dict(image.metadata.provenance or {"software": PROVENANCE_KEY, "version": __version__})
-    provenance["unit"] = unit or stored_unit(image, depth)
-    if provenance["unit"] == "scaled" and image.metadata.scaling is not None:
-        provenance["scaling"] = list(image.metadata.scaling)
-    return replace(image, metadata=replace(image.metadata, provenance=provenance))
-
-
 __all__ = [
     "READABLE_SUFFIXES",
+    "RECORDING_SUFFIXES",
     "WRITABLE_SUFFIXES",
     "ReadOptions",
     "StatedUnit",

@@ -38,6 +38,25 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     try:
         with _held(temporary):
             yield temporary
+        put(temporary, path, overwrite=overwrite)
+    except OSError as error:
+        raise InputError(path, f"cannot be written: {reason_of(error)}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def put(temporary: Path, path: Path, *, overwrite: bool = False) -> None:
+    """Give a file that is whole its name, once it is on the disk.
+
+    Raises
+    ------
+    ExistsError
+        `path` exists and `overwrite` is false
+    InputError
+        the system refuses
+    """
+    try:
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
         if overwrite:
@@ -47,10 +66,7 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     except FileExistsError:
         raise ExistsError(path, "exists already and is not overwritten unless asked") from None
     except OSError as error:
-        raise InputError(path, f"cannot be written: {_reason(error)}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        raise InputError(path, f"cannot be written: {reason_of(error)}") from error
 
 
 _PART = re.compile(r"\..{1,80}\.[0-9a-f]{8}\.part(\.\w+)?")
@@ -86,7 +102,8 @@ def _clean(folder: Path) -> None:
                 os.unlink(entry.path)  # noqa: PTH108
 
 
-def _reason(error: OSError) -> str:
+def reason_of(error: OSError) -> str:
+    """What the system says of a file that it does not write."""
     if error.errno is None and "requested and" in str(error):  # numpy's words for a short write
         return "no space left on device"
     return error.strerror or str(error)
@@ -102,3 +119,5 @@ def _move_without_replacing(source: Path, target: Path) -> None:
         if target.exists():
             raise FileExistsError(target) from None
         source.rename(target)
+    else:
+        source.unlink()

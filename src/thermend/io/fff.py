@@ -23,7 +23,12 @@ _RAW, _CAMERA = 1, 32
 _VERSIONS = range(100, 200)
 _RECORDS_AT_MOST = 1024
 _SIDE_AT_MOST = 16384
+LARGEST_RECORD = 64_000_000
+"""Bytes of a single frame."""
+HEAD = 64
+"""Bytes in front of a record's directory."""
 _PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG_LS, _JPEG_END = b"\xff\xd8\xff\xf7", b"\xff\xd9"
 
 
 class RecordError(ValueError):
@@ -143,10 +148,16 @@ class Frame:
     raw : (H, W) uint16
         counts
     camera : Camera
+    number : int
+        as the camera counts the frames of a recording
+    time : float or None
+        of capture, seconds since 1970 (UTC); None where the camera's clock was not set
     """
 
     raw: NDArray[np.uint16]
     camera: Camera
+    number: int = 0
+    time: float | None = None
 
 
 def byte_order(data: bytes) -> str:
@@ -165,6 +176,43 @@ def byte_order(data: bytes) -> str:
     raise RecordError("a record directory of no known version")
 
 
+def length_of(head: bytes, directory: bytes | None = None) -> int:
+    """Bytes of a whole record; without its directory, those up to the directory's end.
+
+    Parameters
+    ----------
+    head : bytes
+        the first 64 of it
+    directory : bytes or None
+        what lies from the place that the head names on
+
+    Raises
+    ------
+    RecordError
+        it is no record, or a directory that cannot be
+    """
+    order = byte_order(head)
+    offset, count = struct.unpack_from(order + "II", head, 24)
+    end = int(offset + 32 * count)
+    if not 0 < count <= _RECORDS_AT_MOST or not 64 <= offset <= LARGEST_RECORD:
+        raise RecordError(f"a record directory of {count} entries at {offset}")
+    if directory is None:
+        return end
+    for number in range(count):
+        kind = struct.unpack_from(order + "H", directory, 32 * number)[0]
+        start, length = struct.unpack_from(order + "II", directory, 32 * number + 12)
+        end = max(end, start + length) if kind else end
+    if end > LARGEST_RECORD:
+        raise RecordError(f"a record of {end} bytes")
+    return end
+
+
+def directory_of(head: bytes) -> tuple[int, int]:
+    """Where a record's directory lies in it, and how long it is."""
+    offset, count = struct.unpack_from(byte_order(head) + "II", head, 24)
+    return int(offset), 32 * int(count)
+
+
 def entries(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Kind and content of each record.
 
@@ -180,8 +228,8 @@ def entries(data: bytes) -> Iterator[tuple[int, bytes]]:
     for number in range(count):
         kind = struct.unpack_from(order + "H", data, offset + 32 * number)[0]
         start, length = struct.unpack_from(order + "II", data, offset + 32 * number + 12)
-        if kind and start + length <= len(data):
-            yield kind, data[start : start + length]
+        if kind and start < len(data):
+            yield kind, data[start : start + length]  # the last of a file may lack its padding
 
 
 def read_frame(data: bytes) -> Frame:
@@ -197,7 +245,20 @@ def read_frame(data: bytes) -> Frame:
         found.setdefault(kind, content)
     if _RAW not in found or _CAMERA not in found:
         raise RecordError("a record without " + ("thermal pixels" if _RAW not in found else "the camera's calibration"))
-    return Frame(_pixels(found[_RAW]), _camera(found[_CAMERA]))
+    return Frame(_pixels(found[_RAW]), _camera(found[_CAMERA]), _number(found[_RAW]), _time(found[_CAMERA]))
+
+
+def _number(content: bytes) -> int:
+    """The camera's count, in the header of the pixels."""
+    return int(struct.unpack_from(_order_of(content, 34, "its pixels") + "H", content, 24)[0])
+
+
+def _time(content: bytes) -> float | None:
+    """Seconds, milliseconds beside flags."""
+    if len(content) < 0x38C:
+        return None
+    seconds, thousandths = struct.unpack_from(_order_of(content, 0x38C, "the camera's facts") + "II", content, 0x384)
+    return float(seconds + min(thousandths & 0xFFFF, 999) / 1000) if seconds else None
 
 
 def _order_of(content: bytes, least: int, what: str) -> str:
@@ -222,9 +283,31 @@ def _pixels(content: bytes) -> NDArray[np.uint16]:
             raise RecordError("a PNG in colour")
         raw = stored.astype(np.uint16)
         return raw.byteswap() if order == "<" and _is_swapped(raw) else raw
+    if body.startswith(_JPEG_LS):
+        return _jpeg_ls(body, width, height)
     if len(body) < 2 * width * height:
         raise RecordError("its pixels are cut short")
     return np.frombuffer(body, order + "u2", width * height).reshape(height, width).astype(np.uint16)
+
+
+def _jpeg_ls(body: bytes, width: int, height: int) -> NDArray[np.uint16]:
+    """Pixels as CSQ packs them; what they claim is looked at before they are unpacked."""
+    import imagecodecs
+
+    if len(body) < 14:
+        raise RecordError("its pixels are cut short")
+    depth, rows, columns, components = struct.unpack_from(">BHHB", body, 6)
+    if (columns, rows, components) != (width, height, 1):
+        raise RecordError(f"JPEG-LS of {columns} x {rows} x {components} for {width} x {height} pixels")
+    if depth > 16:
+        raise RecordError(f"JPEG-LS of {depth} bits")
+    if _JPEG_END not in body:  # which no coded pixels hold
+        raise RecordError("its pixels are cut short")
+    try:
+        found = np.asarray(imagecodecs.jpegls_decode(body))
+    except Exception as error:
+        raise RecordError("its pixels are damaged or cut short") from error
+    return found.astype(np.uint16)
 
 
 def _is_swapped(raw: NDArray[np.uint16]) -> bool:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational, ImageFileDirectory_v2
 
-from thermend.image import ZERO_CELSIUS_IN_KELVIN, Metadata
+from thermend.image import ZERO_CELSIUS_IN_KELVIN, FrameFacts, Metadata
 
 PROVENANCE_KEY = "thermend"
 IMAGE_HISTORY_TAG = 37395
@@ -168,7 +168,20 @@ def provenance_facts(provenance: dict[str, Any] | None) -> dict[str, Any]:
         found["serial"] = camera["serial"]
     if isinstance(camera.get("frame_rate"), (int, float)):
         found["frame_rate"] = camera["frame_rate"]
-    return {"provenance": provenance, **found}
+    return {"provenance": provenance, "frame": frame_facts(provenance), **found}
+
+
+def frame_facts(provenance: Mapping[str, Any] | None) -> FrameFacts | None:
+    """Which frame of a recording a page is, as thermend wrote it."""
+    said = (provenance or {}).get("frame")
+    if not isinstance(said, dict) or not isinstance(said.get("number"), int):
+        return None
+    time, shutter = said.get("time"), said.get("shutter")
+    return FrameFacts(
+        said["number"],
+        float(time) if isinstance(time, (int, float)) and math.isfinite(time) else None,
+        shutter if isinstance(shutter, bool) else None,
+    )
 
 
 def provenance_text(metadata: Metadata) -> str | None:

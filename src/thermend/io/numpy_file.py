@@ -78,3 +78,52 @@ def write(images: Iterable[ThermalImage], path: Path, depth: Depth | None, pages
         stack[index] = stored
     if stack is not None:
         stack.flush()  # type: ignore[attr-defined]
+
+
+class StackWriter:
+    """An NPY file, (N, H, W), that grows by an image at a time and can be read after each.
+
+    Parameters
+    ----------
+    path : Path
+    depth : Depth or None
+        None keeps each image's own, but for temperatures, which are written as float32
+    append : bool
+        whether the file is there already and its images stay
+    """
+
+    def __init__(self, path: Path, depth: Depth | None, *, append: bool = False) -> None:
+        self._depth = depth
+        self._file = path.open("r+b" if append else "w+b")
+        self._shape: tuple[int, ...] | None = None
+        self._count = 0
+        if append:
+            stack = _open(path)
+            self._shape, self._count = stack.shape[1:], len(stack)
+            self._type = stack.dtype
+            self._file.seek(0, 2)
+
+    def write(self, image: ThermalImage) -> None:
+        """Add an image."""
+        stored = storage.encode(image, storage.depth_of(image, self._depth))
+        if self._shape is None:
+            self._shape, self._type = stored.shape, stored.dtype
+            self._head()
+        if stored.shape != self._shape:
+            raise UsageError("its images differ in size, which NPY cannot hold; write .tif")
+        self._file.write(stored.astype(self._type, copy=False).tobytes())
+        self._count += 1
+
+    def close(self) -> None:
+        """State how many images there are, and end the file."""
+        if not self._file.closed:
+            if self._shape is not None:
+                self._head()
+            self._file.close()
+
+    def _head(self) -> None:
+        assert self._shape is not None
+        self._file.seek(0)
+        said = {"descr": npy.dtype_to_descr(self._type), "fortran_order": False, "shape": (self._count, *self._shape)}
+        npy.write_array_header_1_0(self._file, said)  # of one length, however many there are: numpy leaves it room
+        self._file.seek(0, 2)

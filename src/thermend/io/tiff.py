@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import re
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,21 +15,15 @@ from numpy.typing import NDArray
 from PIL import TiffImagePlugin
 
 from thermend.errors import InputError, first_line
-from thermend.image import Depth, Metadata, ThermalImage
+from thermend.image import Metadata, ThermalImage
 from thermend.io import metadata as meta
 from thermend.io import storage
 from thermend.io.limits import check_size
 from thermend.io.options import ReadOptions
-from thermend.io.samples import alpha_as, mask_file, multiplied_back, one_grey, separated, top_of
-from thermend.version import __version__
+from thermend.io.samples import mask_file, multiplied_back, one_grey, separated
 
-_PLACEHOLDERS = {meta.EXIF_IFD: 34664, meta.GPS_IFD: 34852}
-"""tifffile keeps the pointers to directories to itself: unused neighbours, in the same order, stand in for them."""
-_LAYOUT = re.compile(r'\s*(\{"shape"|ImageJ=|<\?xml[^>]*>\s*(<!--.*?-->\s*)*<OME|<OME)', re.DOTALL)
-"""Descriptions by tifffile, ImageJ and OME that tell how the file's own pages lie; of a result they would be untrue."""
 _COLOURED = (2, 6, 8)  # RGB, YCbCr, CIELab
 _ICC_TAG = 34675
-_CLASSIC_LIMIT = 3_900_000_000  # bytes; beyond it only BigTIFF can hold the offsets
 
 
 def read(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
@@ -40,7 +33,7 @@ def read(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
         if not len(tiff.pages):
             raise InputError(path, "is a TIFF file without pages")
         metadata, names = _metadata(path, tiff, options.band)
-        for page, array, mask in _arrays(path, tiff):
+        for number, (page, array, mask) in enumerate(_arrays(path, tiff)):
             photometric = int(getattr(page, "photometric", 1) or 0)
             colours, alpha, transparency = _samples(path, page, array, photometric, options, names)
             if mask is None and alpha is None:
@@ -54,11 +47,12 @@ def read(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
             grey, palette, alpha = storage.grey_of(path, colours, options, alpha)
             if alpha is not None and transparency is None:
                 transparency = "alpha"
+            own = metadata if number == 0 else replace(metadata, **_of_page(page))
             image = storage.image_of(
                 path,
                 grey,
                 options,
-                replace(metadata, transparency=transparency, palette=palette or metadata.palette),
+                replace(own, transparency=transparency, palette=palette or metadata.palette),
                 alpha,
                 **_written(metadata),
                 nodata=metadata.nodata,
@@ -84,6 +78,19 @@ def count_pages(path: Path) -> int:
         if _contiguous_stack(tiff):
             return int(tiff.series[0].shape[0])
         return sum(_is_image(page) for page in tiff.pages)
+
+
+def is_stack(path: Path) -> bool:
+    """Whether a file holds several images of one size: the frames of a recording. False for a file that cannot be read."""
+    try:
+        _check_chain(path)
+        with tifffile.TiffFile(path) as tiff:
+            if _contiguous_stack(tiff):
+                return int(tiff.series[0].shape[0]) > 1
+            sizes = [(p.imagelength, p.imagewidth) for p in (page.aspage() for page in tiff.pages) if _is_image(p)]
+    except Exception:  # reading says what is wrong with it
+        return False
+    return len(sizes) > 1 and len(set(sizes)) == 1
 
 
 def _check_chain(path: Path) -> None:
@@ -249,6 +256,13 @@ def _metadata(path: Path, tiff: tifffile.TiffFile, band: int | None) -> tuple[Me
     return found, meta.band_names(words)
 
 
+def _of_page(page: Any) -> dict[str, Any]:
+    """What thermend wrote into a page after the first: which frame it is, and how it was made."""
+    tag = page.tags.get(meta.IMAGE_HISTORY_TAG) if hasattr(page, "tags") else None
+    provenance = meta.parse_provenance(None if tag is None else tag.value)
+    return {} if provenance is None else {"provenance": provenance, "frame": meta.frame_facts(provenance)}
+
+
 def _block(value: Any) -> bytes | None:
     return value.encode() if isinstance(value, str) else None if value is None else bytes(value)
 
@@ -258,131 +272,3 @@ def _written(metadata: Metadata) -> dict[str, Any]:
     if metadata.provenance and "unit" in metadata.provenance:
         return meta.written_in(metadata.provenance)
     return meta.written_by_gdal(str(metadata.geotiff.get(meta.GDAL_METADATA_TAG, (2, ""))[1]))
-
-
-def write(images: Iterable[ThermalImage], path: Path, depth: Depth | None, pages: int = 1) -> None:
-    """Write one page an image; metadata of the first, provenance of each.
-
-    Parameters
-    ----------
-    depth : Depth or None
-        None keeps each image's own, but for temperatures, which are written as float32
-    pages : int
-        how many there will be, so that a large file gets 64-bit offsets
-    """
-    writer: tifffile.TiffWriter | None = None
-    exif_ifds: dict[int, Any] = {}
-    big = False
-    try:
-        for image in images:
-            stored = storage.encode(image, storage.depth_of(image, depth))
-            tags: dict[str, Any] = {"metadata": None, "photometric": "minisblack"}
-            masked = image.alpha is not None and image.metadata.transparency == "mask"
-            dtype = stored.dtype
-            if image.alpha is not None and not masked:
-                kind = image.metadata.transparency
-                stored = _with_alpha(stored, alpha_as(image.alpha, dtype), kind == "associated")
-                extra = "assocalpha" if kind == "associated" else "unassalpha"
-                tags |= {"extrasamples": [extra], "planarconfig": "contig"}
-            if writer is None:
-                big = stored.nbytes * pages > _CLASSIC_LIMIT
-                writer = tifffile.TiffWriter(path, bigtiff=big, byteorder="<")
-                exif_ifds = {} if big else _exif_ifds(image.metadata)
-                tags.update(_tags(_current(image, dtype), tuple(exif_ifds)))
-            elif history := meta.provenance_text(image.metadata):
-                tags["extratags"] = [(meta.IMAGE_HISTORY_TAG, 2, 0, history.encode(), True)]
-            writer.write(stored, contiguous=False, **tags)
-            if masked and image.alpha is not None:
-                writer.write(image.alpha != 0, contiguous=False, photometric="mask", subfiletype=4, metadata=None)
-    finally:
-        if writer is not None:
-            writer.close()
-    if exif_ifds:
-        _append_ifds(path, exif_ifds)
-
-
-def _with_alpha(stored: NDArray[Any], alpha: NDArray[Any], associated: bool) -> NDArray[Any]:
-    """Image and alpha as samples of one pixel, (H, W, 2); the image multiplied by associated alpha."""
-    if associated:
-        top = top_of(alpha.dtype)
-        partly = (alpha > 0) & (alpha < top)
-        share = stored.astype(np.float64) * alpha / top
-        share = share if stored.dtype.kind == "f" else np.rint(share)
-        stored = np.where(partly, share, stored).astype(stored.dtype)
-    return np.dstack([stored, alpha])
-
-
-def _current(image: ThermalImage, dtype: Any) -> Metadata:
-    """The metadata, with what GDAL says of the numbers as it is true of those that are stored."""
-    geotiff = dict(image.metadata.geotiff)
-    unit = storage.stored_unit(image, "uint16" if dtype == np.uint16 else "float32")
-    kind, text = geotiff.pop(meta.GDAL_METADATA_TAG, (2, ""))
-    text = meta.current_gdal_metadata(str(text), unit, image.metadata.scaling) if text or unit == "scaled" else None
-    if text:
-        geotiff[meta.GDAL_METADATA_TAG] = (kind, text)
-    if image.alpha is None and storage.stored_nodata(image.metadata.nodata, dtype) is None:
-        geotiff.pop(meta.GDAL_NODATA_TAG, None)
-        if image.nodata is not None and np.dtype(dtype).kind in "iu":
-            geotiff[meta.GDAL_NODATA_TAG] = (2, "0")  # what such pixels are stored as
-    return replace(image.metadata, geotiff=geotiff)
-
-
-def _exif_ifds(metadata: Metadata) -> dict[int, Any]:
-    exif = meta.load_exif(metadata.exif)
-    return {ifd: dict(exif.get_ifd(ifd)) for ifd in (meta.EXIF_IFD, meta.GPS_IFD) if exif.get_ifd(ifd)}
-
-
-def _tags(metadata: Metadata, ifds: tuple[int, ...]) -> dict[str, Any]:
-    """Arguments of `TiffWriter.write` that carry the metadata; directories get a placeholder."""
-    exif = meta.load_exif(metadata.exif)
-    extra: list[tuple[int, Any, int, Any, bool]] = []
-    for tag in (271, 272, 315, 33432):
-        if text := str(exif.get(tag, "")).strip("\x00"):
-            extra.append((tag, 2, 0, text.encode(), True))
-    if 274 in exif:
-        extra.append((274, 3, 1, int(exif[274]), True))
-    for number, (kind, value) in metadata.geotiff.items():
-        if kind == 2 or isinstance(value, str):
-            extra.append((number, 2, 0, str(value).encode(), True))
-        else:
-            values = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else (value,)
-            extra.append((number, kind, len(values), values if len(values) > 1 else values[0], True))
-    if metadata.xmp:
-        extra.append((meta.XMP_TAG, 1, len(metadata.xmp), metadata.xmp, True))
-    if history := meta.provenance_text(metadata):
-        extra.append((meta.IMAGE_HISTORY_TAG, 2, 0, history.encode(), True))
-    extra.extend((_PLACEHOLDERS[ifd], 4, 1, 0, True) for ifd in ifds)
-    tags: dict[str, Any] = {
-        "extratags": extra,
-        "software": str(exif.get(305, "") or f"thermend {__version__}").encode(),
-    }
-    if (description := str(exif.get(270, "")).strip("\x00")) and not _LAYOUT.match(description):
-        tags["description"] = description.encode()
-    if re.fullmatch(r"\d{4}:\d\d:\d\d \d\d:\d\d:\d\d", time := str(exif.get(306, "")).strip("\x00 ")):
-        tags["datetime"] = time
-    if 282 in exif and 283 in exif and float(exif[282] or 0) > 0 and float(exif[283] or 0) > 0:
-        tags["resolution"] = (float(exif[282]), float(exif[283]))
-        tags["resolutionunit"] = int(exif.get(296, 2) or 2)
-    elif metadata.dpi is not None:
-        tags["resolution"], tags["resolutionunit"] = metadata.dpi, 2
-    if metadata.icc:
-        tags["iccprofile"] = metadata.icc
-    return tags
-
-
-def _append_ifds(path: Path, ifds: dict[int, Any]) -> None:
-    """Put EXIF and GPS directories at the file's end and point to them where the first page has its placeholders."""
-    with tifffile.TiffFile(path) as tiff:
-        tags = tiff.pages[0].aspage().tags
-        places = {ifd: (tags[_PLACEHOLDERS[ifd]].offset, tags[_PLACEHOLDERS[ifd]].valueoffset) for ifd in ifds}
-    with path.open("r+b") as file:
-        for ifd, entries in ifds.items():
-            offset = file.seek(0, 2)
-            if offset % 2:
-                offset += file.write(b"\0")
-            file.write(meta.encode_ifd(entries, offset))
-            code, value = places[ifd]
-            file.seek(code)
-            file.write(struct.pack("<H", ifd))
-            file.seek(value)
-            file.write(struct.pack("<I", offset))

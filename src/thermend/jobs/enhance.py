@@ -18,10 +18,12 @@ from thermend.io import ReadOptions, side_files
 from thermend.jobs.compare import side_by_side
 from thermend.jobs.executors import threads
 from thermend.jobs.job import Outcome, guarded
+from thermend.jobs.recordings import DEPTHS, RecordingFile, Seen, is_recording
 from thermend.jobs.sinks import is_input, output_path
 from thermend.jobs.sources import Input
 from thermend.rendering import rendered
 from thermend.restoration import Restorer, Verification, load, verify
+from thermend.restoration.session.pattern import load as load_pattern
 
 TRUST_LEVELS = 25
 """Grey levels of a trust map to one unit of noise: white is ten and more."""
@@ -53,6 +55,12 @@ class Enhance:
         whether results that exist are made anew
     kept : frozenset of str
         inputs that lie where results go (:func:`thermend.jobs.sinks.inputs_within`)
+    each_frame : bool
+        whether the frames of a recording are mended one by one, without a session
+    pattern, save_pattern : str or None
+        files of a camera's fixed pattern: to take off, and to write
+    resume : bool
+        whether recordings that were interrupted are gone on with
     """
 
     out: Path
@@ -77,6 +85,10 @@ class Enhance:
     trust_map: bool = False
     overwrite: bool = False
     kept: frozenset[str] = frozenset()
+    each_frame: bool = False
+    pattern: str | None = None
+    save_pattern: str | None = None
+    resume: bool = False
 
     @property
     def kinds(self) -> list[str]:
@@ -104,10 +116,20 @@ class Enhance:
             features=self.features,
         )
 
-    def begin(self) -> Callable[[Input], Outcome]:
-        """Load the method, once a process."""
+    def without_pattern(self, image: ThermalImage) -> ThermalImage:
+        """An image without the camera's fixed pattern, where that is known."""
+        return image if self.pattern is None else load_pattern(self.pattern).taken_off(image)
+
+    def begin(self, seen: Seen | None = None) -> Callable[[Input], Outcome]:
+        """Load the method, once a process; `seen` is told of a recording's frames."""
         restorer = self.restorer()
-        return guarded(lambda item: _File(self, item, restorer).enhanced(), self.source, "mended")
+
+        def enhanced(item: Input) -> Outcome:
+            if not item.problem and is_recording(item):
+                return RecordingFile(self, item, restorer, seen).enhanced()
+            return _File(self, item, restorer).enhanced()
+
+        return guarded(enhanced, self.source, "mended")
 
 
 def check_names(inputs: Sequence[Input], job: Enhance) -> None:
@@ -160,9 +182,9 @@ class _File:
             return Outcome(name, skipped=f"{target} exists already and is kept (--overwrite replaces it)")
         results = self._results(first, images, mode)
         if target in missing:
-            stored = None if job.depth is None else {8: "uint8", 16: "uint16", 32: "float32"}[job.depth]
+            stored = None if job.depth is None else DEPTHS[job.depth]
             try:
-                io.write(results, target, depth=stored, palette=colour, overwrite=job.overwrite, pages=pages)  # type: ignore[arg-type]
+                io.write(results, target, depth=stored, palette=colour, overwrite=job.overwrite, pages=pages)
             except ExistsError:  # another process has been quicker
                 missing.pop(target)
         else:
@@ -209,7 +231,8 @@ class _File:
         job = self.job
         image: ThermalImage | None = first
         while image is not None:
-            result = self.restorer.restored(image, mode=mode, scale=job.scale, contrast=job.contrast)
+            given = job.without_pattern(image)
+            result = self.restorer.restored(given, mode=mode, scale=job.scale, contrast=job.contrast)
             found = result.verification
             if found is None and job.trust_map:
                 found = verify(image, result.image)

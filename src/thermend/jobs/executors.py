@@ -43,6 +43,12 @@ def quieten_libraries() -> None:
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     warnings.simplefilter("ignore")
     warnings.filterwarnings("once", category=ThermendWarning)
+    warnings.showwarning = _one_line  # type: ignore[assignment]
+
+
+def _one_line(message: Warning | str, *_: object) -> None:
+    """A warning, as commands say it."""
+    print("thermend: " + " ".join(str(message).split()), file=sys.stderr, flush=True)
 
 
 def run(

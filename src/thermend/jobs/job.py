@@ -36,6 +36,8 @@ class Outcome:
         what says something of the input and could not go along with the result
     found : Any
         what was found out, for jobs that write nothing
+    frames : int or None
+        of a recording, how many its result has
     """
 
     source: str
@@ -47,6 +49,7 @@ class Outcome:
     unsupported: bool = False
     left: tuple[str, ...] = ()
     found: Any = None
+    frames: int | None = None
 
 
 Work = Callable[[Item], Outcome]

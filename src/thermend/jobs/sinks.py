@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from thermend.errors import UsageError
-from thermend.io import READABLE_SUFFIXES
+from thermend.io import READABLE_SUFFIXES, RECORDING_SUFFIXES
 from thermend.jobs.sources import Input
 
 _KEPT = {
@@ -43,6 +43,20 @@ def output_path(item: Input, out: Path, unit: str, depth: str, *, single: bool) 
     suffix = _KEPT.get(item.path.suffix.lower(), ".png")
     if suffix != ".npy" and (unit == "celsius" or (unit == "counts" and depth == "float32")) and suffix == ".png":
         suffix = ".tif"
+    return out / item.place.with_name(item.stem + suffix)
+
+
+def recording_path(item: Input, out: Path, unit: str, depth: str, *, single: bool) -> Path:
+    """The file that holds a recording's result: pictures go into MP4 (into MKV what came in one, and 16 bits), temperatures and
+    counts into TIFF; TIFF and NPY stay what they are. Parameters as for :func:`output_path`."""
+    if single:
+        return out
+    suffix = item.path.suffix.lower()
+    if suffix not in (".tif", ".tiff", ".npy") or item.path.is_dir():
+        if unit == "display":
+            suffix = ".mkv" if suffix == ".mkv" or depth == "uint16" else ".mp4"
+        else:
+            suffix = ".mkv" if suffix == ".mkv" and unit == "counts" and depth == "uint16" else ".tif"
     return out / item.place.with_name(item.stem + suffix)
 
 
@@ -82,7 +96,7 @@ def resolve_target(out: str, inputs: list[Input]) -> tuple[Path, bool]:
     """
     path = Path(out)
     is_folder = os.path.isdir(out)  # (False, not an error, for a name too long)
-    if path.suffix.lower() in READABLE_SUFFIXES and not is_folder:
+    if path.suffix.lower() in (*READABLE_SUFFIXES, *RECORDING_SUFFIXES) and not is_folder:
         if len(inputs) != 1:
             raise UsageError(f"-o {out} names one file for {len(inputs)} inputs; name a folder")
         if path.resolve() == inputs[0].path.resolve():

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from thermend.errors import UsageError
 from thermend.io import READABLE_SUFFIXES as SUFFIXES
+from thermend.io import RECORDING_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,9 @@ class Input:
     problem: str | None = None
 
 
-def collect(patterns: Sequence[str], skip: Path | None = None) -> list[Input]:
+def collect(
+    patterns: Sequence[str], skip: Path | None = None, *, recordings: bool = False, folders_whole: bool = False
+) -> list[Input]:
     """Expand files, folders and globs, in a stable order and without doubles.
 
     Parameters
@@ -43,12 +46,17 @@ def collect(patterns: Sequence[str], skip: Path | None = None) -> list[Input]:
         a folder is searched through and its tree kept; unknown suffixes in it, and hidden files, are ignored
     skip : Path or None
         a folder that is not searched, because results go there
+    recordings : bool
+        whether folders and globs are searched for recorders' files too
+    folders_whole : bool
+        whether a folder is one recording, and its images the frames
 
     Raises
     ------
     UsageError
         nothing is there, a folder holds no image, or two files would have the same result
     """
+    suffixes = (*SUFFIXES, *RECORDING_SUFFIXES) if recordings else SUFFIXES
     folders = [p for p in patterns if os.path.isdir(p)]
     found: dict[Path, Input] = {}
     for pattern in patterns:
@@ -58,16 +66,20 @@ def collect(patterns: Sequence[str], skip: Path | None = None) -> list[Input]:
         if os.path.isdir(pattern):  # (False, not an error, for a name too long)
             # Of several folders each keeps its own name, so that their files do not meet.
             root = Path(path.resolve().name) if len(folders) > 1 else Path()
-            files = [Input(f, root / f.relative_to(path), problem=problem) for f, problem in _walk(path, skip)]
+            walked = [(f, problem) for f, problem in _walk(path, skip, suffixes) if not is_unfinished(f)]
+            files = [Input(f, root / f.relative_to(path), problem=problem) for f, problem in walked]
             if not files:
-                raise UsageError(f"{pattern}: no image in this folder ({', '.join(SUFFIXES)})")
+                raise UsageError(f"{pattern}: no image in this folder ({', '.join(suffixes)})")
+            if folders_whole:
+                files = [Input(path, Path(path.resolve().name))]
         elif os.path.exists(pattern):
             if not path.is_file():
                 raise UsageError(f"{pattern}: is neither a file nor a folder")
-            files = [Input(path, Path(path.name))]
+            problem = "is the unfinished part of a result (--resume goes on with it)" if is_unfinished(path) else None
+            files = [Input(path, Path(path.name), problem=problem)]
         else:
             matches = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else []  # noqa: PTH207
-            files = [Input(Path(m), Path(Path(m).name)) for m in matches if Path(m).is_file() and _known(Path(m))]
+            files = [Input(Path(m), Path(Path(m).name)) for m in matches if _is_wanted(Path(m), suffixes)]
             if not files:
                 raise UsageError(f"{pattern}: no such file or folder")
         for file in files:
@@ -116,11 +128,20 @@ def _claim(path: Path) -> tuple[int, str]:
     return (order.index(suffix) if suffix in order else len(order), str(path))
 
 
-def _known(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+def is_unfinished(path: Path) -> bool:
+    """Whether a file is what was done of a recording's result when the work was interrupted."""
+    return Path(path.stem).suffix == ".partial"
 
 
-def _walk(top: Path, skip: Path | None) -> Iterator[tuple[Path, str | None]]:
+def _is_wanted(path: Path, suffixes: Sequence[str]) -> bool:
+    return path.is_file() and _known(path, suffixes) and not is_unfinished(path)
+
+
+def _known(path: Path, suffixes: Sequence[str]) -> bool:
+    return path.suffix.lower() in suffixes and not path.name.startswith(".")
+
+
+def _walk(top: Path, skip: Path | None, suffixes: Sequence[str]) -> Iterator[tuple[Path, str | None]]:
     """The image files of a folder, and the folders below it that cannot be searched, with the reason."""
     closed: list[OSError] = []
     avoid = None if skip is None else skip.resolve()
@@ -130,7 +151,7 @@ def _walk(top: Path, skip: Path | None) -> Iterator[tuple[Path, str | None]]:
         for folder in (here / name for name in folders):
             if folder.is_symlink():
                 yield folder, "is a link to a folder, which is not followed"
-        for file in (here / name for name in sorted(names) if _known(Path(name))):
+        for file in (here / name for name in sorted(names) if _known(Path(name), suffixes)):
             if file.is_file():
                 yield file, None
             elif file.is_symlink():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +20,9 @@ from thermend.restoration.many import is_stack, is_tensor, restored_stack, resto
 from thermend.restoration.preparation import check_finite, prepare, repeated
 from thermend.restoration.provenance import provenance_of
 from thermend.restoration.verification import Verification, verified
+
+if TYPE_CHECKING:
+    from thermend.restoration.session import Session
 
 Image = NDArray[np.float32]
 
@@ -134,6 +138,52 @@ class Restorer:
         return self.restored(image, mode=mode, **asked).image
 
     __call__ = restore
+
+    def session(
+        self,
+        state: str | os.PathLike[str] | None = None,
+        *,
+        mode: str = "auto",
+        scale: int = 1,
+        contrast: str = "auto",
+        pattern: str | os.PathLike[str] | None = None,
+        every: int | None = None,
+    ) -> Session:
+        """Begin a recording: what is returned is called with one frame after another, and gives each back mended.
+
+        Parameters
+        ----------
+        state : str or PathLike or None
+            a file that :meth:`Session.save` wrote, to go on from
+        mode, scale, contrast
+            as for :meth:`restore`; ``auto`` decides on the mode at the first frame
+        pattern : str or PathLike or None
+            a file that :meth:`Session.save_pattern` wrote
+        every : int or None
+            frames between two that the method itself sees, once the scene is known; None, 8
+
+        Returns
+        -------
+        Session
+
+        Raises
+        ------
+        InputError
+            a file that is none of these
+        UsageError
+            as for :meth:`restore`
+        """
+        from thermend.restoration.session.session import EVERY, Session
+
+        return Session(
+            self,
+            mode=mode,
+            scale=scale,
+            contrast=contrast,
+            state=state,
+            pattern=pattern,
+            every=EVERY if every is None else every,
+        )
 
     def restored(
         self,

@@ -30,6 +30,34 @@ def progress(total: int, title: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+@contextlib.contextmanager
+def frames() -> Iterator[Callable[[str, int, int | None], None] | None]:
+    """A bar a recording on a terminal, with speed and time left; None in a pipe. The given function is told the recording, how
+    many frames are done, and of how many."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"),
+        TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def seen(name: str, done: int, total: int | None) -> None:
+            if name not in tasks:
+                tasks[name] = bar.add_task(name, total=total, speed="")
+            speed = bar.tasks[tasks[name]].speed
+            bar.update(tasks[name], completed=done, total=total, speed=f"{speed:.1f} frames/s" if speed else "")
+            if done == total:
+                bar.remove_task(tasks[name])
+
+        yield seen
+
+
 def show(table: Any) -> None:
     """Print a rich table, as wide as it needs to be where there is no terminal to fit it into."""
     from rich.console import Console

@@ -45,9 +45,11 @@ def run(
     from thermend.io import ReadOptions, palettes
     from thermend.jobs.enhance import Enhance, check_names
     from thermend.restoration.loading import info_of
+    from thermend.restoration.session.pattern import load as load_pattern
 
     executors.quieten_libraries()
-    inputs = collect(patterns, skip=Path(out))
+    whole = bool(options.pop("recording", False))
+    inputs = collect(patterns, skip=Path(out), recordings=True, folders_whole=whole)
     target, single = resolve_target(out, inputs)
     kept = inputs_within(inputs, target, single=single)
     job = Enhance(target, single, ReadOptions(**reading), kept=kept, **options)
@@ -63,13 +65,21 @@ def run(
         raise UsageError(f"--depth {job.depth}: expected 8, 16 or 32")
     if job.palette is not None:
         palettes.table(job.palette)
+    if job.save_pattern is not None:
+        if len(inputs) != 1 or job.each_frame:
+            raise UsageError("--save-pattern learns from one recording, by a session; name one input")
+        if Path(job.save_pattern).exists() and not job.overwrite:
+            raise UsageError(f"--save-pattern {job.save_pattern}: exists already (--overwrite replaces it)")
+    if job.pattern is not None:
+        load_pattern(job.pattern)
     restorer = job.restorer()  # wrong names, weights and engines are found before the first file
     restorer.check_contrast(job.contrast, job.mode)
     alone = restorer.fills_cores or len(inputs) <= 2  # a second process costs more than it saves
     workers = 1 if alone else min(cores(), len(inputs))
     answers: list[tuple[Input, Outcome]] = []
-    with console.progress(len(inputs), "mending") as seen:
-        running = executors.run(job, inputs, workers, progress=seen, work=job.begin() if workers == 1 else None)
+    with console.progress(len(inputs), "mending") as seen, console.frames() as of_frames:
+        here = job.begin(of_frames) if workers == 1 else None
+        running = executors.run(job, inputs, workers, progress=seen, work=here)
         with closing(running):
             for item, outcome in running:
                 answers.append((item, outcome))
@@ -103,4 +113,5 @@ def _row(item: Input, outcome: Outcome) -> dict[str, Any]:
         "skipped": outcome.skipped,
         "suspect": outcome.suspect,
         "left": list(outcome.left),
+        **({} if outcome.frames is None else {"frames": outcome.frames}),
     }

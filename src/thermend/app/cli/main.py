@@ -121,10 +121,25 @@ def enhance(
     trust_map: Annotated[
         bool, typer.Option("--trust-map", help="Also write where a result departs from what was measured.")
     ] = False,
+    recording: Annotated[bool, typer.Option("--recording", help="A folder's images are the frames of one.")] = False,
+    each_frame: Annotated[
+        bool, typer.Option("--each-frame", help="Mend the frames of a recording one by one, without memory.")
+    ] = False,
+    pattern: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="FILE", help="The camera's fixed pattern, from --save-pattern: it is taken off."),
+    ] = None,
+    save_pattern: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--save-pattern", metavar="FILE", help="Keep the fixed pattern that a recording shows."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with recordings that were interrupted (NAME.partial.EXT).")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Mend thermal images.
+    """Mend thermal images and recordings.
 
     Temperatures stay temperatures: radiometric inputs give float32 TIFF in degrees Celsius; pictures stay pictures.
     """
@@ -137,7 +152,8 @@ def enhance(
         "method": method, "weights": weights, "mode": mode, "contrast": contrast, "scale": scale, "palette": palette,
         "depth": depth, "compare": compare, "engine": engine, "device": device, "precision": precision,
         "prompts": prompts, "estimator": estimator, "prior": prior, "features": features, "tile": tile,
-        "trust_map": trust_map, "overwrite": overwrite,
+        "trust_map": trust_map, "overwrite": overwrite, "recording": recording, "each_frame": each_frame,
+        "pattern": pattern, "save_pattern": save_pattern, "resume": resume,
     }  # fmt: skip
     with files_for(inputs, out) as files:
         code = command.run(files.inputs, files.out, reading, options, files.say, as_json)

@@ -1,0 +1,319 @@
+"""Recordings mended, frame by frame: what is done is kept when the work is interrupted, and can be gone on with."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from thermend import io
+from thermend.errors import ExistsError, InputError, ThermendError, ThermendWarning, UsageError
+from thermend.image import Depth, ThermalImage
+from thermend.io import atomic, recordings
+from thermend.io.writers import CountingWriter, frame_writer
+from thermend.jobs.compare import side_by_side
+from thermend.jobs.job import Outcome
+from thermend.jobs.sinks import is_input, recording_path
+from thermend.jobs.sources import Input
+from thermend.rendering import rendered
+from thermend.restoration.session import Session
+from thermend.restoration.session import state as states
+
+if TYPE_CHECKING:
+    from thermend.jobs.enhance import Enhance
+    from thermend.restoration import Restorer
+
+Seen = Callable[[str, int, int | None], None]
+"""Told the recording, how many of its frames are done, and of how many as far as that is known."""
+
+DEPTHS: dict[int, Depth] = {8: "uint8", 16: "uint16", 32: "float32"}
+"""By bits a pixel."""
+_NOT_SETTINGS = ("out", "single", "overwrite", "kept", "resume", "save_pattern")
+
+
+def partial_of(target: Path) -> Path:
+    """The file that holds what is done of a result, and can be played."""
+    return target.with_name(f"{target.stem}.partial{target.suffix}")
+
+
+@dataclass
+class _Output:
+    """One file that frames go to."""
+
+    target: Path
+    kind: str | None
+    """None, the result itself; ``compare``, or a palette."""
+    writer: CountingWriter | None = None
+
+    @property
+    def partial(self) -> Path:
+        return partial_of(self.target)
+
+
+@dataclass
+class RecordingFile:
+    """One recording on its way."""
+
+    job: Enhance
+    item: Input
+    restorer: Restorer
+    seen: Seen | None = None
+    outputs: list[_Output] = field(default_factory=list)
+    session: Session | None = None
+    steps: tuple[str, ...] = ()
+    done: int = 0
+
+    def enhanced(self) -> Outcome:
+        """Mend it, unless its result exists."""
+        job, item = self.job, self.item
+        name = str(item.path)
+        if job.trust_map:
+            raise UsageError("--trust-map is for single images; a recording has none")
+        recording = recordings.opened(item.path)
+        frames = recording.frames(job.reading)
+        first = next(frames)
+        mode = self.restorer.mode_for(first, job.mode)
+        self._choose(first, mode)
+        target = self.outputs[0].target
+        for output in self.outputs:
+            self._check(output)
+        missing = [o for o in self.outputs if job.overwrite or not o.target.exists()]
+        if not missing:
+            return Outcome(name, skipped=f"{target} exists already and is kept (--overwrite replaces it)")
+        rate = first.metadata.frame_rate
+        left = list(first.metadata.left)
+        self.outputs = missing
+        skipped = self._begin(rate, mode)
+        frames = _after(first, frames, skipped)
+        try:
+            reason = self._all(frames, recording.count)
+        except (KeyboardInterrupt, SystemExit):
+            self._interrupted()
+            raise
+        except BaseException:
+            self._give_up()
+            raise
+        left += [reason] if reason else []
+        self._close()
+        written = [o.target for o in self.outputs if self._keep(o)]
+        self._state.unlink(missing_ok=True)
+        left += self._saved_pattern()
+        if target.suffix == ".npy" and first.metadata.frame is not None and first.metadata.frame.time is not None:
+            left.append("its frame times")
+        return Outcome(
+            name,
+            written=str(target) if target in written else None,
+            skipped=None if target in written else f"{target} exists already and is kept",
+            steps=self.steps,
+            left=tuple(left),
+            frames=self.done,
+        )
+
+    @property
+    def _state(self) -> Path:
+        main = self.outputs[0].partial
+        return main.with_name(main.stem + ".state")
+
+    def _choose(self, first: ThermalImage, mode: str) -> None:
+        """What will be written, and where."""
+        job = self.job
+        unit = "display" if mode == "display" else first.unit
+        depth: Depth = first.depth if unit == first.unit or first.depth == "uint16" else "uint8"
+        depth = depth if job.depth is None else DEPTHS[job.depth]
+        target = recording_path(self.item, job.out, unit, depth, single=job.single)
+        coloured = job.palette is not None and unit == "display" and target.suffix.lower() in (".mp4", ".mkv")
+        self.outputs = [_Output(target, job.palette if coloured else None)]
+        if job.palette is not None and not coloured:
+            self.outputs.append(_Output(target.with_name(f"{target.stem}.{job.palette}.mp4"), job.palette))
+        if job.compare:
+            self.outputs.append(_Output(target.with_name(f"{target.stem}.compare.mp4"), "compare"))
+
+    def _check(self, output: _Output) -> None:
+        for place in (output.target, output.partial):
+            if place.resolve() == self.item.path.resolve():
+                raise InputError(self.item.path, "would be replaced by its own result; choose another output folder")
+            if is_input(place, self.job.kept):
+                raise InputError(
+                    self.item.path, f"its result would replace the input {place}; choose another output folder"
+                )
+
+    def _begin(self, rate: float | None, mode: str) -> int:
+        """Open the outputs and the session; how many frames are done already."""
+        job = self.job
+        done = self._resumed() if job.resume else 0
+        if not job.each_frame:
+            options: dict[str, Any] = {"mode": mode, "scale": job.scale, "contrast": job.contrast}
+            state = self._state if done else None
+            self.session = self.restorer.session(state, pattern=job.pattern, **options)
+        for output in self.outputs:
+            earlier = None
+            try:
+                output.target.parent.mkdir(parents=True, exist_ok=True)
+                if done:
+                    earlier = output.partial.with_name(f".{output.partial.name}")
+                    output.partial.replace(earlier)
+                else:
+                    output.partial.unlink(missing_ok=True)
+                palette = (job.palette or "white-hot") if output.kind == "compare" else output.kind
+                depth = None if output.kind or job.depth is None else DEPTHS[job.depth]
+                output.writer = frame_writer(
+                    output.partial,
+                    output.target.suffix,
+                    depth=depth,
+                    palette=palette,
+                    frame_rate=rate,
+                    earlier=earlier,  # type: ignore[arg-type]
+                )
+            except OSError as error:
+                raise InputError(output.target, f"cannot be written: {error.strerror or error}") from error
+        self.done = done
+        return done
+
+    def _resumed(self) -> int:
+        """Frames of a run that was interrupted, where it was of the same input and asked for the same."""
+        if not self._state.exists() or not all(output.partial.exists() for output in self.outputs):
+            return 0
+        try:
+            facts = states.facts_of(self._state)
+        except InputError:
+            return 0
+        if facts.get("asked") != self._asked() or not isinstance(facts.get("done"), int):
+            return 0
+        done = int(facts["done"])
+        return done if all(io.count_pages(output.partial) == done for output in self.outputs) else 0
+
+    def _asked(self) -> str:
+        """A hash of the input and of all that decides on the result."""
+        path = self.item.path
+        files = recordings.stills(path) if path.is_dir() else [path]
+        facts = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+        settings = {k: str(v) for k, v in asdict(self.job).items() if k not in _NOT_SETTINGS}
+        settings["weights"] = str(self.restorer.weights_sha256)
+        outputs = [str(output.target.name) for output in self.outputs]
+        return hashlib.sha256(json.dumps([facts, settings, outputs], sort_keys=True).encode()).hexdigest()
+
+    def _all(self, frames: Iterator[ThermalImage], count: int | None) -> str | None:
+        """Mend what there is; the reason why it ended early, if it did."""
+        while True:
+            try:
+                image = next(frames, None)
+            except InputError as error:
+                if not self.done:
+                    raise
+                return f"what follows frame {self.done}: {error.reason}"
+            if image is None:
+                return None
+            after = self._mended(image)
+            for output in self.outputs:
+                assert output.writer is not None
+                try:
+                    output.writer.write(_shown(output.kind, image, after, self.job.palette))
+                except OSError as error:
+                    raise InputError(output.target, f"cannot be written: {atomic.reason_of(error)}") from error
+            self.done += 1
+            if self.seen is not None:
+                self.seen(str(self.item.path), self.done, count)
+
+    def _mended(self, image: ThermalImage) -> ThermalImage:
+        job = self.job
+        if self.session is not None:
+            result = self.session.restored(image)
+        else:
+            given = job.without_pattern(image)
+            result = self.restorer.restored(given, mode=job.mode, scale=job.scale, contrast=job.contrast)
+        self.steps = tuple(dict.fromkeys((*self.steps, *(step.method for step in result.steps))))
+        return result.image
+
+    def _close(self) -> None:
+        for output in self.outputs:
+            if output.writer is not None:
+                try:
+                    output.writer.close()
+                except OSError as error:
+                    raise InputError(output.target, f"cannot be written: {atomic.reason_of(error)}") from error
+            self._earlier(output).unlink(missing_ok=True)
+
+    def _earlier(self, output: _Output) -> Path:
+        return output.partial.with_name(f".{output.partial.name}")
+
+    def _keep(self, output: _Output) -> bool:
+        """Give a whole file its name; False where another has been quicker."""
+        try:
+            atomic.put(output.partial, output.target, overwrite=self.job.overwrite)
+        except ExistsError:
+            output.partial.unlink(missing_ok=True)
+            return False
+        return True
+
+    def _interrupted(self) -> None:
+        """What is done stays, playable, with the session beside it."""
+        with contextlib.suppress(ThermendError, OSError):
+            self._close()
+            if not self.done:
+                self._give_up()
+            elif self.session is not None and self.session.frames == self.done:
+                states.save(self.session, self._state, done=self.done, asked=self._asked())
+                warnings.warn(
+                    f"{self.item.path}: interrupted; its first {self.done} frames are in {self.outputs[0].partial}"
+                    " (--resume goes on with them)",
+                    ThermendWarning,
+                    stacklevel=2,
+                )
+
+    def _give_up(self) -> None:
+        for output in self.outputs:
+            if output.writer is not None:
+                with contextlib.suppress(Exception):
+                    output.writer.close()
+            for path in (output.partial, self._earlier(output)):
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
+
+    def _saved_pattern(self) -> list[str]:
+        """What is left behind of the camera's pattern, where it was to be kept."""
+        if self.job.save_pattern is None or self.session is None:
+            return []
+        try:
+            self.session.save_pattern(self.job.save_pattern, overwrite=self.job.overwrite)
+        except ThermendError as error:
+            return [f"its fixed pattern ({error})"]
+        return []
+
+
+def _after(first: ThermalImage, others: Iterator[ThermalImage], done: int) -> Iterator[ThermalImage]:
+    """The frames from the first that is not done on."""
+    if not done:
+        yield first
+    for number, image in enumerate(others, 1):
+        if number >= done:
+            yield image
+
+
+def _shown(kind: str | None, before: ThermalImage, after: ThermalImage, palette: str | None) -> ThermalImage:
+    """A frame as one of the files has it."""
+    if kind is None:
+        return after
+    if kind != "compare":
+        return ThermalImage(rendered(after).astype("float32"), "display", "uint8", metadata=_place_of(after))
+    beside = side_by_side(before, after, palette or "white-hot")
+    return replace(beside, metadata=_place_of(after))
+
+
+def _place_of(image: ThermalImage) -> Any:
+    """What a picture of a frame keeps of its metadata."""
+    return replace(image.metadata, geotiff={}, exif=None, xmp=None)
+
+
+def is_recording(item: Input) -> bool:
+    """Whether an input is worked on as a recording."""
+    if item.path.is_dir():
+        return True
+    with contextlib.suppress(OSError, ThermendError):
+        return os.path.isfile(item.path) and recordings.is_recording(item.path)
+    return False

@@ -1,0 +1,92 @@
+"""What a method did to one frame, carried on to those after it: a gain, a smooth field and fine detail.
+
+A result is o = a m + b + e of the scene's estimate m: a, one number, is what became of the contrast; b, smooth, of level and
+vignetting; e, fine, is what the method mended. a and b change slowly from frame to frame, so that nothing flickers; e moves
+with the scene. All but the frames that the method sees are made of the three.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from thermend.filters.motion import Motion
+
+Image = NDArray[np.float32]
+
+_SMOOTH = 16.0
+_REDUCED = 8
+_FOLLOWS = 0.25
+"""Share of a new gain and field that is taken over; what is older fades."""
+
+
+@dataclass
+class Carried:
+    """Gain, field and detail; what is made of m is clipped nowhere.
+
+    Attributes
+    ----------
+    gain : float
+    field : (h, w) float32
+        reduced eight times
+    detail : (H, W) float32
+    known : (H, W) float32
+        1 where the detail is known, 0 where the scene came in since
+    """
+
+    gain: float
+    field: Image
+    detail: Image
+    known: Image
+
+    @classmethod
+    def of(cls, estimate: Image, result: Image) -> Carried:
+        """From what a method was given to what it made, (H, W) each."""
+        gain = _gain(estimate, result)
+        difference = result - np.float32(gain) * estimate
+        smooth = _reduced(difference)
+        detail = difference - _enlarged(smooth, estimate.shape)
+        return cls(gain, smooth, detail, np.ones_like(estimate))
+
+    def then(self, new: Carried) -> Carried:
+        """What holds from a newly mended frame on: its detail, and level and contrast as they were, a little changed."""
+        gain = self.gain + _FOLLOWS * (new.gain - self.gain)
+        smooth = self.field + np.float32(_FOLLOWS) * (new.field - self.field)
+        return Carried(gain, smooth, new.detail, new.known)
+
+    def moved(self, motion: Motion, forgotten: NDArray[np.bool_] | None) -> None:
+        """The camera moved; where something else did, its detail is forgotten."""
+        if not motion.is_still(self.detail.shape):
+            self.detail = motion.warp(self.detail, border=0.0, smooth=True)
+            self.known = motion.warp(self.known, border=0.0, smooth=True)
+        if forgotten is not None:
+            self.detail[forgotten] = 0
+            self.known[forgotten] = 0
+
+    def apply(self, estimate: Image) -> Image:
+        """The result for an estimate, (H, W)."""
+        found = np.float32(self.gain) * estimate
+        found += _enlarged(self.field, estimate.shape)
+        found += self.detail
+        return found
+
+
+def _gain(estimate: Image, result: Image) -> float:
+    """What became of the contrast; of what is coarse, which noise has no part in."""
+    before, after = (_reduced(part, 1.0) for part in (estimate, result))
+    before, after = before - before.mean(), after - after.mean()
+    power = float((before**2).sum())
+    return float(np.clip((before * after).sum() / power, 0.1, 10.0)) if power > 1e-8 else 1.0
+
+
+def _reduced(pixels: Image, sigma: float = _SMOOTH / _REDUCED) -> Image:
+    height, width = (max(1, round(side / _REDUCED)) for side in pixels.shape)
+    small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+    return cv2.GaussianBlur(small, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
+
+
+def _enlarged(small: Image, shape: tuple[int, int]) -> Image:
+    return cv2.resize(small, shape[::-1], interpolation=cv2.INTER_LINEAR)
