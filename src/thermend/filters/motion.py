@@ -19,6 +19,7 @@ _LEAST_SHARE = 0.4
 """Of the corners that must agree with one motion."""
 _LEAST_RESPONSE = 0.04
 """Of phase correlation; unrelated frames of noise have 0.02."""
+_REFINEMENTS = 2
 _STILL = 0.04
 """Pixels; whoever moves less is still, and is not resampled."""
 
@@ -31,17 +32,22 @@ class Motion:
     ----------
     matrix : (2, 3) float64
         from a frame's x, y to the earlier frame's
-    found : bool
-        False where nothing tells how the camera moved
+    gain : float
+        by how much more alike it makes the two frames than they are without: 0 to 1
     """
 
     matrix: NDArray[np.float64]
-    found: bool = True
+    gain: float = 0.0
 
     @classmethod
-    def none(cls, *, found: bool = True) -> Motion:
+    def none(cls) -> Motion:
         """No motion."""
-        return cls(np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]), found)
+        return cls(np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]))
+
+    @property
+    def found(self) -> bool:
+        """Whether it makes the frames more alike."""
+        return self.gain > 0
 
     def displacement(self, shape: tuple[int, int]) -> tuple[float, float]:
         """How far pixels move along x and y, root mean square over the frame."""
@@ -77,8 +83,8 @@ class Motion:
         )
 
 
-def register(earlier: Image, later: Image, noise: float = 0.0) -> Motion:
-    """How the camera moved between two frames.
+def register(earlier: Image, later: Image, noise: float = 0.0, expected: Motion | None = None) -> Motion:
+    """How the camera moved between two frames: of several guesses the one that makes them alike.
 
     Parameters
     ----------
@@ -86,14 +92,76 @@ def register(earlier: Image, later: Image, noise: float = 0.0) -> Motion:
         of one scale; fixed pattern that both have pulls the answer to no motion, so that it should be out
     noise : float
         standard deviation of what is left of noise, in the same unit
+    expected : Motion or None
+        a guess: cameras go on as they went before
+
+    Returns
+    -------
+    Motion
+        none where nothing is better than that by 2 %
     """
+    guesses = [expected] if expected is not None and expected.found else []
     first, second = _as_bytes(earlier, later, noise)
     corners = cv2.goodFeaturesToTrack(first, _CORNERS, 0.02, 7)
     if corners is not None and len(corners) >= _LEAST_CORNERS:
-        motion = _tracked(first, second, corners)
-        if motion is not None:
-            return motion
-    return _shifted(earlier, later)
+        tracked = _tracked(first, second, corners)
+        guesses += [] if tracked is None else [tracked]
+    guesses.append(_shifted(earlier, later))
+    still = Motion.none()
+    unlike = _unlikeness(still, earlier, later)
+    best, least = still, 0.98 * unlike
+    for guess in guesses:
+        found = _unlikeness(guess, earlier, later)
+        if found < least:
+            best, least = guess, found
+    refined = _refined(best, earlier, later)
+    if refined is not None and (found := _unlikeness(refined, earlier, later)) < least:
+        best, least = refined, found
+    return best if best is still else Motion(best.matrix, gain=1 - least / unlike)
+
+
+def _refined(motion: Motion, earlier: Image, later: Image) -> Motion | None:
+    """A motion made more exact by all pixels at once: least squares of what is still unlike, linear in shift, turn and zoom
+    (B. D. Lucas and T. Kanade, over the whole frame), with large differences limited."""
+    height, width = later.shape
+    step = 2 if min(height, width) >= 160 else 1
+    y, x = (part.astype(np.float32) for part in np.mgrid[0:height:step, 0:width:step])
+    x -= width / 2
+    y -= height / 2
+    for _ in range(_REFINEMENTS):
+        seen = motion.warp(earlier, smooth=True)
+        across = cv2.Sobel(seen, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)[::step, ::step]
+        down = cv2.Sobel(seen, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)[::step, ::step]
+        off = (later - seen)[::step, ::step]
+        limit = 2.5 * 1.4826 * float(np.median(np.abs(off[::2, ::2]))) + 1e-9
+        inner = motion.warp(np.ones_like(earlier), border=0.0, smooth=True)[::step, ::step] > 0.999
+        inner &= np.abs(off) < 4 * limit
+        columns = np.stack([across, down, across * x + down * y, down * x - across * y])[:, inner].astype(np.float64)
+        square = columns @ columns.T
+        if np.linalg.cond(square / np.outer(*[np.sqrt(np.diag(square)) + 1e-12] * 2)) > 1e6:
+            return None
+        a, b, zoom, turn = np.linalg.solve(square, columns @ np.clip(off[inner], -limit, limit).astype(np.float64))
+        # seen from the later frame, a small motion comes before the one that is known already
+        small = np.array([[1 + zoom, -turn, a], [turn, 1 + zoom, b], [0, 0, 1]])
+        middle = np.array([[1, 0, width / 2], [0, 1, height / 2], [0, 0, 1]])
+        whole = np.vstack([motion.matrix, [0, 0, 1]]) @ middle @ small @ np.linalg.inv(middle)
+        if not np.isfinite(whole).all():
+            return None
+        motion = Motion(whole[:2])
+    return motion
+
+
+def _unlikeness(motion: Motion, earlier: Image, later: Image) -> float:
+    """Mean difference of two frames where both saw the scene; of what is most unlike, a tenth is left out."""
+    seen = earlier if motion.is_still(earlier.shape) else motion.warp(earlier, smooth=True)
+    off = np.abs(later - seen)[2:-2, 2:-2]
+    if seen is not earlier:
+        overlap = motion.warp(np.ones_like(earlier), border=0.0, smooth=True)[2:-2, 2:-2] > 0.999
+        off = off[overlap]
+        if off.size < 0.5 * later.size:
+            return float("inf")
+    sample = off.ravel()[:: max(1, off.size // 20000)]
+    return float(np.sort(sample)[: max(1, int(0.9 * sample.size))].mean())
 
 
 def _as_bytes(earlier: Image, later: Image, noise: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -121,7 +189,7 @@ def _tracked(first: NDArray[np.uint8], second: NDArray[np.uint8], corners: NDArr
 
 def _shifted(earlier: Image, later: Image) -> Motion:
     window = cv2.createHanningWindow(earlier.shape[::-1], cv2.CV_32F)
-    (across, down), response = cv2.phaseCorrelate(later, earlier, window)
+    (across, down), response = cv2.phaseCorrelate(later.copy(), earlier.copy(), window)  # which changes them
     if response < _LEAST_RESPONSE or max(abs(across) / earlier.shape[1], abs(down) / earlier.shape[0]) > 0.25:
-        return Motion.none(found=False)
+        return Motion.none()
     return Motion(np.array([[1.0, 0.0, across], [0.0, 1.0, down]]))

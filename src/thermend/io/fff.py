@@ -28,7 +28,7 @@ LARGEST_RECORD = 64_000_000
 HEAD = 64
 """Bytes in front of a record's directory."""
 _PNG = b"\x89PNG\r\n\x1a\n"
-_JPEG_LS, _JPEG_END = b"\xff\xd8\xff\xf7", b"\xff\xd9"
+_JPEG_BEGIN, _JPEG_LS, _JPEG_END = b"\xff\xd8\xff", 0xF7, b"\xff\xd9"
 
 
 class RecordError(ValueError):
@@ -283,7 +283,7 @@ def _pixels(content: bytes) -> NDArray[np.uint16]:
             raise RecordError("a PNG in colour")
         raw = stored.astype(np.uint16)
         return raw.byteswap() if order == "<" and _is_swapped(raw) else raw
-    if body.startswith(_JPEG_LS):
+    if body.startswith(_JPEG_BEGIN):
         return _jpeg_ls(body, width, height)
     if len(body) < 2 * width * height:
         raise RecordError("its pixels are cut short")
@@ -294,9 +294,12 @@ def _jpeg_ls(body: bytes, width: int, height: int) -> NDArray[np.uint16]:
     """Pixels as CSQ packs them; what they claim is looked at before they are unpacked."""
     import imagecodecs
 
-    if len(body) < 14:
+    at = 2
+    while at + 14 <= len(body) and body[at + 1] != _JPEG_LS:  # other segments may come before the frame's
+        at += 2 + int(struct.unpack_from(">H", body, at + 2)[0])
+    if at + 14 > len(body):
         raise RecordError("its pixels are cut short")
-    depth, rows, columns, components = struct.unpack_from(">BHHB", body, 6)
+    depth, rows, columns, components = struct.unpack_from(">BHHB", body, at + 4)
     if (columns, rows, components) != (width, height, 1):
         raise RecordError(f"JPEG-LS of {columns} x {rows} x {components} for {width} x {height} pixels")
     if depth > 16:

@@ -6,6 +6,10 @@
 | `scene` | scene and fixed pattern told apart over time |
 | `defects` | bad pixels, confirmed over time |
 | `carry` | what a method did to one frame, carried on to those after it |
+| `choice` | whether the method is better given the estimate or the frame |
+| `gain` | a camera's automatic gain control, followed |
+| `witness` | what a frame shows for certain, given back |
+| `promises` | temperatures, kept |
 | `calm` | places that the method has not seen yet |
 | `pattern` | a camera's pattern as a file, for its stills |
 | `state` | all that a session knows, saved |

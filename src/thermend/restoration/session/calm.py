@@ -52,3 +52,13 @@ def _boxes(noisy: NDArray[np.bool_]) -> list[tuple[slice, slice]]:
         begin, end = left * _BLOCK - _MARGIN, (left + wide) * _BLOCK + _MARGIN
         boxes.append((slice(max(first, 0), min(last, height)), slice(max(begin, 0), min(end, width))))
     return boxes
+
+
+def filled(shares: Image, known: Image | None) -> Image:
+    """Numbers in place of what is none (NaN, infinite): what is known, else the median."""
+    missing = ~np.isfinite(shares)
+    if not missing.any():
+        return shares
+    shares = shares.copy()
+    shares[missing] = np.median(shares[~missing]) if known is None else known[missing]
+    return shares

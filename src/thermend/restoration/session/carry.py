@@ -57,14 +57,26 @@ class Carried:
         smooth = self.field + np.float32(_FOLLOWS) * (new.field - self.field)
         return Carried(gain, smooth, new.detail, new.known)
 
-    def moved(self, motion: Motion, forgotten: NDArray[np.bool_] | None) -> None:
-        """The camera moved; where something else did, its detail is forgotten."""
+    def moved(self, motion: Motion, forgotten: NDArray[np.bool_] | None, change: Image | None) -> None:
+        """The camera moved. Where something moved by itself, detail is forgotten; `change` is that of the estimate, where what
+        is shown shall stay as the method made it, whatever the estimate becomes."""
         if not motion.is_still(self.detail.shape):
             self.detail = motion.warp(self.detail, border=0.0, smooth=True)
             self.known = motion.warp(self.known, border=0.0, smooth=True)
+        if change is not None:
+            self.detail -= np.float32(self.gain) * change * self.known
         if forgotten is not None:
             self.detail[forgotten] = 0
             self.known[forgotten] = 0
+
+    @property
+    def is_known(self) -> NDArray[np.bool_]:
+        """Where the method has seen the scene, (H, W)."""
+        return np.asarray(self.known >= 0.5)
+
+    def clean(self, estimate: Image) -> Image:
+        """The scene on its own levels: what the method mended of it, without what it did to contrast and level."""
+        return estimate + self.detail / np.float32(self.gain)
 
     def apply(self, estimate: Image) -> Image:
         """The result for an estimate, (H, W)."""

@@ -24,19 +24,30 @@ _UNKNOWN = 1e3
 """Variance, in those of the noise, of what is not known."""
 _MOVED = 4.5
 """Standard deviations of the 3 × 3 mean of the innovation, from which on a pixel is taken for something that moved."""
-_UNSURE_BY = 0.2
-"""Pixels that the camera's motion may be off by; where a scene is steep, that much of its slope is no motion of its own."""
+_UNSURE_BY, _MISPLACED = 0.15, 0.06
+"""Pixels that the camera's motion may be off by, at most and as a rule: where a scene is steep, that much of its slope is no
+motion of its own, and makes its estimate less certain."""
 _ROBUST = 2.5
 """Standard deviations of the innovation that teach of the pattern; what is more is limited to that."""
 _TEACHES = 1.0
 """Pixels that the camera must have moved by since the last lesson for the pattern to be told from the scene."""
+_UNSURE, _SURE = 0.03, 0.12
+"""By how much more alike a motion must make two frames to be believed a little, and wholly."""
 _SCENE_DRIFT = 0.005
 """Variance, in those of the noise, that a scene gains a frame: what interpolation and the scene's own changes do."""
 _PATTERN_DRIFT = 2e-4
 _FINEST = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 """J. Immerkaer, Fast noise variance estimation, 1996."""
+_EXPLAINED = 0.3
+"""By how much more alike a motion makes two frames, from which on they are of one picture."""
+_CUT = 4.0
+"""Times the usual difference of two frames, from which on the picture is another."""
+_NOISY = 0.5
+"""Share of a frame's variance, from which on the scene's estimate is as good as a single frame."""
 _JUMPED, _LEAST_JUMP = 1.4, 1.0
 """Times the variance that is expected, and grey levels of 255, from which on the pattern is another."""
+_NOISELESS = 0.5 / 255
+"""Noise over time that is not worth a mean over time, which costs a little sharpness."""
 _LEAST_NOISE = 0.15
 """Grey levels of 255: what rounding to 8 bits leaves."""
 
@@ -62,6 +73,8 @@ class Scene:
         of the frame before
     moved : (H, W) bool or None
         where something moved by itself
+    change : (H, W) float32 or None
+        of the estimate, by the last frame
     """
 
     estimate: Image
@@ -74,12 +87,31 @@ class Scene:
     frames: int = 1
     innovation: Image | None = None
     moved: NDArray[np.bool_] | None = None
+    change: Image | None = None
 
     @property
     def certainty(self) -> float:
         """How much less the scene's estimate is off by than a frame is, 0 to 1."""
         given = self.noise + float(self.uncertainty.mean())
         return 1 - min(1.0, float(np.minimum(self.variance, given).mean()) / given)
+
+    @property
+    def given(self) -> float:
+        """Standard deviation of what a frame adds to the scene."""
+        return float(np.sqrt(self.noise + float(np.median(self.uncertainty))))
+
+    @property
+    def is_noisy(self) -> NDArray[np.bool_]:
+        """Where the estimate is as good as a single frame, (H, W)."""
+        return np.asarray(self.variance > np.float32(_NOISY * self.given**2))
+
+    def is_another_picture(self, frame: Image, motion: Motion) -> bool:
+        """Whether no motion makes a frame like the one before."""
+        if motion.gain > _EXPLAINED:
+            return False
+        coarse = cv2.blur(frame - self.pattern - motion.warp(self.estimate, smooth=True), (9, 9))
+        usual = np.sqrt(self.noise + float(self.variance.mean())) / 9
+        return float(np.abs(coarse).mean()) > _CUT * max(usual, 1 / 255)
 
     def follow_gain(self, gain: float, offset: float) -> None:
         """The camera stretches its contrast anew: so do the scene and the pattern."""
@@ -134,6 +166,7 @@ class Scene:
         if not still:
             self.estimate = motion.warp(self.estimate)
             self.variance = motion.warp(self.variance, border=_UNKNOWN * self.noise, smooth=True)
+            self.variance += np.float32(_MISPLACED**2) * _steepness(self.estimate)
         self.variance += np.float32(_SCENE_DRIFT * self.noise)
         self.uncertainty += np.float32(_PATTERN_DRIFT * self.noise)
         innovation = frame - self.pattern - self.estimate
@@ -141,6 +174,9 @@ class Scene:
         moved = self._moved(innovation, known)
         self.moved = moved
         teaches = self._teaches(motion, frame.shape)
+        self.taught += teaches
+        if self.taught < 1:  # what of the finest detail is no noise may all be pattern
+            self.uncertainty[:] = max(self.fine - self.noise, self.noise / 2)
         total = self.variance + self.uncertainty + np.float32(self.noise)
         self._learn_noise(innovation, known & ~moved)
         self.variance[moved] = np.float32(_UNKNOWN * self.noise)
@@ -148,9 +184,8 @@ class Scene:
         other = np.float32(self.noise) + self.uncertainty * np.float32(teaches)
         other[moved | ~known] = self.noise
         gain = self.variance / (self.variance + other)
-        self.taught += teaches
-        if self.taught < 1:  # what of the finest detail is no noise may all be pattern
-            self.uncertainty[:] = max(self.fine - self.noise, self.noise / 2)
+        if self.noise < _NOISELESS**2:
+            gain = np.ones_like(gain)
         if teaches:
             lesson = np.float32(teaches) * self.uncertainty / total
             lesson[moved | ~known] = 0
@@ -159,7 +194,8 @@ class Scene:
             limit = _ROBUST * np.sqrt(total)
             self.pattern += lesson * np.clip(innovation, -limit, limit)
             self.uncertainty *= 1 - lesson
-        self.estimate += gain * innovation
+        self.change = gain * innovation
+        self.estimate += self.change
         self.variance = np.where(
             moved | ~known, np.float32(self.noise) + self.uncertainty, self.variance * (1 - gain)
         ).astype(np.float32)
@@ -181,11 +217,9 @@ class Scene:
         return float(np.median(np.abs(sample)) * 1.4826) if sample.size else 0.0
 
     def _teaches(self, motion: Motion, shape: tuple[int, int]) -> float:
-        """How much of the pattern a frame can tell: nothing where the camera stands still."""
-        if not motion.found:
-            return 0.0
+        """How much of the pattern a frame can tell: nothing where the camera stands still, or may."""
         moves = np.hypot(*motion.displacement(shape))
-        return float(min(1.0, (moves / _TEACHES) ** 2))
+        return float(min(1.0, (moves / _TEACHES) ** 2) * np.clip((motion.gain - _UNSURE) / (_SURE - _UNSURE), 0, 1))
 
     def _learn_noise(self, innovation: Image, usable: NDArray[np.bool_]) -> None:
         """The noise over time is what the innovation has beyond what is uncertain."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -15,14 +14,17 @@ from thermend.errors import UsageError
 from thermend.filters.motion import Motion, register
 from thermend.image import ThermalImage
 from thermend.methods.protocol import StepRecord
-from thermend.restoration import temperatures
 from thermend.restoration.provenance import provenance_of
-from thermend.restoration.session.calm import calmed
+from thermend.restoration.session.calm import calmed, filled
 from thermend.restoration.session.carry import Carried
+from thermend.restoration.session.choice import Choice
 from thermend.restoration.session.defects import Defects, replaced
+from thermend.restoration.session.gain import change
 from thermend.restoration.session.pattern import CameraPattern
 from thermend.restoration.session.pattern import load as load_pattern
+from thermend.restoration.session.promises import keep, without_smooth
 from thermend.restoration.session.scene import Scene
+from thermend.restoration.session.witness import given_back
 
 if TYPE_CHECKING:
     from thermend.restoration.restorer import Restorer, Result
@@ -33,21 +35,18 @@ EVERY = 8
 """Frames between two that the method sees, once the scene is known."""
 _AT_FIRST = 10
 """Frames after a beginning that the method sees one and all; then it sees every second, after twice as many every third."""
-_GUESSED, _CERTAIN = 0.58, 0.8
-"""Certainty of the scene from which on the method is given the frame without its pattern, and the scene's estimate itself."""
-_OTHER_GAIN, _OTHER_OFFSET = 0.01, 0.003
-"""Change of gain, and of offset in shares of the range, that is taken for the camera's own (automatic gain control)."""
-_CUT = 4.0
-"""Times the usual difference of two frames, from which on the picture is another."""
+_CERTAIN = 0.8
+"""Certainty of the scene from which on its estimate may be what the method is given."""
+_TRIED_EVERY = 4
+"""Times that the method sees a frame, of which one is a trial: it is given both, and the next frame is the judge."""
+_SMALLEST = 16
+"""Pixels; frames with a shorter side are mended one by one: they show too little to tell how the camera moved."""
 _FROZEN = 2
 """Frames that repeat the one before them, as a camera gives while its shutter is closed."""
 _LEARNED = 10.0
 """Frames in which the camera moved, from which on the pattern is worth to be kept."""
-_NOISY = 0.5
-"""Share of a frame's variance, from which on the scene's estimate is as good as a single frame."""
-_REGISTERED_AT = 1.0
-_SHARE_TOLERANCE = 0.0008
-_KELVIN_TOLERANCE = 0.15
+_REGISTERED_AT, _REGISTERED_AT_MOST = 0.15, 2.5
+"""Pixels that frames are smoothed by for registration, to a grey level of noise; and at most."""
 
 
 @dataclass
@@ -66,14 +65,22 @@ class Memory:
         the frame before, as it came
     carried : Carried or None
         what the method did; None before it had a frame, or where it enlarges
+    choice : Choice
+        what the method is better given
+    clean : (H, W) float32 or None
+        the last frame as the method alone made it, while the scene is uncertain
     since_start, since_seen : int
         frames since the beginning (or a cut), and since the method had one
+    seen : int
+        how many frames the method had
     steps : tuple of StepRecord
         what it did
     frozen : int
         how many times the camera gave the last frame again
-    moves : bool
-        whether the camera moved from the frame before to the last
+    plain : (H, W) float32 or None
+        the last frame without its pattern and bad pixels
+    motion : Motion or None
+        of the camera, from the frame before to the last
     """
 
     low: float
@@ -84,11 +91,24 @@ class Memory:
     defects: Defects
     last: Image
     carried: Carried | None = None
+    choice: Choice = field(default_factory=Choice)
+    clean: Image | None = None
     since_start: int = 0
     since_seen: int = 0
+    seen: int = 0
     steps: tuple[StepRecord, ...] = ()
     frozen: int = 0
-    moves: bool = False
+    plain: Image | None = None
+    motion: Motion | None = None
+
+
+@dataclass
+class _Made:
+    """What the method made of a guess at the scene: as it will be shown, and on the frames' own levels, (H, W) each."""
+
+    result: Result
+    pixels: Image
+    clean: Image
 
 
 class Session:
@@ -157,11 +177,14 @@ class Session:
     def restored(self, frame: ThermalImage | ArrayLike) -> Result:
         """As the call: the result with what was done."""
         image = frame if isinstance(frame, ThermalImage) else ThermalImage.from_array(frame)
+        if min(image.shape) < _SMALLEST:
+            self.frames += 1
+            return self.restorer.restored(image, mode=self.mode, scale=self.scale, contrast=self.contrast)
         if self.memory is None:
             self.mode = self.restorer.mode_for(image, self.mode)
             self.restorer.check_contrast(self.contrast, self.mode)
             self.memory = self._begun(image)
-            result = self._mended(image, self.memory)
+            result = self._mended(image, self.memory.last, self.memory)
         else:
             if image.unit != self.memory.unit:
                 raise UsageError(f"a frame of {image.unit} after others of {self.memory.unit}; begin another session")
@@ -210,7 +233,7 @@ class Session:
     def _begun(self, image: ThermalImage) -> Memory:
         low, high = (0.0, 255.0) if image.is_picture else image.extent
         high = high if high > low else low + 1.0
-        shares = _filled((image.pixels - np.float32(low)) / np.float32(high - low), None)
+        shares = filled((image.pixels - np.float32(low)) / np.float32(high - low), None)
         scene, defects = Scene.begun(shares), Defects.none(image.shape)
         memory = Memory(low, high, image.unit, image.metadata.serial, scene, defects, shares)
         if self._pattern is not None:
@@ -226,83 +249,100 @@ class Session:
         scene = memory.scene
         shares = (image.pixels - np.float32(memory.low)) / np.float32(memory.high - memory.low)
         missing = ~np.isfinite(shares)
-        shares = _filled(shares, scene.estimate + scene.pattern)
+        shares = filled(shares, scene.estimate + scene.pattern)
         difference = float(np.abs(shares - memory.last).mean())
         if difference <= 0.02 * np.sqrt(scene.noise) and memory.carried is not None:
             memory.frozen += 1  # the shutter is closed, or nothing happens: the same frame tells nothing new
             return self._carried(image, memory)
-        bad = memory.defects.see(shares - scene.pattern, memory.moves)
+        bad = memory.defects.see(shares - scene.pattern, self._moves(memory))
         measured = shares if bad is None else replaced(shares - scene.pattern, bad) + scene.pattern
-        motion = self._registered(measured, memory)
+        single = self._by_method(image, self._alone(measured, memory)) if self._is_early(memory) else None
+        motion = self._registered(measured, single, memory)
         stated = image.metadata.frame is not None and bool(image.metadata.frame.shutter)
-        jumped = memory.frozen >= _FROZEN and motion.found and scene.is_another_pattern(measured, motion)
+        jumped = memory.frozen >= _FROZEN and scene.is_another_pattern(measured, motion)
         if stated or jumped:
             scene.forget_pattern(measured)
             self.shutters.append(self.frames)
             memory.since_start = 0
         memory.frozen = 0
-        if not motion.found and self._is_cut(measured, memory):
+        if scene.is_another_picture(measured, motion):
             scene.forget_scene(measured)
             memory.since_start, memory.carried = 0, None
         else:
-            self._follow_gain(measured, motion, memory)
-            scene.see(measured, motion, _either(bad, missing))
+            plain = measured - scene.pattern
+            if (changed := change(motion.warp(scene.estimate, smooth=True), plain)) is not None:
+                scene.follow_gain(*changed)
+                memory.choice.many = memory.choice.one = None
+            memory.choice.judge(plain, motion, scene.noise + float(np.median(scene.uncertainty)))
+            scene.see(measured, motion, missing if bad is None else bad | missing)
             if memory.carried is not None:
-                memory.carried.moved(motion, scene.moved)
-        memory.moves = motion.found and not motion.is_still(image.shape)
+                memory.carried.moved(motion, scene.moved, None if memory.choice.prefers_many else scene.change)
+        memory.motion, memory.plain = motion, measured - self._pattern_of(memory)
         memory.last = shares
         memory.since_start += 1
         memory.since_seen += 1
         due = memory.since_seen >= min(self.every, max(1, memory.since_start // _AT_FIRST))
+        memory.clean = None if single is None else single.clean
         if due or memory.carried is None or self.scale != 1:
-            return self._mended(image, memory)
+            return self._mended(image, measured, memory, single)
         return self._carried(image, memory)
 
-    def _registered(self, measured: Image, memory: Memory) -> Motion:
-        scene = memory.scene
-        before, now = (
-            cv2.GaussianBlur(part, (0, 0), _REGISTERED_AT) for part in (scene.estimate, measured - scene.pattern)
-        )
-        return register(before, now, float(np.sqrt(scene.noise)) / 3)
+    def _alone(self, measured: Image, memory: Memory) -> Image:
+        """A frame as it is by itself; without the pattern only where that was known before."""
+        return measured if self._pattern is None else measured - self._pattern_of(memory)
 
-    def _is_cut(self, measured: Image, memory: Memory) -> bool:
-        scene = memory.scene
-        coarse = cv2.blur(measured - scene.pattern - scene.estimate, (9, 9))
-        usual = np.sqrt(scene.noise + float(scene.variance.mean())) / 9
-        return float(np.abs(coarse).mean()) > _CUT * max(usual, 1 / 255)
+    def _is_early(self, memory: Memory) -> bool:
+        """Whether the scene is still so uncertain that the method sees each single frame."""
+        return memory.since_start < _AT_FIRST and self.scale == 1
 
-    def _follow_gain(self, measured: Image, motion: Motion, memory: Memory) -> None:
-        """Automatic gain control: all of the picture is stretched anew."""
+    def _registered(self, measured: Image, single: _Made | None, memory: Memory) -> Motion:
+        """The camera's motion since the frame before: by what is known of the scene, or at first by what the method made of
+        both frames, in which there is no pattern that would hold it back."""
         scene = memory.scene
-        now, before = (
-            cv2.resize(
-                cv2.GaussianBlur(part, (0, 0), 3.0), None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA
-            ).ravel()
-            for part in (measured - scene.pattern, motion.warp(scene.estimate, smooth=True))
-        )
-        gain, offset = _line(before, now)
-        if abs(gain - 1) > _OTHER_GAIN or abs(offset + (gain - 1) * float(before.mean())) > _OTHER_OFFSET:
-            scene.follow_gain(gain, offset)
+        if single is not None and memory.clean is not None:
+            return register(memory.clean, single.clean, 0.0, memory.motion)
+        spread = float(np.sqrt(scene.noise + np.median(scene.uncertainty)))
+        sigma = min(max(_REGISTERED_AT * 255 * spread, 1.0), _REGISTERED_AT_MOST)
+        before, now = (cv2.GaussianBlur(part, (0, 0), sigma) for part in (scene.estimate, measured - scene.pattern))
+        return register(before, now, spread / (3.5 * sigma), memory.motion)
 
-    def _mended(self, image: ThermalImage, memory: Memory) -> Result:
-        """By the method, which is given the best that is known of the frame."""
-        scene = memory.scene
-        if scene.certainty >= _CERTAIN:
-            best = scene.estimate
-        elif scene.certainty >= _GUESSED or self._pattern is not None:
-            best = memory.last - self._pattern_of(memory)
-        else:
-            best = memory.last
-        given = image.with_pixels(self._undone(best, image))
+    @staticmethod
+    def _moves(memory: Memory) -> bool:
+        motion = memory.motion
+        return motion is not None and motion.found and not motion.is_still(memory.last.shape)
+
+    def _by_method(self, image: ThermalImage, shares: Image) -> _Made:
+        """What the method makes of a guess at the scene."""
+        given = image.with_pixels(self._undone(shares, image))
         result = self.restorer.restored(given, mode=self.mode, scale=self.scale, contrast=self.contrast)
-        memory.steps, memory.since_seen = tuple(result.steps), 0
         if self.scale != 1:
-            return result
+            return _Made(result, shares, shares)
+        memory = self.memory
+        assert memory is not None
         made = (result.image.pixels - np.float32(self._zero(memory))) / np.float32(self._one(memory))
-        new = Carried.of(best, _filled(made, best))
+        made = filled(made, shares)
+        return _Made(result, made, Carried.of(shares, made).clean(shares))
+
+    def _mended(self, image: ThermalImage, measured: Image, memory: Memory, single: _Made | None = None) -> Result:
+        """By the method, which is given what has proved to be the better guess at the scene: its estimate, or the frame."""
+        scene, choice = memory.scene, memory.choice
+        memory.seen += 1
+        known = scene.certainty >= _CERTAIN
+        tries = self.scale == 1 and known and (single is not None or memory.seen % _TRIED_EVERY == 0)
+        many = self._by_method(image, scene.estimate) if known and (tries or choice.prefers_many) else None
+        if single is None and (many is None or tries):
+            single = self._by_method(image, self._alone(measured, memory))
+        if tries and many is not None and single is not None:
+            choice.many, choice.one = many.clean, single.clean
+        chosen = many if many is not None and (choice.prefers_many or single is None) else single
+        assert chosen is not None
+        memory.steps, memory.since_seen = tuple(chosen.result.steps), 0
+        if self.scale != 1:
+            return chosen.result
+        new = Carried.of(scene.estimate, chosen.pixels)
         before = memory.carried
         memory.carried = new if before is None else before.then(new)
-        return replace(self._carried(image, memory, best), verification=result.verification)
+        return replace(self._carried(image, memory, scene.estimate), verification=chosen.result.verification)
 
     def _carried(self, image: ThermalImage, memory: Memory, best: Image | None = None) -> Result:
         """From the scene's estimate, by what the method did before."""
@@ -310,10 +350,15 @@ class Session:
 
         assert memory.carried is not None
         scene = memory.scene
-        estimate = _calmed(scene, memory.carried) if best is None else best
+        estimate = (
+            calmed(scene.estimate, scene.is_noisy | ~memory.carried.is_known, scene.given) if best is None else best
+        )
         made = memory.carried.apply(estimate)
+        if memory.plain is not None:
+            added = given_back(memory.carried.clean(estimate), memory.plain)
+            made = made if added is None else made + np.float32(memory.carried.gain) * added
         if self.mode == "radiometric":
-            self._keep(made, image, memory)
+            keep(made, image, memory.last - self._pattern_of(memory), memory.low, memory.high)
         pixels = made * np.float32(self._one(memory)) + np.float32(self._zero(memory))
         if self._is_display(image):
             np.clip(pixels, 0, 255, out=pixels)
@@ -329,26 +374,9 @@ class Session:
             np.clip(pixels, *image.valid_range, out=pixels)
         return Result(image.with_pixels(pixels, **changes), steps)
 
-    def _keep(self, made: Image, image: ThermalImage, memory: Memory) -> None:
-        """The promises of radiometric mode, held to this very frame without its pattern."""
-        span = memory.high - memory.low
-        tolerance = _KELVIN_TOLERANCE / span if image.unit == "celsius" else _SHARE_TOLERANCE
-        reference = memory.last - self._pattern_of(memory)
-        low, high = image.extent
-        counted = None if image.nodata is None else ~image.nodata
-        evidence = temperatures.collect(
-            reference, (low - memory.low) / span, (high - memory.low) / span, tolerance, counted
-        )
-        temperatures.keep(made, replace(evidence, spots=evidence.spots[:0]), 1, counted)
-
     def _pattern_of(self, memory: Memory) -> Image:
-        """The pattern as it is taken off: without what is smooth, which is the temperatures' own where they are to be kept."""
-        pattern = memory.scene.pattern
-        if self.mode != "radiometric":
-            return pattern
-        small = cv2.resize(pattern, None, fx=1 / 8, fy=1 / 8, interpolation=cv2.INTER_AREA)
-        small = cv2.GaussianBlur(small, (0, 0), temperatures.SMOOTH_SIGMA / 8, borderType=cv2.BORDER_REFLECT)
-        return pattern - cv2.resize(small, pattern.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        """The pattern as it is taken off."""
+        return without_smooth(memory.scene.pattern) if self.mode == "radiometric" else memory.scene.pattern
 
     def _steps(self, memory: Memory) -> tuple[StepRecord, ...]:
         scene = memory.scene
@@ -379,49 +407,3 @@ class Session:
         if image.nodata is not None:
             pixels[image.nodata] = np.nan
         return pixels
-
-
-def _filled(shares: Image, known: Image | None) -> Image:
-    """Numbers in place of what is none: what is known, else the median."""
-    missing = ~np.isfinite(shares)
-    if not missing.any():
-        return shares
-    shares = shares.copy()
-    shares[missing] = np.median(shares[~missing]) if known is None else known[missing]
-    return shares
-
-
-def _either(first: NDArray[np.bool_] | None, second: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-    if not second.any():
-        return first
-    return second if first is None else first | second
-
-
-def _line(before: Image, now: Image) -> tuple[float, float]:
-    """Gain and offset from one set of numbers to another, by least squares over those that agree."""
-    weights = np.ones_like(before)
-    gain, offset = 1.0, 0.0
-    for _ in range(3):
-        total = float(weights.sum())
-        x, y = float((weights * before).sum()) / total, float((weights * now).sum()) / total
-        power = float((weights * (before - x) ** 2).sum())
-        gain = float((weights * (before - x) * (now - y)).sum()) / power if power > 1e-6 * total else 1.0
-        gain = min(max(gain, 0.5), 2.0)
-        offset = y - gain * x
-        off = np.abs(now - gain * before - offset)
-        limit = 3 * 1.4826 * float(np.median(off)) + 1e-6
-        weights = (off < limit).astype(np.float32)
-    return gain, offset
-
-
-def _calmed(scene: Scene, carried: Carried) -> Image:
-    """The scene's estimate, mended where it is of a single frame and as noisy as that, or where the method has not seen it."""
-    given = scene.noise + float(np.median(scene.uncertainty))
-    noisy = (scene.variance > np.float32(_NOISY * given)) | (carried.known < 0.5)
-    return calmed(scene.estimate, noisy, float(np.sqrt(given)))
-
-
-def frames_of(session: Session, frames: Iterator[ThermalImage]) -> Iterator[ThermalImage]:
-    """Frames mended one after another."""
-    for frame in frames:
-        yield session(frame)

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thermend.errors import InputError, UsageError, first_line
+from thermend.filters.motion import Motion
 from thermend.io.atomic import whole_file
 from thermend.methods.protocol import StepRecord
 from thermend.restoration.session.carry import Carried
+from thermend.restoration.session.choice import Choice
 from thermend.restoration.session.defects import Defects
 from thermend.restoration.session.scene import Scene
 
@@ -32,6 +34,14 @@ def save(session: Session, path: str | os.PathLike[str], **more: Any) -> None:
     arrays |= {"last": memory.last, "defects": memory.defects.share}
     if memory.scene.innovation is not None:
         arrays["innovation"] = memory.scene.innovation
+    for name, array in (
+        ("clean", memory.clean),
+        ("plain", memory.plain),
+        ("many", memory.choice.many),
+        ("one", memory.choice.one),
+    ):
+        if array is not None:
+            arrays[name] = array
     if memory.carried is not None:
         arrays |= {"field": memory.carried.field, "detail": memory.carried.detail, "known": memory.carried.known}
     facts = {
@@ -47,13 +57,17 @@ def save(session: Session, path: str | os.PathLike[str], **more: Any) -> None:
         "high": memory.high,
         "unit": memory.unit,
         "serial": memory.serial,
-        "moves": memory.moves,
+        "motion": None if memory.motion is None else [memory.motion.matrix.ravel().tolist(), memory.motion.gain],
         "noise": float(memory.scene.noise),
         "fine": memory.scene.fine,
         "taught": memory.scene.taught,
         "seen": memory.scene.frames,
         "defect_frames": memory.defects.frames,
         "gain": None if memory.carried is None else memory.carried.gain,
+        "advantage": memory.choice.advantage,
+        "trials": memory.choice.trials,
+        "trial_noise": memory.choice.noise,
+        "method_saw": memory.seen,
         "since_start": memory.since_start,
         "since_seen": memory.since_seen,
         "frozen": memory.frozen,
@@ -120,6 +134,10 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return facts, arrays
 
 
+def _motion(said: Any) -> Motion | None:
+    return None if said is None else Motion(np.array(said[0], float).reshape(2, 3), float(said[1]))
+
+
 def _memory(facts: dict[str, Any], arrays: dict[str, Any]) -> Memory:
     from thermend.restoration.session.session import Memory
 
@@ -146,9 +164,19 @@ def _memory(facts: dict[str, Any], arrays: dict[str, Any]) -> Memory:
         Defects(arrays["defects"], int(facts["defect_frames"])),
         arrays["last"],
         carried,
+        Choice(
+            float(facts["advantage"]),
+            int(facts["trials"]),
+            float(facts["trial_noise"]),
+            arrays.get("many"),
+            arrays.get("one"),
+        ),
+        arrays.get("clean"),
         int(facts["since_start"]),
         int(facts["since_seen"]),
+        int(facts["method_saw"]),
         tuple(StepRecord(method, told, tuple(removed)) for method, told, removed in facts["steps"]),
         int(facts["frozen"]),
-        bool(facts["moves"]),
+        arrays.get("plain"),
+        _motion(facts["motion"]),
     )
