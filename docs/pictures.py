@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ import thermend
 from thermend import ThermalImage
 from thermend.datasets.scenes import scene_picture
 from thermend.degradations import degrade
+from thermend.evaluation.recordings.simulation import PRESETS, recorded
 from thermend.io import palettes
 
 ROOT = Path(__file__).parent.parent
@@ -113,6 +115,38 @@ def network(method: str, sample: str, preset: str, damage: str, box: Box, name: 
     save(beside(*(panel(image, "white-hot", box, label) for label, image in images.items())), name)
 
 
+def recording(number: int, preset: str, shown: tuple[int, ...], box: Box, name: str) -> None:
+    """Frames of a simulated recording as they came, mended one by one, and in a session; beneath them one row over time."""
+    scene = (255 * scene_picture(UNSEEN, number)).astype(np.float32)
+    wanted = dataclasses.replace(PRESETS[preset], frames=max(shown) + 1)
+    restorer = thermend.load("auto")
+    session = restorer.session(contrast="keep")
+    columns: list[list[np.ndarray]] = [[], [], []]
+    rows: list[list[np.ndarray]] = [[], [], []]
+    for count, frame in enumerate(recorded(scene, wanted, 0)):
+        image = ThermalImage(frame.given, "display", "uint8")
+        made = session(image)
+        of_row = (image.pixels, restorer(image, contrast="keep").pixels, made.pixels)
+        for kept, pixels in zip(rows, of_row, strict=True):
+            kept.append(pixels[box[0]])
+        if count in shown:
+            labels = (f"frame {count}", "one by one", "session")
+            for kept, pixels, label in zip(columns, of_row, labels, strict=True):
+                kept.append(panel(np.clip(pixels, 0, 255).astype(np.uint8), "white-hot", box, label))
+    slices = [np.clip(np.array(kept), 0, 255).astype(np.uint8) for kept in rows]
+    slices = [
+        palettes.table("white-hot")[cv2.resize(part, None, fx=1, fy=2, interpolation=cv2.INTER_NEAREST)]
+        for part in slices
+    ]
+    gap = np.full((GAP, slices[0].shape[1], 3), 255, np.uint8)
+    save(
+        beside(
+            *[np.concatenate([x for p in (*kept, part) for x in (gap, p)][1:]) for kept, part in zip(columns, slices)]
+        ),
+        name,
+    )
+
+
 def default(number: int, preset: str, damage: str, box: Box, name: str) -> None:
     """A scene that was rendered, and that nothing was trained on, damaged as a paper does it, and what `auto` makes of it."""
     clean = np.rint(255 * scene_picture(UNSEEN, number)).astype(np.uint8)
@@ -162,3 +196,4 @@ if __name__ == "__main__":
         "hidra.png",
     )
     destripers("rescue.png", (60, 330, 110, 110), "destripers.png")
+    recording(6, "pattern", (3, 110), (100, 120, 70, 90), "recording.png")

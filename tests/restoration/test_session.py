@@ -204,7 +204,7 @@ def test_frames_that_differ_in_size_or_unit_are_refused(chain):
     session(np.full((40, 50), 90, np.uint8))
     with pytest.raises(thermend.UsageError, match="50 x 40"):
         session(np.full((50, 40), 90, np.uint8))
-    with pytest.raises(thermend.UsageError, match="unit|of celsius"):
+    with pytest.raises(thermend.UsageError, match=r"unit|of celsius"):
         session(ThermalImage(np.zeros((40, 50), np.float32), "celsius"))
 
 

@@ -33,6 +33,7 @@ from thermend.io.options import ReadOptions, StatedUnit
 from thermend.io.stamp import stamped
 from thermend.io.streams import Source, as_file, is_path
 from thermend.io.suffixes import READABLE_SUFFIXES, RECORDING_SUFFIXES, WRITABLE_SUFFIXES
+from thermend.io.writers import open_writer
 
 _SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"BM": "bmp", b"\x93NUMPY": "npy",
@@ -374,6 +375,7 @@ __all__ = [
     "ReadOptions",
     "StatedUnit",
     "count_pages",
+    "open_writer",
     "read",
     "read_frames",
     "read_pages",
