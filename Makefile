@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test quick lint docs samples pictures clean
+.PHONY: demo test quick lint docs samples pictures soak-recordings clean
 
 demo: $(VENV)/.core
 	$(BIN)/thermend enhance samples --out demo --compare --overwrite
@@ -26,6 +26,9 @@ samples: $(VENV)/.core ## draw the sample images again
 
 pictures: $(VENV)/.dev ## draw the pictures of README and docs again
 	$(BIN)/python docs/pictures.py
+
+soak-recordings: $(VENV)/.dev ## long recordings: speed and memory, into docs/recordings.md
+	cd benchmarks && ../$(BIN)/python recordings.py --soak --page ../docs/recordings.md
 
 $(VENV)/.core: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("thermend needs Python 3.10 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 10) else 0)'

@@ -43,7 +43,7 @@ def test_the_prior_that_ships_is_small_enough():
     assert _count(network) == find("hidra/unet").parameters
     assert _count(network.autoencoder) == find("hidra/autoencoder").parameters
     estimator = DegradationEstimator(small_features(), (1, 2, 3, 4), 64)
-    assert _count(Hidra(network, estimator)) == find("hidra/tiny").parameters
+    assert _count(Hidra(network, estimator, level=True)) == find("hidra/tiny").parameters
     assert network.signal == pytest.approx(0.0477, abs=1e-3)
 
 

@@ -50,7 +50,7 @@ METHODS = (
         title="one diffusion step, steered by the degradation (HiDRA), on a small prior of our own",
         weights="hidra-tiny",
         licence=RESEARCH_ONLY,
-        parameters=11_547_248,
+        parameters=11_560_882,
         macs=76_699_926_528,
     ),
     _guided(

@@ -241,6 +241,7 @@ class Session:
             known.check(image)
             memory.scene.pattern = known.pixels / np.float32(high - low)
             memory.scene.uncertainty[:] = memory.scene.noise * np.float32(0.05)
+            memory.scene.taught = 1.0  # nothing in it is unknown
             memory.scene.estimate = shares - memory.scene.pattern
             memory.defects = Defects(known.bad.astype(np.float32), 100)
         return memory
