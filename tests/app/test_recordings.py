@@ -202,3 +202,20 @@ def test_a_recording_that_was_cut_off_is_mended_as_far_as_it_goes(tmp_path):
     done = thermend("enhance", tmp_path / "cut.mkv", "-o", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert 10 < len(list(package.read_frames(tmp_path / "out/cut.mkv"))) < 60
+
+
+def test_live_frames_come_from_opencv(tmp_path):
+    """The loop of docs/recordings.md, on a file in place of a camera."""
+    recorded(tmp_path / "a.mp4", frames(6))
+    camera = cv2.VideoCapture(str(tmp_path / "a.mp4"))
+    if not camera.isOpened():
+        pytest.skip("this OpenCV opens no videos")
+    session, seen = package.load("classical.chain").session(), 0
+    while True:
+        there, picture = camera.read()
+        if not there:
+            break
+        mended = session(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY))
+        assert mended.pixels.shape == (64, 80)
+        seen += 1
+    assert seen == session.frames == 6
