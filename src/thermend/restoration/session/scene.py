@@ -46,7 +46,7 @@ _NOISY = 0.5
 """Share of a frame's variance, from which on the scene's estimate is as good as a single frame."""
 _JUMPED, _LEAST_JUMP = 1.4, 1.0
 """Times the variance that is expected, and grey levels of 255, from which on the pattern is another."""
-_NOISELESS = 0.5 / 255
+_NOISELESS = 0.8 / 255
 """Noise over time that is not worth a mean over time, which costs a little sharpness."""
 _LEAST_NOISE = 0.15
 """Grey levels of 255: what rounding to 8 bits leaves."""
