@@ -257,3 +257,14 @@ def test_a_scale_and_other_methods_have_sessions_too(scene):
     for method in ("classical.dct", "classical.chain+classical.dct"):
         session = thermend.load(method).session()
         assert [session(picture(frame)).shape for frame in frames][-1] == SHAPE
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+def test_a_motion_is_the_same_on_another_grid(factor):
+    from thermend.filters.motion import Motion
+
+    matrix = np.array([[0.99, -0.02, 3.0], [0.02, 0.99, -4.0]])
+    there = np.array([10.0, 20.0, 1.0])
+    other = np.array([factor * (there[0] + 0.5) - 0.5, factor * (there[1] + 0.5) - 0.5, 1.0])
+    expected = factor * (matrix @ there + 0.5) - 0.5
+    np.testing.assert_allclose(Motion(matrix).scaled(factor).matrix @ other, expected, atol=1e-9)

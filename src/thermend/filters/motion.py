@@ -20,6 +20,8 @@ _LEAST_SHARE = 0.4
 _LEAST_RESPONSE = 0.04
 """Of phase correlation; unrelated frames of noise have 0.02."""
 _REFINEMENTS = 2
+_HALVED = 400
+"""Pixels; larger frames are registered at half their size, where noise is less and nothing is lost."""
 _STILL = 0.04
 """Pixels; whoever moves less is still, and is not resampled."""
 
@@ -48,6 +50,13 @@ class Motion:
     def found(self) -> bool:
         """Whether it makes the frames more alike."""
         return self.gain > 0
+
+    def scaled(self, factor: float) -> Motion:
+        """The same motion of frames that are so many times as large."""
+        matrix = self.matrix.copy()
+        middle = (factor - 1) / 2  # of the first pixel, on the other grid
+        matrix[:, 2] = factor * matrix[:, 2] + middle * (1 - matrix[:, :2].sum(axis=1))
+        return Motion(matrix, self.gain)
 
     def displacement(self, shape: tuple[int, int]) -> tuple[float, float]:
         """How far pixels move along x and y, root mean square over the frame."""
@@ -100,6 +109,11 @@ def register(earlier: Image, later: Image, noise: float = 0.0, expected: Motion 
     Motion
         none where nothing is better than that by 2 %
     """
+    if min(later.shape) >= _HALVED:
+        before, after = (
+            cv2.resize(part, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for part in (earlier, later)
+        )
+        return register(before, after, noise / 2, None if expected is None else expected.scaled(0.5)).scaled(2.0)
     guesses = [expected] if expected is not None and expected.found else []
     first, second = _as_bytes(earlier, later, noise)
     corners = cv2.goodFeaturesToTrack(first, _CORNERS, 0.02, 7)

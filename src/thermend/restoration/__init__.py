@@ -20,7 +20,8 @@ from numpy.typing import ArrayLike
 from thermend.image import ThermalImage
 from thermend.methods.watch import Cancel, Progress
 from thermend.restoration.loading import load
-from thermend.restoration.restorer import Restorer, Result
+from thermend.restoration.restorer import Restorer
+from thermend.restoration.result import Result
 from thermend.restoration.verification import Verification, verify
 
 

@@ -13,13 +13,14 @@ from thermend.errors import NotFiniteError, UsageError
 from thermend.image import MAX_PIXELS, Depth, ThermalImage
 from thermend.io.metadata import scale_exif, scale_geotiff
 from thermend.methods.info import MethodInfo
-from thermend.methods.protocol import ChoosesContrast, FillsCores, Method, StepRecord, Task, UsesNetworks, declares
+from thermend.methods.protocol import ChoosesContrast, FillsCores, Method, Task, UsesNetworks, declares
 from thermend.methods.watch import Cancel, Progress, Watch
 from thermend.normalisation import Normalisation
 from thermend.restoration.many import is_stack, is_tensor, restored_stack, restored_tensor
 from thermend.restoration.preparation import check_finite, prepare, repeated
 from thermend.restoration.provenance import provenance_of
-from thermend.restoration.verification import Verification, verified
+from thermend.restoration.result import Result
+from thermend.restoration.verification import verified
 
 if TYPE_CHECKING:
     from thermend.restoration.session import Session
@@ -29,24 +30,6 @@ Image = NDArray[np.float32]
 MODES = ("auto", "radiometric", "display")
 CONTRASTS = ("auto", "keep", "stretch")
 SCALES = (1, 2, 4)
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a restorer makes of one image.
-
-    Attributes
-    ----------
-    image : ThermalImage
-    steps : tuple of StepRecord
-        what the method did, in order
-    verification : Verification or None
-        of a generative method's result
-    """
-
-    image: ThermalImage
-    steps: tuple[StepRecord, ...]
-    verification: Verification | None = None
 
 
 @dataclass(frozen=True)

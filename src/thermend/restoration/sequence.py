@@ -13,7 +13,8 @@ from thermend.image import ThermalImage
 from thermend.methods.info import MethodInfo
 from thermend.methods.protocol import ChoosesContrast, Enlarges, StepRecord, declares
 from thermend.methods.watch import Cancel, Progress
-from thermend.restoration.restorer import MODES, Restorer, Result
+from thermend.restoration.restorer import MODES, Restorer
+from thermend.restoration.result import Result
 
 THEN = "+"
 """Between the names of methods that follow one another."""

@@ -12,7 +12,7 @@
 | `promises` | temperatures, kept |
 | `calm` | places that the method has not seen yet |
 | `pattern` | a camera's pattern as a file, for its stills |
-| `state` | all that a session knows, saved |
+| `memory`, `state` | all that a session knows, saved |
 """
 
 from __future__ import annotations

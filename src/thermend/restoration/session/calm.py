@@ -33,8 +33,7 @@ def calmed(estimate: Image, noisy: NDArray[np.bool_], noise: float) -> Image:
     for rows, columns in _boxes(noisy):
         part = np.ascontiguousarray(estimate[rows, columns])
         where = noisy[rows, columns]
-        step = 2 if part.size < 40_000 else 4
-        result[rows, columns][where] = denoise_dct(part, noise, step=step)[where]
+        result[rows, columns][where] = denoise_dct(part, noise, step=4)[where]
     return result
 
 

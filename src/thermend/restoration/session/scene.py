@@ -98,7 +98,7 @@ class Scene:
     @property
     def given(self) -> float:
         """Standard deviation of what a frame adds to the scene."""
-        return float(np.sqrt(self.noise + float(np.median(self.uncertainty))))
+        return float(np.sqrt(self.noise + _middle(self.uncertainty)))
 
     @property
     def is_noisy(self) -> NDArray[np.bool_]:
@@ -127,7 +127,7 @@ class Scene:
         """Whether a frame differs from what is known by more than noise, everywhere, as after a flat-field correction."""
         innovation = frame - self.pattern - motion.warp(self.estimate)
         spread = self._spread_of((innovation - cv2.blur(innovation, (5, 5))).ravel()) ** 2
-        expected = self.noise + float(np.median(self.variance)) + float(np.median(self.uncertainty))
+        expected = self.noise + _middle(self.variance) + _middle(self.uncertainty)
         return spread > max(_JUMPED * expected, (_LEAST_JUMP / 255) ** 2)
 
     @classmethod
@@ -246,3 +246,8 @@ def _steepness(estimate: Image) -> Image:
     coarse = cv2.GaussianBlur(estimate, (0, 0), 1.0)
     across, down = (cv2.Sobel(coarse, cv2.CV_32F, *order, ksize=3, scale=1 / 8) for order in ((1, 0), (0, 1)))
     return np.asarray(across**2 + down**2)
+
+
+def _middle(values: Image) -> float:
+    """Median of a sample, which is as good and costs a tenth."""
+    return float(np.median(values.ravel()[:: max(1, values.size // 20000)]))

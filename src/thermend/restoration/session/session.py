@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -15,11 +15,13 @@ from thermend.filters.motion import Motion, register
 from thermend.image import ThermalImage
 from thermend.methods.protocol import StepRecord
 from thermend.restoration.provenance import provenance_of
+from thermend.restoration.result import Result
+from thermend.restoration.session import state as states
 from thermend.restoration.session.calm import calmed, filled
 from thermend.restoration.session.carry import Carried
-from thermend.restoration.session.choice import Choice
 from thermend.restoration.session.defects import Defects, replaced
 from thermend.restoration.session.gain import change
+from thermend.restoration.session.memory import Memory
 from thermend.restoration.session.pattern import CameraPattern
 from thermend.restoration.session.pattern import load as load_pattern
 from thermend.restoration.session.promises import keep, without_smooth
@@ -27,7 +29,7 @@ from thermend.restoration.session.scene import Scene
 from thermend.restoration.session.witness import given_back
 
 if TYPE_CHECKING:
-    from thermend.restoration.restorer import Restorer, Result
+    from thermend.restoration.restorer import Restorer
 
 Image = NDArray[np.float32]
 
@@ -47,59 +49,6 @@ _LEARNED = 10.0
 """Frames in which the camera moved, from which on the pattern is worth to be kept."""
 _REGISTERED_AT, _REGISTERED_AT_MOST = 0.15, 2.5
 """Pixels that frames are smoothed by for registration, to a grey level of noise; and at most."""
-
-
-@dataclass
-class Memory:
-    """All that a session knows; :mod:`thermend.restoration.session.state` saves it.
-
-    Attributes
-    ----------
-    low, high : float
-        what is 0 and 1, in the frames' unit
-    unit, serial : str
-        of the frames, and the camera's, where they say it
-    scene : Scene
-    defects : Defects
-    last : (H, W) float32
-        the frame before, as it came
-    carried : Carried or None
-        what the method did; None before it had a frame, or where it enlarges
-    choice : Choice
-        what the method is better given
-    clean : (H, W) float32 or None
-        the last frame as the method alone made it, while the scene is uncertain
-    since_start, since_seen : int
-        frames since the beginning (or a cut), and since the method had one
-    seen : int
-        how many frames the method had
-    steps : tuple of StepRecord
-        what it did
-    frozen : int
-        how many times the camera gave the last frame again
-    plain : (H, W) float32 or None
-        the last frame without its pattern and bad pixels
-    motion : Motion or None
-        of the camera, from the frame before to the last
-    """
-
-    low: float
-    high: float
-    unit: str
-    serial: str | None
-    scene: Scene
-    defects: Defects
-    last: Image
-    carried: Carried | None = None
-    choice: Choice = field(default_factory=Choice)
-    clean: Image | None = None
-    since_start: int = 0
-    since_seen: int = 0
-    seen: int = 0
-    steps: tuple[StepRecord, ...] = ()
-    frozen: int = 0
-    plain: Image | None = None
-    motion: Motion | None = None
 
 
 @dataclass
@@ -151,8 +100,6 @@ class Session:
         """Frames, from 0, from which on the pattern was another."""
         self._pattern = pattern
         if state is not None:
-            from thermend.restoration.session import state as states
-
             states.load(self, state)
 
     def __call__(self, frame: ThermalImage | ArrayLike) -> ThermalImage:
@@ -205,8 +152,6 @@ class Session:
         UsageError
             it has had no frame yet
         """
-        from thermend.restoration.session import state as states
-
         states.save(self, path)
 
     def save_pattern(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -274,7 +219,7 @@ class Session:
             if (changed := change(motion.warp(scene.estimate, smooth=True), plain)) is not None:
                 scene.follow_gain(*changed)
                 memory.choice.many = memory.choice.one = None
-            memory.choice.judge(plain, motion, scene.noise + float(np.median(scene.uncertainty)))
+            memory.choice.judge(plain, motion, scene.given**2)
             scene.see(measured, motion, missing if bad is None else bad | missing)
             if memory.carried is not None:
                 memory.carried.moved(motion, scene.moved, None if memory.choice.prefers_many else scene.change)
@@ -302,7 +247,7 @@ class Session:
         scene = memory.scene
         if single is not None and memory.clean is not None:
             return register(memory.clean, single.clean, 0.0, memory.motion)
-        spread = float(np.sqrt(scene.noise + np.median(scene.uncertainty)))
+        spread = scene.given
         sigma = min(max(_REGISTERED_AT * 255 * spread, 1.0), _REGISTERED_AT_MOST)
         before, now = (cv2.GaussianBlur(part, (0, 0), sigma) for part in (scene.estimate, measured - scene.pattern))
         return register(before, now, spread / (3.5 * sigma), memory.motion)
@@ -347,8 +292,6 @@ class Session:
 
     def _carried(self, image: ThermalImage, memory: Memory, best: Image | None = None) -> Result:
         """From the scene's estimate, by what the method did before."""
-        from thermend.restoration.restorer import Result
-
         assert memory.carried is not None
         scene = memory.scene
         estimate = (

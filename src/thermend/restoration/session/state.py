@@ -16,10 +16,11 @@ from thermend.methods.protocol import StepRecord
 from thermend.restoration.session.carry import Carried
 from thermend.restoration.session.choice import Choice
 from thermend.restoration.session.defects import Defects
+from thermend.restoration.session.memory import Memory
 from thermend.restoration.session.scene import Scene
 
 if TYPE_CHECKING:
-    from thermend.restoration.session.session import Memory, Session
+    from thermend.restoration.session.session import Session
 
 _KIND = "thermend session 1"
 _SCENE = ("estimate", "variance", "pattern", "uncertainty")
@@ -139,8 +140,6 @@ def _motion(said: Any) -> Motion | None:
 
 
 def _memory(facts: dict[str, Any], arrays: dict[str, Any]) -> Memory:
-    from thermend.restoration.session.session import Memory
-
     scene = Scene(
         arrays["estimate"],
         arrays["variance"],
