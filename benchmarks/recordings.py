@@ -26,7 +26,7 @@ from thermend.image import FrameFacts, Metadata
 from thermend.io import open_writer
 
 SIZES = ((512, 640), (256, 320))
-FRAMES = 200
+FRAMES = 300
 SOAK = 3000
 COMMAND = "from thermend.app.cli.main import run; run()"
 
@@ -34,7 +34,7 @@ COMMAND = "from thermend.app.cli.main import run; run()"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--page", type=Path)
-    parser.add_argument("--preset", default="mixed")
+    parser.add_argument("--preset", default="pattern")
     parser.add_argument("--soak", action="store_true", help=f"memory over {SOAK} frames, too")
     given = parser.parse_args()
     rows = [speed(shape, given.preset) for shape in SIZES]

@@ -12,6 +12,7 @@ from scipy.fft import dct
 from thermend.filters.smoothing import Image
 
 _SIDE = 8
+_WORTH_THREADS = 100_000  # pixels; fewer are done before threads have begun
 _ROWS_AT_ONCE = 96  # bounds the memory: 64 coefficients a patch
 
 
@@ -48,7 +49,7 @@ def denoise_dct(image: Image, sigma: float, threshold: float = 2.7, step: int = 
         result[top : top + rows] = smooth[_SIDE : _SIDE + rows, _SIDE : _SIDE + width]
 
     tops = range(0, height, _ROWS_AT_ONCE)
-    workers = min(len(tops), cv2.getNumThreads(), os.cpu_count() or 1)
+    workers = min(len(tops), cv2.getNumThreads(), os.cpu_count() or 1) if image.size > _WORTH_THREADS else 1
     if workers > 1:
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(strip, tops))

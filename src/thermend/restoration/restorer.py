@@ -143,7 +143,7 @@ class Restorer:
         pattern : str or PathLike or None
             a file that :meth:`Session.save_pattern` wrote
         every : int or None
-            frames between two that the method itself sees, once the scene is known; None, 8
+            frames between two that the method itself sees, once the scene is known; None, 12
 
         Returns
         -------

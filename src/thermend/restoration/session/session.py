@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 Image = NDArray[np.float32]
 
-EVERY = 8
+EVERY = 12
 """Frames between two that the method sees, once the scene is known."""
 _AT_FIRST = 10
 """Frames after a beginning that the method sees one and all; then it sees every second, after twice as many every third."""
 _CERTAIN = 0.8
 """Certainty of the scene from which on its estimate may be what the method is given."""
-_TRIED_EVERY = 4
+_TRIED_EVERY = 6
 """Times that the method sees a frame, of which one is a trial: it is given both, and the next frame is the judge."""
 _SMALLEST = 16
 """Pixels; frames with a shorter side are mended one by one: they show too little to tell how the camera moved."""
@@ -209,7 +209,7 @@ class Session:
         if stated or jumped:
             scene.forget_pattern(measured)
             self.shutters.append(self.frames)
-            memory.since_start = 0
+            memory.since_start = min(memory.since_start, _AT_FIRST)
         memory.frozen = 0
         if scene.is_another_picture(measured, motion):
             scene.forget_scene(measured)
