@@ -219,3 +219,14 @@ def test_live_frames_come_from_opencv(tmp_path):
         assert mended.pixels.shape == (64, 80)
         seen += 1
     assert seen == session.frames == 6
+
+
+def test_two_processes_do_not_write_one_result(tmp_path):
+    from thermend.io.atomic import claimed
+
+    recorded(tmp_path / "a.mkv", frames(3))
+    with claimed(tmp_path / "out/a.mkv"):
+        done = thermend("enhance", tmp_path / "a.mkv", "-o", tmp_path / "out", *METHOD)
+    assert done.returncode == 2
+    assert "another process" in done.stderr
+    assert list((tmp_path / "out").iterdir()) == []

@@ -69,6 +69,35 @@ def put(temporary: Path, path: Path, *, overwrite: bool = False) -> None:
         raise InputError(path, f"cannot be written: {reason_of(error)}") from error
 
 
+@contextlib.contextmanager
+def claimed(path: Path) -> Iterator[None]:
+    """Hold the name of a file that is written over a long time, so that no other process begins it too.
+
+    Raises
+    ------
+    InputError
+        another process holds it, or the system refuses
+    """
+    lock = path.with_name(f".{path.name[:80]}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("w")
+    except OSError as error:
+        raise InputError(path, f"cannot be written: {reason_of(error)}") from error
+    with file:
+        try:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(path, "is being written by another process") from None
+        except OSError:  # a file system without locks
+            pass
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+
 _PART = re.compile(r"\..{1,80}\.[0-9a-f]{8}\.part(\.\w+)?")
 _OLD = 60.0  # s; what is younger may belong to a process that has not held it yet
 _cleaned: set[Path] = set()

@@ -86,13 +86,19 @@ class RecordingFile:
         missing = [o for o in self.outputs if job.overwrite or not o.target.exists()]
         if not missing:
             return Outcome(name, skipped=f"{target} exists already and is kept (--overwrite replaces it)")
-        rate = first.metadata.frame_rate
-        left = list(first.metadata.left)
         self.outputs = missing
-        skipped = self._begin(rate, mode)
+        with atomic.claimed(target):
+            return self._written(first, frames, recording.count, mode)
+
+    def _written(self, first: ThermalImage, frames: Iterator[ThermalImage], count: int | None, mode: str) -> Outcome:
+        """Mend frame by frame what is not done yet."""
+        target, name = self.outputs[0].target, str(self.item.path)
+        left = list(first.metadata.left)
+        skipped = self._begin(first.metadata.frame_rate, mode)
         frames = _after(first, frames, skipped)
         try:
-            reason = self._all(frames, recording.count)
+            reason = self._all(frames, count)
+            self._close()
         except (KeyboardInterrupt, SystemExit):
             self._interrupted()
             raise
@@ -100,7 +106,6 @@ class RecordingFile:
             self._give_up()
             raise
         left += [reason] if reason else []
-        self._close()
         written = [o.target for o in self.outputs if self._keep(o)]
         self._state.unlink(missing_ok=True)
         left += self._saved_pattern()
@@ -159,7 +164,8 @@ class RecordingFile:
                     earlier = output.partial.with_name(f".{output.partial.name}")
                     output.partial.replace(earlier)
                 else:
-                    output.partial.unlink(missing_ok=True)
+                    for left in (output.partial, self._earlier(output)):
+                        left.unlink(missing_ok=True)
                 palette = (job.palette or "white-hot") if output.kind == "compare" else output.kind
                 depth = None if output.kind or job.depth is None else DEPTHS[job.depth]
                 output.writer = frame_writer(
