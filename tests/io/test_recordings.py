@@ -253,3 +253,30 @@ def test_numbered_stills_come_in_the_order_of_their_numbers(tmp_path):
         ThermalImage.from_array(np.full((8, 8), number, np.uint8)).save(tmp_path / f"f{number}.png")
     levels = [float(f.pixels[0, 0]) for f in recordings.opened(tmp_path).frames()]
     assert levels == [1, 2, 10]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "wanted"),
+    [
+        ("r.avi", "rawvideo", "gray"), ("m.avi", "mjpeg", "yuvj420p"), ("f.avi", "ffv1", "gray16le"),
+        ("r16.avi", "rawvideo", "gray16le"), ("f10.mkv", "ffv1", "gray10le"), ("p.mov", "png", "gray"),
+    ],
+)  # fmt: skip
+def test_other_peoples_videos_are_read(tmp_path, name, codec, wanted):
+    import av
+
+    top = {"gray16le": 60000, "gray10le": 1023}.get(wanted, 255)
+    kind = np.uint8 if top == 255 else np.uint16
+    given = np.tile(np.linspace(0, top, 64).astype(kind), (48, 1))
+    with av.open(str(tmp_path / name), "w") as container:
+        stream = container.add_stream(codec, rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, wanted
+        for _ in range(3):
+            frame = av.VideoFrame.from_ndarray(given, format="gray" if top == 255 else wanted)
+            container.mux(stream.encode(frame.reformat(format=wanted)))
+        container.mux(stream.encode(None))
+    found = list(thermend.read_frames(tmp_path / name))
+    assert len(found) == 3
+    assert found[0].unit == ("display" if top == 255 else "counts")
+    assert float(np.abs(found[2].pixels - given).max()) <= (3 if codec == "mjpeg" else 0)
+    assert found[2].metadata.frame.time == pytest.approx(0.2)

@@ -28,6 +28,8 @@ _FULL_RANGE = 2
 _NEUTRAL = 6
 """Levels that chroma of a grey picture may be off, at the 99.9th percentile."""
 _FROM_LIMITED = 255 / 219
+_OF_TWO_BYTES = ("rgb555le", "rgb565le", "bgr555le", "bgr565le")
+"""What AVI calls raw pixels of two bytes that it has no name for; of a thermal recorder they are counts."""
 
 
 def needed() -> Any:
@@ -72,7 +74,7 @@ def read(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
                 break
             time = None if frame.pts is None else frame.pts * Fraction(frame.time_base)
             start = time if start is None else start
-            image, palette = _image(path, frame, options, metadata)
+            image, palette = _image(path, frame, options, metadata, stream.codec_context.name == "rawvideo")
             if (
                 palette is not None and options.palette is None
             ):  # looked for once, so that it does not change on the way
@@ -130,9 +132,15 @@ def _metadata(container: Any, stream: Any) -> Metadata:
     )
 
 
-def _image(path: Path, frame: Any, options: ReadOptions, metadata: Metadata) -> tuple[ThermalImage, str | None]:
+def _image(
+    path: Path, frame: Any, options: ReadOptions, metadata: Metadata, is_raw: bool
+) -> tuple[ThermalImage, str | None]:
     name, depth = frame.format.name, max(part.bits for part in frame.format.components)
-    if name.startswith(("gray", "y8", "y16")):
+    colours: NDArray[Any]
+    if is_raw and name in _OF_TWO_BYTES:
+        colours = _words(frame)
+        depth = 16
+    elif name.startswith(("gray", "y8", "y16")):
         array = _plane(frame, depth)
         colours = array if depth > 8 else array.astype(np.uint8)
     elif _is_luma(name):
@@ -166,6 +174,12 @@ def _plane(frame: Any, depth: int, number: int = 0) -> NDArray[Any]:
     kind = np.dtype(np.uint8) if depth <= 8 else np.dtype(">u2" if frame.format.is_big_endian else "<u2")
     rows = np.frombuffer(plane, np.uint8).reshape(component.height, -1)[:, : component.width * kind.itemsize]
     return np.ascontiguousarray(rows).view(kind).astype(np.uint16 if depth > 8 else np.uint8)
+
+
+def _words(frame: Any) -> NDArray[np.uint16]:
+    """Pixels of two bytes as numbers, (H, W)."""
+    rows = np.frombuffer(frame.planes[0], np.uint8).reshape(frame.height, -1)[:, : 2 * frame.width]
+    return np.ascontiguousarray(rows).view("<u2").astype(np.uint16)
 
 
 def _of_yuv(frame: Any, depth: int) -> NDArray[np.uint8]:
