@@ -17,6 +17,8 @@ from thermend.filters.motion import Motion
 
 Image = NDArray[np.float32]
 
+_VISIBLE = 3.0 / 255
+"""Share of the range; less is not seen."""
 _SMOOTH = 16.0
 _REDUCED = 8
 _FOLLOWS = 0.25
@@ -56,6 +58,10 @@ class Carried:
         gain = self.gain + _FOLLOWS * (new.gain - self.gain)
         smooth = self.field + np.float32(_FOLLOWS) * (new.field - self.field)
         return Carried(gain, smooth, new.detail, new.known)
+
+    def keep_large(self) -> None:
+        """Detail that cannot be seen is left out: of a picture without noise it is the method's own error."""
+        self.detail[np.abs(self.detail) < _VISIBLE * self.gain] = 0
 
     def moved(self, motion: Motion, forgotten: NDArray[np.bool_] | None, change: Image | None) -> None:
         """The camera moved. Where something moved by itself, detail is forgotten; `change` is that of the estimate, where what

@@ -105,6 +105,11 @@ class Scene:
         """Where the estimate is as good as a single frame, (H, W)."""
         return np.asarray(self.variance > np.float32(_NOISY * self.given**2))
 
+    @property
+    def is_noiseless(self) -> bool:
+        """Whether there is no noise over time that would be worth a mean."""
+        return self.noise < _NOISELESS**2
+
     def is_another_picture(self, frame: Image, motion: Motion) -> bool:
         """Whether no motion makes a frame like the one before."""
         if motion.gain > _EXPLAINED:
@@ -184,7 +189,7 @@ class Scene:
         other = np.float32(self.noise) + self.uncertainty * np.float32(teaches)
         other[moved | ~known] = self.noise
         gain = self.variance / (self.variance + other)
-        if self.noise < _NOISELESS**2:
+        if self.is_noiseless:
             gain = np.ones_like(gain)
         if teaches:
             lesson = np.float32(teaches) * self.uncertainty / total

@@ -286,6 +286,8 @@ class Session:
         if self.scale != 1:
             return chosen.result
         new = Carried.of(scene.estimate, chosen.pixels)
+        if scene.is_noiseless:
+            new.keep_large()
         before = memory.carried
         memory.carried = new if before is None else before.then(new)
         return replace(self._carried(image, memory, scene.estimate), verification=chosen.result.verification)
