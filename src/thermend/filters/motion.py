@@ -91,6 +91,10 @@ class Motion:
             borderValue=0.0 if border is None else border,
         )
 
+    def overlap(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
+        """Where the earlier frame saw what this one sees, (H, W)."""
+        return np.asarray(self.warp(np.ones(shape, np.float32), border=0.0, smooth=True) > 0.999)
+
 
 def register(earlier: Image, later: Image, noise: float = 0.0, expected: Motion | None = None) -> Motion:
     """How the camera moved between two frames: of several guesses the one that makes them alike.
@@ -148,7 +152,7 @@ def _refined(motion: Motion, earlier: Image, later: Image) -> Motion | None:
         down = cv2.Sobel(seen, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)[::step, ::step]
         off = (later - seen)[::step, ::step]
         limit = 2.5 * 1.4826 * float(np.median(np.abs(off[::2, ::2]))) + 1e-9
-        inner = motion.warp(np.ones_like(earlier), border=0.0, smooth=True)[::step, ::step] > 0.999
+        inner = motion.overlap(earlier.shape)[::step, ::step]
         inner &= np.abs(off) < 4 * limit
         columns = np.stack([across, down, across * x + down * y, down * x - across * y])[:, inner].astype(np.float64)
         square = columns @ columns.T
@@ -170,8 +174,7 @@ def _unlikeness(motion: Motion, earlier: Image, later: Image) -> float:
     seen = earlier if motion.is_still(earlier.shape) else motion.warp(earlier, smooth=True)
     off = np.abs(later - seen)[2:-2, 2:-2]
     if seen is not earlier:
-        overlap = motion.warp(np.ones_like(earlier), border=0.0, smooth=True)[2:-2, 2:-2] > 0.999
-        off = off[overlap]
+        off = off[motion.overlap(earlier.shape)[2:-2, 2:-2]]
         if off.size < 0.5 * later.size:
             return float("inf")
     sample = off.ravel()[:: max(1, off.size // 20000)]

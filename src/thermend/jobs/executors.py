@@ -43,11 +43,11 @@ def quieten_libraries() -> None:
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     warnings.simplefilter("ignore")
     warnings.filterwarnings("once", category=ThermendWarning)
-    warnings.showwarning = _one_line  # type: ignore[assignment]
+    warnings.showwarning = complain  # type: ignore[assignment]
 
 
-def _one_line(message: Warning | str, *_: object) -> None:
-    """A warning, as commands say it."""
+def complain(message: Warning | str, *_: object) -> None:
+    """One line on standard error; also what shows a warning (``warnings.showwarning``)."""
     print("thermend: " + " ".join(str(message).split()), file=sys.stderr, flush=True)
 
 

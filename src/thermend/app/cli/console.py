@@ -7,12 +7,9 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from thermend.jobs.executors import complain
+
 DONE, SOME_FAILED, WRONG_USE = 0, 1, 2
-
-
-def complain(message: str) -> None:
-    """One line on standard error."""
-    print("thermend: " + " ".join(str(message).split()), file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
@@ -21,11 +18,7 @@ def progress(total: int, title: str) -> Iterator[Callable[[int, int], None]]:
     if not sys.stderr.isatty() or total < 2:
         yield lambda done, total: None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with _bar() as bar:
         task = bar.add_task(title, total=total)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
@@ -37,14 +30,7 @@ def frames() -> Iterator[Callable[[str, int, int | None], None] | None]:
     if not sys.stderr.isatty():
         yield None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"),
-        TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with _bar("{task.fields[speed]}") as bar:
         tasks: dict[str, Any] = {}
 
         def seen(name: str, done: int, total: int | None) -> None:
@@ -56,6 +42,16 @@ def frames() -> Iterator[Callable[[str, int, int | None], None] | None]:
                 bar.remove_task(tasks[name])
 
         yield seen
+
+
+def _bar(*fields: str) -> Any:
+    """A bar of rich: title, how much of how much, further fields, time left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    more = (TextColumn(text) for text in fields)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *more, TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
 def show(table: Any) -> None:
@@ -71,3 +67,6 @@ def exit_code(done: int, failed: int) -> int:
     if failed == 0:
         return DONE
     return SOME_FAILED if done else WRONG_USE
+
+
+__all__ = ["DONE", "SOME_FAILED", "WRONG_USE", "complain", "exit_code", "frames", "progress", "show"]

@@ -362,15 +362,10 @@ def export(
     raise typer.Exit(command.run(method, weights, out, overwrite, typer.echo, prompts, half))
 
 
-def _told(message: Warning | str, *_: object) -> None:
-    """A warning as one line."""
-    console.complain(str(message))
-
-
 def run() -> None:
     """Entry point; every expected error becomes one line and an exit code."""
     signal.signal(signal.SIGTERM, executors.stop)
-    warnings.showwarning = _told  # type: ignore[assignment]
+    warnings.showwarning = console.complain  # type: ignore[assignment]
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: its threads would only wait for one another
     try:
         app()

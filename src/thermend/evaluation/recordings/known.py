@@ -102,7 +102,7 @@ class RegisteredLeastMeanSquares:
         corrected = frame - self.pattern
         motion = register(*(cv2.GaussianBlur(part, (0, 0), 1.0) for part in (self.before, corrected)))
         if motion.found and not motion.is_still(frame.shape):
-            overlap = motion.warp(np.ones_like(frame), border=0.0, smooth=True) > 0.999
+            overlap = motion.overlap(frame.shape)
             error = np.where(overlap, corrected - motion.warp(self.before), 0).astype(np.float32)
             self.pattern += np.float32(self.rate) * error
             corrected = frame - self.pattern

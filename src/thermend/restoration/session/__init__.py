@@ -10,6 +10,7 @@
 | `gain` | a camera's automatic gain control, followed |
 | `witness` | what a frame shows for certain, given back |
 | `promises` | temperatures, kept |
+| `coarse` | what is smooth in a frame |
 | `calm` | places that the method has not seen yet |
 | `pattern` | a camera's pattern as a file, for its stills |
 | `memory`, `state` | all that a session knows, saved |

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from thermend.filters.motion import Motion
+from thermend.restoration.session.coarse import enlarged, reduced
 
 Image = NDArray[np.float32]
 
 _VISIBLE = 3.0 / 255
 """Share of the range; less is not seen."""
-_SMOOTH = 16.0
-_REDUCED = 8
 _FOLLOWS = 0.25
 """Share of a new gain and field that is taken over; what is older fades."""
 
@@ -49,8 +47,8 @@ class Carried:
         """From what a method was given to what it made, (H, W) each."""
         gain = _gain(estimate, result)
         difference = result - np.float32(gain) * estimate
-        smooth = _reduced(difference)
-        detail = difference - _enlarged(smooth, estimate.shape)
+        smooth = reduced(difference)
+        detail = difference - enlarged(smooth, estimate.shape)
         return cls(gain, smooth, detail, np.ones_like(estimate))
 
     def then(self, new: Carried) -> Carried:
@@ -87,24 +85,14 @@ class Carried:
     def apply(self, estimate: Image) -> Image:
         """The result for an estimate, (H, W)."""
         found = np.float32(self.gain) * estimate
-        found += _enlarged(self.field, estimate.shape)
+        found += enlarged(self.field, estimate.shape)
         found += self.detail
         return found
 
 
 def _gain(estimate: Image, result: Image) -> float:
     """What became of the contrast; of what is coarse, which noise has no part in."""
-    before, after = (_reduced(part, 1.0) for part in (estimate, result))
+    before, after = (reduced(part, 1.0) for part in (estimate, result))
     before, after = before - before.mean(), after - after.mean()
     power = float((before**2).sum())
     return float(np.clip((before * after).sum() / power, 0.1, 10.0)) if power > 1e-8 else 1.0
-
-
-def _reduced(pixels: Image, sigma: float = _SMOOTH / _REDUCED) -> Image:
-    height, width = (max(1, round(side / _REDUCED)) for side in pixels.shape)
-    small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-    return cv2.GaussianBlur(small, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
-
-
-def _enlarged(small: Image, shape: tuple[int, int]) -> Image:
-    return cv2.resize(small, shape[::-1], interpolation=cv2.INTER_LINEAR)

@@ -64,7 +64,7 @@ class Choice:
         """
         if self.many is None or self.one is None:
             return
-        inner = motion.warp(np.ones_like(frame), border=0.0, smooth=True) > 0.999
+        inner = motion.overlap(frame.shape)
         self.noise = noise
         limit = np.float32((_LIMIT**2) * max(noise, 1e-7))
         many, one = (np.minimum((frame - motion.warp(guess)) ** 2, limit)[inner] for guess in (self.many, self.one))

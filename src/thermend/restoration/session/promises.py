@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from thermend.image import ThermalImage
 from thermend.restoration import temperatures
+from thermend.restoration.session.coarse import enlarged, reduced
 
 Image = NDArray[np.float32]
 
 _KELVIN = 0.15
 _SHARE = 0.0008  # of the range, for counts
-_REDUCED = 8
 
 
 def keep(made: Image, image: ThermalImage, reference: Image, low: float, high: float) -> None:
@@ -43,7 +42,4 @@ def keep(made: Image, image: ThermalImage, reference: Image, low: float, high: f
 
 def without_smooth(pattern: Image) -> Image:
     """A fixed pattern without what is smooth in it, which cannot be told from the scene's own temperatures."""
-    height, width = (max(1, round(side / _REDUCED)) for side in pattern.shape)
-    small = cv2.resize(pattern, (width, height), interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(small, (0, 0), temperatures.SMOOTH_SIGMA / _REDUCED, borderType=cv2.BORDER_REFLECT)
-    return pattern - cv2.resize(small, pattern.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return pattern - enlarged(reduced(pattern), pattern.shape)
