@@ -8,21 +8,25 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from thermend import io
 from thermend.errors import ExistsError, InputError, UsageError
 from thermend.image import ThermalImage
-from thermend.io import ReadOptions, side_files
+from thermend.io import ReadOptions, palettes, side_files
 from thermend.jobs.compare import side_by_side
 from thermend.jobs.executors import threads
 from thermend.jobs.job import Outcome, guarded
-from thermend.jobs.recordings import DEPTHS, RecordingFile, Seen, is_recording
+from thermend.jobs.observer import NOBODY, Observer
+from thermend.jobs.recordings import DEPTHS, RecordingFile, is_recording
 from thermend.jobs.sinks import is_input, output_path
 from thermend.jobs.sources import Input
 from thermend.rendering import rendered
 from thermend.restoration import Restorer, Verification, load, verify
+from thermend.restoration.loading import info_of
+from thermend.restoration.restorer import CONTRASTS, MODES, SCALES
 from thermend.restoration.session.pattern import load as load_pattern
 
 TRUST_LEVELS = 25
@@ -61,6 +65,8 @@ class Enhance:
         files of a camera's fixed pattern: to take off, and to write
     resume : bool
         whether recordings that were interrupted are gone on with
+    threads : int or None
+        cores that a network may take; 0, all; None, all, and in a worker process one
     """
 
     out: Path
@@ -89,6 +95,7 @@ class Enhance:
     pattern: str | None = None
     save_pattern: str | None = None
     resume: bool = False
+    threads: int | None = None
 
     @property
     def kinds(self) -> list[str]:
@@ -110,24 +117,46 @@ class Enhance:
             tile=self.tile,
             precision=self.precision,
             prompts=self.prompts,
-            threads=threads(),
+            threads=threads() if self.threads is None else self.threads,
             estimator=self.estimator,
             prior=self.prior,
             features=self.features,
         )
 
+    def check(self) -> None:
+        """Refuse what makes no sense whatever the file, before anything is loaded.
+
+        Raises
+        ------
+        UsageError
+            a method, mode, contrast, scale or depth that there is not, or that the method does not have
+        """
+        info = info_of(self.method)
+        if self.mode not in ("auto", *info.modes):
+            if self.mode not in MODES:
+                raise UsageError(f"mode {self.mode!r}: expected auto, radiometric or display")
+            raise UsageError(f"{info.full_name} changes contrast and has no {self.mode} mode; use --mode display")
+        if self.contrast not in CONTRASTS:
+            raise UsageError(f"contrast {self.contrast!r}: expected one of {', '.join(CONTRASTS)}")
+        if self.scale not in SCALES:
+            raise UsageError(f"--scale {self.scale}: expected 1, 2 or 4")
+        if self.depth not in (None, *DEPTHS):
+            raise UsageError(f"--depth {self.depth}: expected 8, 16 or 32")
+        if self.palette is not None:
+            palettes.table(self.palette)
+
     def without_pattern(self, image: ThermalImage) -> ThermalImage:
         """An image without the camera's fixed pattern, where that is known."""
         return image if self.pattern is None else load_pattern(self.pattern).taken_off(image)
 
-    def begin(self, seen: Seen | None = None) -> Callable[[Input], Outcome]:
-        """Load the method, once a process; `seen` is told of a recording's frames."""
+    def begin(self, observer: Observer = NOBODY) -> Callable[[Input], Outcome]:
+        """Load the method, once a process; the observer looks on."""
         restorer = self.restorer()
 
         def enhanced(item: Input) -> Outcome:
             if not item.problem and is_recording(item):
-                return RecordingFile(self, item, restorer, seen).enhanced()
-            return _File(self, item, restorer).enhanced()
+                return RecordingFile(self, item, restorer, observer).enhanced()
+            return _File(self, item, restorer, observer).enhanced()
 
         return guarded(enhanced, self.source, "mended")
 
@@ -152,8 +181,8 @@ def check_names(inputs: Sequence[Input], job: Enhance) -> None:
 class _File:
     """One file on its way."""
 
-    def __init__(self, job: Enhance, item: Input, restorer: Restorer) -> None:
-        self.job, self.item, self.restorer = job, item, restorer
+    def __init__(self, job: Enhance, item: Input, restorer: Restorer, observer: Observer) -> None:
+        self.job, self.item, self.restorer, self.observer = job, item, restorer, observer
         self.first: ThermalImage | None = None  # of its results
         self.map: ThermalImage | None = None
         self.worst: Verification | None = None
@@ -228,15 +257,18 @@ class _File:
         return target, colour
 
     def _results(self, first: ThermalImage, others: Iterator[ThermalImage], mode: str) -> Iterator[ThermalImage]:
-        job = self.job
+        job, observer = self.job, self.observer
+        asked: dict[str, Any] = {"mode": mode, "scale": job.scale, "contrast": job.contrast}
         image: ThermalImage | None = first
         while image is not None:
             given = job.without_pattern(image)
-            result = self.restorer.restored(given, mode=mode, scale=job.scale, contrast=job.contrast)
+            result = self.restorer.restored(given, **asked, progress=observer.progress, cancel=observer.cancel)
             found = result.verification
             if found is None and job.trust_map:
                 found = verify(image, result.image)
             if self.first is None:
+                if observer.images is not None:
+                    observer.images(0, image, replace_fields(result, verification=found))
                 self.first, self.steps = result.image, tuple(step.method for step in result.steps)
                 self.map = None if found is None else trust_map(found)
             if found is not None and (self.worst is None or found.suspect > self.worst.suspect):

@@ -124,7 +124,7 @@ def _begun(job: Job[Item]) -> Callable[[Item], Outcome]:
 
 
 @contextlib.contextmanager
-def _surroundings() -> Iterator[None]:
+def worker_environment() -> Iterator[None]:
     """What a process is started in: a thread for each library, since each of the other cores has a process too, and no folder
     of the user's on its path. Python would put the current one first, and run a ``multiprocessing.py`` that lies there."""
     changed = dict.fromkeys((*_ONE_THREAD, "PYTHONSAFEPATH"), "1")
@@ -152,7 +152,7 @@ class _Worker:
     def __init__(self, job: Job[Any], context: Any) -> None:
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(job, theirs), daemon=True)
-        with _surroundings():
+        with worker_environment():
             self.process.start()
         theirs.close()
         self.item: Any = None
@@ -246,7 +246,7 @@ def _serve(job: Job[Any], connection: Connection) -> None:
     quieten_libraries()
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers in order
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     work = _begun(job)
     while True:
         try:
@@ -256,7 +256,7 @@ def _serve(job: Job[Any], connection: Connection) -> None:
         connection.send(work(item))
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """A worker whose parent was killed has nobody to work for."""
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from thermend.io import atomic, recordings
 from thermend.io.writers import CountingWriter, frame_writer
 from thermend.jobs.compare import side_by_side
 from thermend.jobs.job import Outcome
+from thermend.jobs.observer import NOBODY, Observer
 from thermend.jobs.sinks import is_input, recording_path
 from thermend.jobs.sources import Input
 from thermend.rendering import rendered
@@ -29,12 +30,9 @@ if TYPE_CHECKING:
     from thermend.jobs.enhance import Enhance
     from thermend.restoration import Restorer
 
-Seen = Callable[[str, int, int | None], None]
-"""Told the recording, how many of its frames are done, and of how many as far as that is known."""
-
 DEPTHS: dict[int, Depth] = {8: "uint8", 16: "uint16", 32: "float32"}
 """By bits a pixel."""
-_NOT_SETTINGS = ("out", "single", "overwrite", "kept", "resume", "save_pattern")
+_NOT_SETTINGS = ("out", "single", "overwrite", "kept", "resume", "save_pattern", "threads")
 
 
 def partial_of(target: Path) -> Path:
@@ -63,7 +61,7 @@ class RecordingFile:
     job: Enhance
     item: Input
     restorer: Restorer
-    seen: Seen | None = None
+    observer: Observer = NOBODY
     outputs: list[_Output] = field(default_factory=list)
     session: Session | None = None
     steps: tuple[str, ...] = ()
@@ -215,6 +213,7 @@ class RecordingFile:
                 return f"what follows frame {self.done}: {error.reason}"
             if image is None:
                 return None
+            self.observer.go_on()
             after = self._mended(image)
             for output in self.outputs:
                 assert output.writer is not None
@@ -223,8 +222,8 @@ class RecordingFile:
                 except OSError as error:
                     raise InputError(output.target, f"cannot be written: {atomic.reason_of(error)}") from error
             self.done += 1
-            if self.seen is not None:
-                self.seen(str(self.item.path), self.done, count)
+            if self.observer.frames is not None:
+                self.observer.frames(str(self.item.path), self.done, count)
 
     def _mended(self, image: ThermalImage) -> ThermalImage:
         job = self.job
@@ -234,6 +233,8 @@ class RecordingFile:
             given = job.without_pattern(image)
             result = self.restorer.restored(given, mode=job.mode, scale=job.scale, contrast=job.contrast)
         self.steps = tuple(dict.fromkeys((*self.steps, *(step.method for step in result.steps))))
+        if self.observer.images is not None:
+            self.observer.images(self.done, image, result)
         return result.image
 
     def _close(self) -> None:

@@ -71,6 +71,30 @@ class Excess:
             view[ys, xs] += self.values
 
 
+class Judge:
+    """Diagnoses a normalised image when a method asks, and keeps what it found.
+
+    Attributes
+    ----------
+    found : Diagnosis or None
+        of the image as the camera gave it (:func:`thermend.diagnose`); None where nobody asked
+    """
+
+    def __init__(self, image: ThermalImage, made: Normalised) -> None:
+        self._given: tuple[ThermalImage, Normalised] | None = (image, made)
+        self.found: Diagnosis | None = None
+
+    def __call__(self) -> Diagnosis:
+        """The diagnosis, as far as methods are concerned."""
+        assert self._given is not None
+        (image, made), self._given = self._given, None  # neither is kept longer than it is needed
+        self.found = diagnosis_of(made, image)
+        if made.stretched:
+            # Dead pixels are replaced already; and the picture uses its range, whatever the file does.
+            return replace(self.found, dead_pixels=0, contrast=None)
+        return self.found
+
+
 @dataclass
 class Preparation:
     """One image made ready, and what is kept aside to undo that.
@@ -92,6 +116,8 @@ class Preparation:
         how many times the method's result is enlarged
     measured : Normalised or None
         the image as it was before the method had it; kept only where the result will be verified
+    judge : Judge or None
+        who diagnosed it, if anybody asked
     """
 
     image: PreparedImage
@@ -102,6 +128,7 @@ class Preparation:
     excess: Excess | None = None
     enlarge_by: int = 1
     measured: Normalised | None = None
+    judge: Judge | None = None
 
     def finished(self, restored: Restored, given: ThermalImage, task: Task) -> tuple[Image, int]:
         """What a method made, on the levels of the prepared image and held to what was measured, and its scale.
@@ -158,13 +185,14 @@ def prepare(image: ThermalImage, task: Task, method: Method, verified: bool = Fa
         whether the result will be held against the measured pixels
     """
     made = normalised(image)
+    judge = Judge(image, made)
     prepared = PreparedImage(
         made.pixels,
-        partial(_judged, image, made),
+        judge,
         image.is_picture and task.mode == "display",
         estimates=made.estimates,
     )
-    kept = Preparation(prepared, made.normalisation, made.defects)
+    kept = Preparation(prepared, made.normalisation, made.defects, judge=judge)
     if task.mode == "radiometric":
         kept.evidence = _evidence(image, made, prepared.diagnosis, method)
         if made.cut_off is not None:
@@ -192,15 +220,6 @@ def prepare(image: ThermalImage, task: Task, method: Method, verified: bool = Fa
 
 def _diagnosis_of(prepared: PreparedImage) -> Diagnosis:
     return prepared.diagnosis
-
-
-def _judged(image: ThermalImage, made: Normalised) -> Diagnosis:
-    """The diagnosis of a normalised image, as far as methods are concerned."""
-    diagnosis = diagnosis_of(made, image)
-    if made.stretched:
-        # Dead pixels are replaced already; and the picture uses its range, whatever the file does.
-        diagnosis = replace(diagnosis, dead_pixels=0, contrast=None)
-    return diagnosis
 
 
 def _evidence(image: ThermalImage, made: Normalised, diagnosis: Diagnosis, method: Method) -> temperatures.Evidence:

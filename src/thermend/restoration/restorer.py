@@ -197,7 +197,8 @@ class Restorer:
         provenance = provenance_of(self.method, image.metadata, mode, grown, restored.steps, verification)
         task.watch.at(1, 1)
         metadata = replace(result.metadata, provenance=provenance)
-        return Result(replace(result, metadata=metadata), tuple(restored.steps), verification)
+        found = None if made.judge is None else made.judge.found
+        return Result(replace(result, metadata=metadata), tuple(restored.steps), verification, found)
 
     def mode_for(self, image: ThermalImage, mode: str) -> str:
         """The mode in which an image will be restored.

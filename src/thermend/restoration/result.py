@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from thermend.estimation import Diagnosis
 from thermend.image import ThermalImage
 from thermend.methods.protocol import StepRecord
 from thermend.restoration.verification import Verification
@@ -20,8 +21,11 @@ class Result:
         what the method did, in order
     verification : Verification or None
         of a generative method's result
+    diagnosis : Diagnosis or None
+        of the image that was given, where it was asked for on the way; else None, and :func:`thermend.diagnose` tells
     """
 
     image: ThermalImage
     steps: tuple[StepRecord, ...]
     verification: Verification | None = None
+    diagnosis: Diagnosis | None = None

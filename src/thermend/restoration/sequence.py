@@ -113,7 +113,7 @@ class RestorerSequence(Restorer):
         self.check_contrast(contrast, mode)
         enlarging = next((n for n, r in enumerate(self.restorers) if isinstance(r.method, Enlarges)), 0)
         steps: list[StepRecord] = []
-        verdicts = []
+        verdicts, diagnosis = [], None
         for number, restorer in enumerate(self.restorers):
             asked: dict[str, Any] = {"cancel": cancel, "progress": _share_of(progress, number, len(self.restorers))}
             asked |= {
@@ -121,11 +121,11 @@ class RestorerSequence(Restorer):
                 "contrast": contrast if choosing[number] else "auto",
             }
             found = restorer.restored(image, mode=mode, **asked)
-            image = found.image
+            image, diagnosis = found.image, found.diagnosis if number == 0 else diagnosis
             steps += found.steps
             verdicts += [found.verification] if found.verification is not None else []
         worst = max(verdicts, key=lambda verdict: verdict.suspect) if verdicts else None
-        return Result(image, tuple(steps), worst)
+        return Result(image, tuple(steps), worst, diagnosis)
 
     def mode_for(self, image: ThermalImage, mode: str) -> str:
         """The mode in which all of them will restore an image."""

@@ -12,6 +12,7 @@ from thermend.app.cli import console
 from thermend.errors import UsageError
 from thermend.jobs import executors
 from thermend.jobs.job import Outcome
+from thermend.jobs.observer import Observer
 from thermend.jobs.sinks import inputs_within, resolve_target
 from thermend.jobs.sources import Input, collect
 from thermend.machine import cores
@@ -42,9 +43,8 @@ def run(
     UsageError
         nothing could be started
     """
-    from thermend.io import ReadOptions, palettes
+    from thermend.io import ReadOptions
     from thermend.jobs.enhance import Enhance, check_names
-    from thermend.restoration.loading import info_of
     from thermend.restoration.session.pattern import load as load_pattern
 
     executors.quieten_libraries()
@@ -54,17 +54,7 @@ def run(
     kept = inputs_within(inputs, target, single=single)
     job = Enhance(target, single, ReadOptions(**reading), kept=kept, **options)
     check_names(inputs, job)
-    info = info_of(job.method)
-    if job.mode not in ("auto", *info.modes):
-        if job.mode not in ("radiometric", "display"):
-            raise UsageError(f"mode {job.mode!r}: expected auto, radiometric or display")
-        raise UsageError(f"{info.full_name} changes contrast and has no {job.mode} mode; use --mode display")
-    if job.scale not in (1, 2, 4):
-        raise UsageError(f"--scale {job.scale}: expected 1, 2 or 4")
-    if job.depth not in (None, 8, 16, 32):
-        raise UsageError(f"--depth {job.depth}: expected 8, 16 or 32")
-    if job.palette is not None:
-        palettes.table(job.palette)
+    job.check()
     if job.save_pattern is not None:
         if len(inputs) != 1 or job.each_frame:
             raise UsageError("--save-pattern learns from one recording, by a session; name one input")
@@ -78,7 +68,7 @@ def run(
     workers = 1 if alone else min(cores(), len(inputs))
     answers: list[tuple[Input, Outcome]] = []
     with console.progress(len(inputs), "mending") as seen, console.frames() as of_frames:
-        here = job.begin(of_frames) if workers == 1 else None
+        here = job.begin(Observer(frames=of_frames)) if workers == 1 else None
         running = executors.run(job, inputs, workers, progress=seen, work=here)
         with closing(running):
             for item, outcome in running:

@@ -362,6 +362,44 @@ def export(
     raise typer.Exit(command.run(method, weights, out, overwrite, typer.echo, prompts, half))
 
 
+@app.command()
+def serve(
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; any but this machine's own needs a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes one that is free.")] = 8000,
+    token: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="T",
+            envvar="THERMEND_TOKEN",
+            show_envvar=False,
+            help="What a client has to know; better in THERMEND_TOKEN, since other users see command lines.",
+        ),
+    ] = None,
+    allow_host: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(metavar="NAME", help="A further name that the server is reached by (a proxy's); repeatable."),
+    ] = None,
+    max_upload: Annotated[int, typer.Option(metavar="MB", help="The largest file that is taken.")] = 1024,
+    max_pixels: Annotated[int, typer.Option(metavar="N", help="The largest image that is taken.")] = 50_000_000,
+    queue: Annotated[int, typer.Option(metavar="N", help="Files that may wait.")] = 64,
+    keep: Annotated[float, typer.Option(metavar="MINUTES", help="How long results are kept.")] = 30,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="How long one file may take.")] = 600,
+    memory: Annotated[int, typer.Option(metavar="MB", help="How much memory one file may take.")] = 4096,
+    storage: Annotated[int, typer.Option(metavar="MB", help="How much uploads and results may take together.")] = 16384,
+    workers: Annotated[int, typer.Option(metavar="N", help="Processes that mend; one takes all cores.")] = 1,
+) -> None:
+    """Open a page to drop thermal files on, and a REST server (needs the extra `server`)."""
+    from thermend.app.cli import serve as command
+    from thermend.app.server.settings import Settings
+
+    settings = Settings(
+        host, port, token, tuple(allow_host or ()), max_upload, max_pixels, queue, keep, timeout, memory, storage, workers
+    )  # fmt: skip
+    raise typer.Exit(command.run(settings, typer.echo))
+
+
 def run() -> None:
     """Entry point; every expected error becomes one line and an exit code."""
     signal.signal(signal.SIGTERM, executors.stop)
