@@ -6,8 +6,8 @@ from thermend.estimation.diagnosis import SURE_SHARE, Diagnosis
 from thermend.image import Unit
 
 NOISE, STRIPES, SHADING = (1.0, 3.0, 8.0), (0.3, 1.5, 5.0), (8.0, 20.0, 50.0)
-"""Grey levels of 255 from which a degradation is light, moderate and strong; below the first nothing is said of it. For the eye:
-one level is the rounding of a picture, eight are seen at arm's length."""
+"""Grey levels of 255 from which a degradation is light, moderate and strong; below the first nothing is said of it. For the
+eye: one level is the rounding of a picture, eight are seen at arm's length."""
 BLUR = (0.8, 1.3, 2.0)
 """Pixels, of the point spread function's deviation."""
 LOW_CONTRAST = 1 / 3

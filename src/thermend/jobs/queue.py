@@ -1,4 +1,4 @@
-"""A bounded queue of files to mend, for whoever asks one by one: who waits, who is worked on, what became of each, for how long."""
+"""A bounded queue of files to mend, for whoever asks one by one: who waits, and what became of each, for how long."""
 
 from __future__ import annotations
 

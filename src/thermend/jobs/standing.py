@@ -209,8 +209,8 @@ class _Bench:
         """What became of it; its name is the one that its owner knows."""
         order = self.order
         found = guarded(self._mended, lambda item: str(item.path), "mended")(order.item)
-        lines = {key: _renamed(getattr(found, key), order) for key in ("error", "skipped")}
-        return replace(found, source=order.name, **lines)
+        error, skipped = _renamed(found.error, order), _renamed(found.skipped, order)
+        return replace(found, source=order.name, error=error, skipped=skipped)
 
     def _mended(self, item: Input) -> Outcome:
         height, width = io.shape_of(item.path)

@@ -12,7 +12,7 @@ from thermend.image import ThermalImage
 from thermend.restoration.result import Result
 
 SIDES = ("before", "after", "departure")
-"""As it was read, what became of it, and how far it departs from what was measured (:mod:`thermend.restoration.verification`)."""
+"""As it was read, what became of it, and how far that departs from what was measured (`thermend.restoration.verification`)."""
 MOST_FRAMES, MOST_BYTES = 120, 256 * 2**20
 _NAME = re.compile(r"before-(\d+)\.npy")
 

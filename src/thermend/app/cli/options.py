@@ -91,6 +91,29 @@ VisibleOption = Annotated[
 EvaluatedScaleOption = Annotated[
     int, typer.Option(help="Reduce the degraded images by 2 or 4, and restore their size.")
 ]
+HostOption = Annotated[str, typer.Option(help="Address to listen at; any but this machine's own needs a token.")]
+PortOption = Annotated[int, typer.Option(help="0 takes one that is free.")]
+TokenOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        metavar="T",
+        envvar="THERMEND_TOKEN",
+        show_envvar=False,
+        help="What a client has to know; better in THERMEND_TOKEN, since other users see command lines.",
+    ),
+]
+AllowHostOption = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(metavar="NAME", help="A further name that the server is reached by (a proxy's); repeatable."),
+]
+MaxUploadOption = Annotated[int, typer.Option(metavar="MB", help="The largest file that is taken.")]
+MaxPixelsOption = Annotated[int, typer.Option(metavar="N", help="The largest image that is taken.")]
+QueueOption = Annotated[int, typer.Option(metavar="N", help="Files that may wait.")]
+KeepOption = Annotated[float, typer.Option(metavar="MINUTES", help="How long results are kept.")]
+TimeoutOption = Annotated[float, typer.Option(metavar="SECONDS", help="How long one file may take.")]
+MemoryOption = Annotated[int, typer.Option(metavar="MB", help="How much memory one file may take.")]
+StorageOption = Annotated[int, typer.Option(metavar="MB", help="How much uploads and results may take together.")]
+WorkersOption = Annotated[int, typer.Option(metavar="N", help="Processes that mend; one takes all cores.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 

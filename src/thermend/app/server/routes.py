@@ -254,8 +254,8 @@ def result(request: Request, id: str) -> FileResponse:
 def pixels(
     request: Request, id: str, side: Literal["before", "after", "departure"], frame: Annotated[int, Query(ge=0)] = 0
 ) -> FileResponse:
-    """Float32 as NPY, of a job with ``pixels``: as it was read, what became of it, or how far that departs from what was measured
-    (in units of its noise)."""
+    """Float32 as NPY, of a job with ``pixels``: as it was read, what became of it, or how far that departs from what was
+    measured (in units of its noise)."""
     ticket = _ticket(request, id)
     folder = None if ticket.order is None else ticket.order.views
     if folder is None or not (path := path_of(folder, side, frame)).is_file():
