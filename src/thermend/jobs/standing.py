@@ -23,6 +23,7 @@ from thermend.jobs import executors
 from thermend.jobs.enhance import Enhance
 from thermend.jobs.job import Outcome, guarded
 from thermend.jobs.observer import Observer
+from thermend.jobs.recordings import is_recording
 from thermend.jobs.sources import Input
 from thermend.jobs.views import Views, facts_of
 from thermend.machine import cores
@@ -35,6 +36,7 @@ Told = Callable[[str, Any], None]
 CANCELLED = "cancelled"
 _LOOKS = 0.1  # s between two looks at limits
 _TELLS = 0.1  # s between two lines of progress
+_STARTS = 60.0  # s that a process may take until it begins
 _PATIENCE = 2.0  # s that a process has to end a file by itself
 
 
@@ -123,7 +125,7 @@ class StandingProcess:
         except OSError:  # it died since
             self._replace()
             self._connection.send(order)
-        begun = time.monotonic()
+        begun = time.monotonic() + _STARTS  # a process that has just been started loads its methods first
         reason, end = None, 0.0
         while True:
             if self._connection.poll(_LOOKS):
@@ -134,7 +136,10 @@ class StandingProcess:
                     return order.failed(reason or executors.DIED)
                 if kind == "done":
                     return found if reason is None else order.failed(reason)
-                told(kind, found)
+                if kind == "begun":
+                    begun = time.monotonic()
+                else:
+                    told(kind, found)
             if reason is None:
                 reason, patience = self._reason(begun, cancelled)
                 if reason is not None:
@@ -193,6 +198,7 @@ def _stay(connection: Connection, cancel: Any, pixels: int, threads: int) -> Non
             order: Order = connection.recv()
         except (EOFError, OSError):
             sys.exit(0)
+        connection.send(("begun", None))
         connection.send(("done", _Bench(order, connection, cancel, pixels).outcome()))
 
 
@@ -217,7 +223,10 @@ class _Bench:
         if height * width * self.order.job.scale**2 > self.pixels:
             raise InputError(item.path, f"{width} x {height} pixels are more than are taken here")
         observer = Observer(self._progress, self._frames, self._images, lambda: bool(self.cancel.value))
-        return self.order.job.begin(observer)(item)
+        job = self.order.job
+        if job.trust_map and is_recording(item):
+            job = replace(job, trust_map=False)  # who asks for it means the single images among the files
+        return job.begin(observer)(item)
 
     def _progress(self, done: int, total: int) -> None:
         self._tell("progress", (done, total), done == total)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Callable
 
@@ -26,6 +27,7 @@ def run(settings: Settings, say: Callable[[str], None] = print) -> int:
         import uvicorn
 
         from thermend.app.server.application import application
+        from thermend.app.server.private import private_folder
     except ImportError as error:
         raise MissingDependencyError(
             f"the server needs more packages ({error.name} is missing): pip install 'thermend[server]'"
@@ -39,22 +41,19 @@ def run(settings: Settings, say: Callable[[str], None] = print) -> int:
             await super().startup(sockets)
             say(f"thermend: http://{_shown(settings.host)}:{port} (Ctrl-C ends it)")
 
-    config = uvicorn.Config(
-        application(settings),
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        lifespan="on",
-        ws="none",
-        backlog=_WAITS,
-        timeout_graceful_shutdown=_ENDS,
-    )
-    try:
-        Server(config).run(sockets=[listening])
-    except (KeyboardInterrupt, SystemExit):  # uvicorn raises the signal again once all is put away
-        pass
-    finally:
-        listening.close()
+    with listening, private_folder() as folder:
+        config = uvicorn.Config(
+            application(settings, folder),
+            log_level="warning",
+            access_log=False,  # it would hold what is nobody's business
+            server_header=False,
+            lifespan="on",
+            ws="none",
+            backlog=_WAITS,
+            timeout_graceful_shutdown=_ENDS,
+        )
+        with contextlib.suppress(KeyboardInterrupt, SystemExit):  # uvicorn raises a signal again once all is put away
+            Server(config).run(sockets=[listening])
     return console.DONE
 
 

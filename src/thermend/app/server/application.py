@@ -16,7 +16,6 @@ from starlette.types import ASGIApp
 
 from thermend.app.server import routes
 from thermend.app.server.guard import Guard, Sessions
-from thermend.app.server.private import private_folder
 from thermend.app.server.settings import Settings
 from thermend.jobs.queue import Queue
 from thermend.jobs.standing import Limits
@@ -38,31 +37,31 @@ def page_files() -> dict[str, tuple[bytes, str]]:
     return {"/": found.pop("/page/index.html"), **found}
 
 
-def application(settings: Settings) -> ASGIApp:
+def application(settings: Settings, folder: Path) -> ASGIApp:
     """Everything that answers requests; the queue lives from the first to the last.
 
     Parameters
     ----------
     settings : Settings
+    folder : Path
+        for uploads and results (:func:`thermend.app.server.private.private_folder`)
     """
     sessions = Sessions(settings.token)
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        with private_folder() as folder:
-            limits = Limits(settings.seconds, settings.memory_megabytes, settings.pixels)
-            queue = app.state.queue = Queue(
-                folder,
-                limits,
-                workers=settings.workers,
-                waiting=settings.queue,
-                keep=60 * settings.keep_minutes,
-                storage=settings.storage_megabytes * 2**20,
-            )
-            try:
-                yield
-            finally:
-                await asyncio.to_thread(queue.close)
+        queue = app.state.queue = Queue(
+            folder,
+            Limits(settings.seconds, settings.memory_megabytes, settings.pixels),
+            workers=settings.workers,
+            waiting=settings.queue,
+            keep=60 * settings.keep_minutes,
+            storage=settings.storage_megabytes * 2**20,
+        )
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(queue.close)
 
     app = FastAPI(
         title="thermend",

@@ -28,7 +28,7 @@ from thermend.app.server.archive import zipped
 from thermend.app.server.guard import COOKIE, Sessions
 from thermend.app.server.uploads import RefusedError, Upload, discard, received
 from thermend.errors import UsageError
-from thermend.io import ReadOptions, palettes, suffix_of
+from thermend.io import READABLE_SUFFIXES, RECORDING_SUFFIXES, ReadOptions, palettes, suffix_of
 from thermend.jobs.enhance import Enhance
 from thermend.jobs.queue import ENDED, FullError, Queue, Ticket
 from thermend.jobs.sources import Input
@@ -115,6 +115,12 @@ def methods() -> list[MethodRow]:
 def all_palettes() -> dict[str, list[str]]:
     """Each palette as 256 colours, ``rrggbb``."""
     return {name: [bytes(map(int, rgb)).hex() for rgb in palettes.table(name)] for name in palettes.PALETTES}
+
+
+@router.get("/formats", summary="Names of files that are read")
+def formats() -> dict[str, list[str]]:
+    """Suffixes of images and of recordings."""
+    return {"images": list(READABLE_SUFFIXES), "recordings": list(RECORDING_SUFFIXES)}
 
 
 @router.get("/session", summary="Whether a token is asked for")
