@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test quick lint docs samples pictures soak-recordings clean
+.PHONY: demo test quick lint docs samples pictures soak-recordings soak-server clean
 
 demo: $(VENV)/.core
 	$(BIN)/thermend enhance samples --out demo --compare --overwrite
@@ -29,6 +29,9 @@ pictures: $(VENV)/.dev ## draw the pictures of README and docs again
 
 soak-recordings: $(VENV)/.dev ## long recordings: speed and memory, into docs/recordings.md
 	cd benchmarks && ../$(BIN)/python recordings.py --soak --page ../docs/recordings.md
+
+soak-server: $(VENV)/.dev ## a thousand uploads from fifty clients, into docs/server.md
+	$(BIN)/python benchmarks/server.py --page docs/server.md
 
 $(VENV)/.core: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("thermend needs Python 3.10 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 10) else 0)'
