@@ -125,6 +125,8 @@ def page(chosen: argparse.Namespace) -> None:
             lines += [f"## {name}, {images} images, {title}", ""]
             rows = []
             for preset, cells in presets.items():
+                if preset not in yardstick[name][way]:  # there was no such preset then
+                    continue
                 old = yardstick[name][way][preset]
                 before = [old["classical.chain"], old["auto"]]
                 rows.append((f"`{preset}`", *(_cell(c) for c in (cells["input"], *before, cells["auto"]))))

@@ -295,6 +295,7 @@ def page(chosen: argparse.Namespace) -> None:
             *(_share(s["auto"][k]) for k in ("spread", "streaks", "targets") for s in (old["real noise"][name], cells)),
         )
         for name, cells in report["real noise"].items()
+        if name in old["real noise"]  # recordings of validation; the others are for training
     ]  # fmt: skip
     head = ("frame", "spread, 560cce2", "spread", "streaks, 560cce2", "streaks", "target, 560cce2", "target")
     lines += table(head, rows)

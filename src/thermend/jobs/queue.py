@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import shutil
 import threading
@@ -261,7 +262,7 @@ class Queue:
 
 def size_of(folder: Path) -> Iterator[int]:
     """Bytes of each file below a folder; of those that go meanwhile none."""
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):
-            if path.is_file():
-                yield path.stat().st_size
+    for place, _, names in os.walk(folder):  # which passes over folders that go
+        for name in names:
+            with contextlib.suppress(OSError):
+                yield os.stat(os.path.join(place, name)).st_size  # noqa: PTH116, PTH118
