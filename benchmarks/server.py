@@ -99,7 +99,7 @@ class Soak:
         seconds = time.monotonic() - begun
         late = self.resident()
         (early,) = self.memory.values()
-        queue = self.given.queue
+        queue, done = self.given.queue, self.done
         p95 = float(np.percentile(self.waits, 95))
         self.hang_up(self.given.clients)
         with httpx.Client(base_url=self.address, timeout=600) as client:
@@ -114,16 +114,20 @@ class Soak:
         self.server.wait()
         after = len(list(self.folder.glob("thermend-serve-*/*")))
         return [
-            ("uploads done, each with its own result", f"{self.done} of {self.given.uploads}", ""),
+            ("uploads done, each with its own result", f"{done} of {self.given.uploads}", ""),
             ("answered 429 and repeated", f"{self.refused}", ""),
-            ("files a second", f"{self.done / seconds:.2f}", ""),
+            ("files a second", f"{done / seconds:.2f}", ""),
             ("one request alone", f"{single:.2f} s", ""),
             (
                 "95th percentile of an accepted request, over (queue + 1) requests alone",
                 f"{p95 / ((queue + 1) * single):.2f} ({p95:.1f} s)",
                 "1.5",
             ),
-            (f"memory at the end over that after {min(self.memory)} uploads", f"{late / early:.2f} ({late:.0f} MB)", "1.2"),
+            (
+                f"memory at the end over that after {min(self.memory)} uploads",
+                f"{late / early:.2f} ({late:.0f} MB)",
+                "1.2",
+            ),
             ("after half of the clients hung up", "the next is done", ""),
             ("killed and started: a job of before", f"{status}, {left} of its files left", "404, 0"),
             ("ended in order: folders left", str(after), "0"),

@@ -56,6 +56,24 @@ def fixed_size(shape: list[Any]) -> tuple[int, int] | None:
     return (height, width) if isinstance(height, int) and isinstance(width, int) and height > 0 < width else None
 
 
+FLOATS = ("float", "float32", "f32", "tensor(float)")
+"""What engines call numbers of 32 bits."""
+
+
+def check_numbers(path: Path, kinds: Mapping[str, str]) -> None:
+    """Refuse a network whose inputs or outputs are other numbers than float32: an image of whole numbers would be black.
+
+    Parameters
+    ----------
+    kinds : mapping
+        of its inputs and outputs by name, as the engine calls them
+    """
+    for name, kind in kinds.items():
+        if kind not in FLOATS:
+            kind = kind.removeprefix("tensor(").rstrip(")")
+            raise InputError(path, f"takes or gives {name!r} as {kind}; expected float32")
+
+
 def check_layout(
     path: Path, inputs: Mapping[str, list[Any]], outputs: int, others: Mapping[str, bool]
 ) -> tuple[str, int]:

@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from thermend.engines.engine import NONE, check_layout, fixed_size
+from thermend.engines.engine import NONE, check_layout, check_numbers, fixed_size
 from thermend.errors import InputError, UsageError
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -47,9 +47,15 @@ class ONNXRuntimeEngine:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
         except Exception as error:
             raise InputError(path, "is not an ONNX network that ONNX Runtime reads") from error
-        shapes = {i.name: i.shape for i in self._session.get_inputs()}
+        try:
+            shapes = {i.name: i.shape for i in self._session.get_inputs()}
+            kinds = {i.name: i.type for i in self._session.get_inputs()}
+        except UnicodeDecodeError as error:
+            raise InputError(path, "has inputs without a name that is text") from error
+        check_numbers(path, kinds)
         self._input, self.channels = check_layout(path, shapes, len(self._session.get_outputs()), others)
-        self._others = frozenset(shapes) - {self._input}
+        self.other_shapes = {name: shape for name, shape in shapes.items() if name != self._input}
+        self._others = frozenset(self.other_shapes)
         self.fixed_size = fixed_size(shapes[self._input])
 
     def run(self, batch: NDArray[np.float32], **others: NDArray[np.float32]) -> list[NDArray[np.float32]]:

@@ -10,7 +10,7 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from thermend.engines.engine import FASTEST, NONE, check_layout, fixed_size
+from thermend.engines.engine import FASTEST, NONE, check_layout, check_numbers, fixed_size
 from thermend.errors import InputError, UsageError, first_line
 
 
@@ -45,11 +45,18 @@ class OpenVINOEngine:
             model = core.read_model(path)
         except RuntimeError as error:
             raise InputError(path, "is not an ONNX network that OpenVINO reads") from error
-        shapes = {
-            i.any_name: [d.get_length() if d.is_static else None for d in i.get_partial_shape()] for i in model.inputs
-        }
+        try:
+            shapes = {
+                i.any_name: [d.get_length() if d.is_static else None for d in i.get_partial_shape()]
+                for i in model.inputs
+            }
+            kinds = {i.any_name: i.get_element_type().get_type_name() for i in model.inputs}
+        except (RuntimeError, UnicodeDecodeError) as error:
+            raise InputError(path, "has inputs without a name that is text") from error
+        check_numbers(path, kinds)
         self._input, self.channels = check_layout(path, shapes, len(model.outputs), others)
-        self._others = frozenset(shapes) - {self._input}
+        self.other_shapes = {name: shape for name, shape in shapes.items() if name != self._input}
+        self._others = frozenset(self.other_shapes)
         self.fixed_size = fixed_size(shapes[self._input])
         self._own = threading.local()
         try:

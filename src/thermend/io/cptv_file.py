@@ -29,7 +29,7 @@ def read(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
             reader = CPTVReader(file)
         except Exception as error:
             raise InputError(path, f"cannot be read as CPTV ({first_line(error)})") from error
-        check_size(path, int(reader.x_resolution), int(reader.y_resolution))
+        check_size(path, int(reader.x_resolution), int(reader.y_resolution), options.max_pixels)
         metadata = _metadata(reader)
         frames, given = iter(reader), 0
         start = shut = None

@@ -3,22 +3,59 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from thermend.errors import InputError
 from thermend.image import MAX_PIXELS
 
+_PIECE_ROOM = 16_000_000
+"""Pixels that a strip or a tile may hold beyond the image that it belongs to: an edge tile reaches over the border."""
 
-def check_size(path: Path, width: int, height: int) -> None:
+
+def check_size(path: Path, width: int, height: int, most: int = MAX_PIXELS) -> None:
     """Refuse an image whose header claims nothing, or more than thermend processes.
+
+    Parameters
+    ----------
+    path : Path
+    width, height : int
+    most : int
+        pixels
 
     Raises
     ------
     InputError
-        no pixels, or more than `MAX_PIXELS`
+        no pixels, or too many
     """
     if width < 1 or height < 1:
         raise InputError(path, f"holds no pixels ({width} x {height})")
-    if width * height > MAX_PIXELS:
+    if width * height > most:
         raise InputError(
-            path, f"claims {width} x {height} pixels; more than {MAX_PIXELS // 10**6} megapixels are refused"
+            path,
+            f"claims {width} x {height} pixels; more than {most / 10**6:g} megapixels are refused (--max-pixels)",
         )
+
+
+def check_page(path: Path, page: Any, most: int = MAX_PIXELS) -> None:
+    """Refuse a TIFF page that is too large, or whose pieces are larger than the page has any use for: they are decoded whole.
+
+    Parameters
+    ----------
+    page : tifffile.TiffPage
+
+    Raises
+    ------
+    InputError
+        so it is
+    """
+    width, height = int(page.imagewidth), int(page.imagelength)
+    check_size(path, width, height, most)
+    if page.is_tiled:
+        piece = int(page.tilewidth) * int(page.tilelength) * int(getattr(page, "tiledepth", 1) or 1)
+    else:
+        piece = width * min(height, int(page.rowsperstrip or height))
+    if piece > 2 * width * height + _PIECE_ROOM:
+        raise InputError(path, f"is in pieces of {piece / 10**6:.0f} megapixels, for an image of {width} x {height}")
+    samples = int(page.samplesperpixel or 1)
+    if samples * width * height > 8 * most:
+        raise InputError(path, f"claims {samples} samples a pixel")

@@ -44,6 +44,7 @@ _EXIF_SIZE_TAGS = (40962, 40963)
 _MAKER_NOTE, _INTEROP_IFD, _SERIAL_NUMBER = 37500, 40965, 42033
 """A maker's note says where its parts lie in the file that it came from: of another file that is untrue."""
 _PIXEL_SCALE_TAG, _TIEPOINT_TAG, _TRANSFORMATION_TAG, _GEO_KEYS_TAG = 33550, 33922, 34264, 34735
+_PLACES = (_PIXEL_SCALE_TAG, _TIEPOINT_TAG, _TRANSFORMATION_TAG)
 
 
 def clean_exif(exif: Image.Exif, *, only: tuple[int, ...] | None = None) -> bytes | None:
@@ -145,13 +146,26 @@ def resolution_facts(dpi: Any, exif: Image.Exif) -> dict[str, Any]:
     return {"dpi": (across, down)} if all(math.isfinite(v) and v > 1 for v in (across, down)) else {}
 
 
+def resolution_of(exif: Image.Exif) -> tuple[float, float, int] | None:
+    """Pixels a unit across and down, and the unit by TIFF's number (1 none, 2 inch, 3 centimetre), where EXIF states what
+    means something."""
+    try:
+        across, down = float(exif[282]), float(exif[283])
+        unit = int(exif.get(296, 2) or 2)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError, OverflowError):
+        return None
+    if not all(0 < value < 2**31 for value in (across, down)):  # also what is no number
+        return None
+    return across, down, unit if unit in (1, 2, 3) else 1
+
+
 def parse_provenance(text: str | bytes | None) -> dict[str, Any] | None:
     """The provenance that thermend wrote, or None where the text is something else."""
     if text is None:
         return None
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) and found.get("software") == PROVENANCE_KEY else None
 
@@ -195,31 +209,41 @@ def geotiff_tags(tags: Mapping[int, tuple[int, Any]]) -> dict[int, tuple[int, An
 
 
 def scale_geotiff(tags: Mapping[int, tuple[int, Any]], scale: int) -> dict[int, tuple[int, Any]]:
-    """GeoTIFF tags of an image that has been upsampled `scale` times."""
-    scaled = dict(tags)
+    """GeoTIFF tags of an image that has been upsampled `scale` times; what places nothing (text) is left out."""
     if scale == 1:
-        return scaled
-    keys = tags.get(_GEO_KEYS_TAG, (3, ()))[1]
-    entries = [tuple(keys[i : i + 4]) for i in range(4, len(keys), 4)]
+        return dict(tags)
+    scaled = {tag: pair for tag, pair in tags.items() if tag not in _PLACES or _numbers(pair[1])}
+    keys = _numbers(tags.get(_GEO_KEYS_TAG, (3, ()))[1])
+    entries = [keys[i : i + 4] for i in range(4, len(keys), 4)]
     pixel_is_point = any(entry[0] == 1025 and entry[-1] == 2 for entry in entries if len(entry) == 4)
     shift = (scale - 1) / 2 if pixel_is_point else 0.0
-    if _PIXEL_SCALE_TAG in tags:
-        kind, (x, y, z) = tags[_PIXEL_SCALE_TAG]
-        scaled[_PIXEL_SCALE_TAG] = (kind, (x / scale, y / scale, z))
-    if _TIEPOINT_TAG in tags:
-        kind, points = tags[_TIEPOINT_TAG]
-        moved = [p * scale + shift if i % 6 < 2 else p for i, p in enumerate(points)]
+    if _PIXEL_SCALE_TAG in scaled:
+        kind, sizes = scaled[_PIXEL_SCALE_TAG]
+        smaller = tuple(size / scale if i < 2 else size for i, size in enumerate(_numbers(sizes)))
+        scaled[_PIXEL_SCALE_TAG] = (kind, smaller)
+    if _TIEPOINT_TAG in scaled:
+        kind, points = scaled[_TIEPOINT_TAG]
+        moved = [p * scale + shift if i % 6 < 2 else p for i, p in enumerate(_numbers(points))]
         scaled[_TIEPOINT_TAG] = (kind, tuple(moved))
-    if _TRANSFORMATION_TAG in tags:
-        kind, matrix = tags[_TRANSFORMATION_TAG]
-        moved = list(matrix)
-        for row in range(0, 16, 4):
-            moved[row] = matrix[row] / scale
-            moved[row + 1] = matrix[row + 1] / scale
-            moved[row + 3] = matrix[row + 3] - shift * (moved[row] + moved[row + 1])
-        moved[15] = matrix[15]
-        scaled[_TRANSFORMATION_TAG] = (kind, tuple(moved))
+    if _TRANSFORMATION_TAG in scaled:
+        kind, given = scaled.pop(_TRANSFORMATION_TAG)
+        matrix = _numbers(given)
+        if len(matrix) == 16:
+            moved = list(matrix)
+            for row in range(0, 12, 4):
+                moved[row] = matrix[row] / scale
+                moved[row + 1] = matrix[row + 1] / scale
+                moved[row + 3] = matrix[row + 3] - shift * (moved[row] + moved[row + 1])
+            scaled[_TRANSFORMATION_TAG] = (kind, tuple(moved))
     return scaled
+
+
+def _numbers(value: Any) -> tuple[Any, ...]:
+    """The numbers of a tag; none where it holds something else."""
+    if isinstance(value, (str, bytes)):
+        return ()
+    values = (value,) if isinstance(value, (int, float)) else tuple(value)
+    return values if all(isinstance(v, (int, float)) for v in values) else ()
 
 
 def gdal_items(text: str) -> list[tuple[dict[str, str], str]]:

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.lib import format as npy
 
 from thermend.errors import InputError, UsageError
-from thermend.image import Depth, Metadata, ThermalImage
+from thermend.image import MAX_PIXELS, Depth, Metadata, ThermalImage
 from thermend.io import storage
 from thermend.io.limits import check_size
 from thermend.io.options import ReadOptions
 from thermend.io.samples import separated
 
 
-def _open(path: Path) -> np.ndarray:
+def _open(path: Path, most: int = MAX_PIXELS) -> np.ndarray:
     """The file's array, mapped and not loaded: (N, H, W) or (N, H, W, C)."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -36,13 +36,13 @@ def _open(path: Path) -> np.ndarray:
         )
     if array.shape[0] < 1:
         raise InputError(path, "holds no image")
-    check_size(path, array.shape[2], array.shape[1])
+    check_size(path, array.shape[2], array.shape[1], most)
     return array
 
 
 def read(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
     """Every image of the file; uint8 as grey levels, everything else as counts unless stated."""
-    for array in _open(path):
+    for array in _open(path, options.max_pixels):
         colours, alpha = separated(
             path, np.asarray(array), options, 3 if array.ndim == 3 and array.shape[2] == 4 else None
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from thermend.errors import UsageError
-from thermend.image import ZERO_CELSIUS_IN_KELVIN
+from thermend.image import MAX_PIXELS, ZERO_CELSIUS_IN_KELVIN
 
 StatedUnit = Literal["celsius", "kelvin", "centikelvin", "fahrenheit", "counts"]
 RANGE_FINDER = "range-finder"
@@ -33,6 +33,8 @@ class ReadOptions:
     kelvin_per_count, offset : float or None
         of counts that are linear in temperature: degrees Celsius = kelvin_per_count · count + offset; −273.15 where only the
         first is stated
+    max_pixels : int
+        larger images are refused before they are decoded
     """
 
     unit: StatedUnit | None = None
@@ -43,6 +45,7 @@ class ReadOptions:
     band: int | None = None
     kelvin_per_count: float | None = None
     offset: float | None = None
+    max_pixels: int = MAX_PIXELS
 
     def __post_init__(self) -> None:
         if self.unit is not None and self.unit not in get_args(StatedUnit):
@@ -65,6 +68,8 @@ class ReadOptions:
             raise UsageError(f"offset {self.offset}: expected degrees Celsius")
         if self.kelvin_per_count is not None and self.unit not in (None, "counts"):
             raise UsageError(f"kelvin per count is for counts, not for {self.unit}")
+        if self.max_pixels < 1:
+            raise UsageError(f"--max-pixels {self.max_pixels}: expected more than 0")
         if self.palette is not None:
             from thermend.io import palettes
 

@@ -88,7 +88,7 @@ def flir_image(path: Path, frame: fff.Frame, options: ReadOptions, picture: Any 
     picture : PIL image or None
         the JPEG that carried it, for its metadata
     """
-    check_size(path, frame.raw.shape[1], frame.raw.shape[0])
+    check_size(path, frame.raw.shape[1], frame.raw.shape[0], options.max_pixels)
     camera = frame.camera.adjusted(options.emissivity, options.distance_in_metres, options.reflected_temperature)
     try:
         celsius = camera.celsius(frame.raw)
@@ -144,7 +144,7 @@ def _read_dji(path: Path, data: bytes, options: ReadOptions) -> ThermalImage:
         celsius = np.array(measured.temperature, np.float32)
     except Exception as error:
         raise InputError(path, f"carries DJI radiometric data that cannot be read ({first_line(error)})") from error
-    check_size(path, celsius.shape[1], celsius.shape[0])
+    check_size(path, celsius.shape[1], celsius.shape[0], options.max_pixels)
     celsius[celsius <= -ZERO_CELSIUS_IN_KELVIN + 0.01] = np.nan
     if not np.isfinite(celsius).any():
         raise InputError(path, "has no valid pixel")

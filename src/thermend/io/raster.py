@@ -14,7 +14,7 @@ from PIL import BmpImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugi
 
 from thermend.errors import InputError, UsageError, first_line
 from thermend.image import Depth, ThermalImage
-from thermend.io import palettes, storage
+from thermend.io import jpeg_extent, palettes, storage
 from thermend.io.limits import check_size
 from thermend.io.metadata import PROVENANCE_KEY, metadata_of_pillow, provenance_text, written_in
 from thermend.io.options import ReadOptions
@@ -35,7 +35,9 @@ _JPEG_SEGMENT = 65_500  # bytes
 def read(path: Path, kind: str, options: ReadOptions) -> Iterator[ThermalImage]:
     """The one image of a PNG, JPEG or BMP file; grey levels at 8 bits, counts at 16."""
     with path.open("rb") as file, _DECODERS[kind](file) as opened:
-        check_size(path, *opened.size)
+        check_size(path, opened.width, opened.height, options.max_pixels)
+        if kind == "jpeg":
+            jpeg_extent.check_claim(path, opened.width, opened.height)
         array = _pixels(path, kind, opened)
         channels = array.shape[2] if array.ndim == 3 else 1
         colours, alpha = separated(path, array, options, channels - 1 if channels in (2, 4) else None)
@@ -67,6 +69,8 @@ def _pixels(path: Path, kind: str, opened: ImageFile.ImageFile) -> NDArray[Any]:
     """(H, W) or (H, W, C) uint8 or uint16."""
     deep_colour = kind == "png" and any(part.args in _DEEP_PNG for part in opened.tile)
     opened.load()  # also where another decoder follows: this one notices when the file is cut short
+    if kind == "jpeg":
+        jpeg_extent.check_rows(path, opened)
     if deep_colour:
         import cv2
 

@@ -18,7 +18,7 @@ from thermend.errors import InputError, first_line
 from thermend.image import Metadata, ThermalImage
 from thermend.io import metadata as meta
 from thermend.io import storage
-from thermend.io.limits import check_size
+from thermend.io.limits import check_page, check_size
 from thermend.io.options import ReadOptions
 from thermend.io.samples import mask_file, multiplied_back, one_grey, separated
 
@@ -33,7 +33,7 @@ def read(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
         if not len(tiff.pages):
             raise InputError(path, "is a TIFF file without pages")
         metadata, names = _metadata(path, tiff, options.band)
-        for number, (page, array, mask) in enumerate(_arrays(path, tiff)):
+        for number, (page, array, mask) in enumerate(_arrays(path, tiff, options.max_pixels)):
             photometric = int(getattr(page, "photometric", 1) or 0)
             colours, alpha, transparency = _samples(path, page, array, photometric, options, names)
             if mask is None and alpha is None:
@@ -67,7 +67,7 @@ def shape_of(path: Path) -> tuple[int, int]:
     """Height and width of the first image that :func:`read` gives, by its header."""
     _check_chain(path)
     with tifffile.TiffFile(path) as tiff:
-        first = next(page.aspage() for page in tiff.pages if _is_image(page))
+        _, first = next(_images(tiff))
         return int(first.imagelength), int(first.imagewidth)
 
 
@@ -77,7 +77,7 @@ def count_pages(path: Path) -> int:
     with tifffile.TiffFile(path) as tiff:
         if _contiguous_stack(tiff):
             return int(tiff.series[0].shape[0])
-        return sum(_is_image(page) for page in tiff.pages)
+        return sum(_is_image(page) for page in tiff.pages) or 1  # of reduced ones alone the first is the image
 
 
 def is_stack(path: Path) -> bool:
@@ -120,6 +120,20 @@ def _check_chain(path: Path) -> None:
             file.seek(offset + struct.calcsize(order + count) + entries * entry)
             if file.tell() + struct.calcsize(pointer) > size:
                 raise InputError(path, f"is cut short within the directory of page {len(seen)}")
+
+
+def _images(tiff: tifffile.TiffFile) -> Iterator[tuple[int, Any]]:
+    """The pages that are images, and their numbers; where a file has reduced ones alone, the first of them."""
+    found, reduced = False, None
+    for index, page in enumerate(tiff.pages):
+        page = page.aspage()
+        if _is_image(page):
+            found = True
+            yield index, page
+        elif reduced is None and not page.is_mask:
+            reduced = index, page
+    if not found and reduced is not None:
+        yield reduced
 
 
 def _is_image(page: Any) -> bool:
@@ -180,11 +194,13 @@ def mask_beside(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
     return np.where(found.reshape(*shape[:2], -1)[..., 0] != 0, 255, 0).astype(np.uint8)
 
 
-def _arrays(path: Path, tiff: tifffile.TiffFile) -> Iterator[tuple[Any, NDArray[Any], NDArray[np.uint8] | None]]:
+def _arrays(
+    path: Path, tiff: tifffile.TiffFile, most: int
+) -> Iterator[tuple[Any, NDArray[Any], NDArray[np.uint8] | None]]:
     """Pages, what they hold, (H, W) or (H, W, samples), and their masks."""
     if _contiguous_stack(tiff):
         page = tiff.pages[0]
-        check_size(path, page.imagewidth, page.imagelength)
+        check_size(path, page.imagewidth, page.imagelength, most)
         if page.dataoffsets[0] + tiff.series[0].nbytes > tiff.filehandle.size:
             raise InputError(path, "is cut short: its pixels end beyond the file")
         stack = tiff.series[0].asarray(out="memmap")
@@ -192,11 +208,8 @@ def _arrays(path: Path, tiff: tifffile.TiffFile) -> Iterator[tuple[Any, NDArray[
             yield page, np.asarray(array), None
         return
     end = tiff.filehandle.size
-    for index, page in enumerate(tiff.pages):
-        page = page.aspage()
-        if not _is_image(page):
-            continue
-        check_size(path, page.imagewidth, page.imagelength)
+    for index, page in _images(tiff):
+        check_page(path, page, most)
         if page.imagedepth != 1:
             raise InputError(path, f"is {page.imagedepth} pixels deep; a thermal image is flat")
         if any(offset + count > end for offset, count in zip(page.dataoffsets, page.databytecounts)):

@@ -141,7 +141,7 @@ def _tags(metadata: Metadata, ifds: tuple[int, ...]) -> dict[str, Any]:
     for tag in (271, 272, 315, 33432):
         if text := str(exif.get(tag, "")).strip("\x00"):
             extra.append((tag, 2, 0, text.encode(), True))
-    if 274 in exif:
+    if exif.get(274) in range(1, 9):
         extra.append((274, 3, 1, int(exif[274]), True))
     for number, (kind, value) in metadata.geotiff.items():
         if kind == 2 or isinstance(value, str):
@@ -162,9 +162,8 @@ def _tags(metadata: Metadata, ifds: tuple[int, ...]) -> dict[str, Any]:
         tags["description"] = description.encode()
     if re.fullmatch(r"\d{4}:\d\d:\d\d \d\d:\d\d:\d\d", time := str(exif.get(306, "")).strip("\x00 ")):
         tags["datetime"] = time
-    if 282 in exif and 283 in exif and float(exif[282] or 0) > 0 and float(exif[283] or 0) > 0:
-        tags["resolution"] = (float(exif[282]), float(exif[283]))
-        tags["resolutionunit"] = int(exif.get(296, 2) or 2)
+    if resolution := meta.resolution_of(exif):
+        *tags["resolution"], tags["resolutionunit"] = resolution
     elif metadata.dpi is not None:
         tags["resolution"], tags["resolutionunit"] = metadata.dpi, 2
     if metadata.icc:

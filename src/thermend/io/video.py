@@ -57,7 +57,7 @@ def read(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
         raise InputError(path, f"cannot be read as a video ({error.strerror or first_line(error)})") from error
     with opened as container:
         stream = _stream(path, container)
-        check_size(path, stream.width, stream.height)
+        check_size(path, stream.width, stream.height, options.max_pixels)
         metadata = _metadata(container, stream)
         promised, given = int(stream.frames or 0), 0
         start: Fraction | None = None

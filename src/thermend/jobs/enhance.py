@@ -21,7 +21,7 @@ from thermend.jobs.executors import threads
 from thermend.jobs.job import Outcome, guarded
 from thermend.jobs.observer import NOBODY, Observer
 from thermend.jobs.recordings import DEPTHS, RecordingFile, is_recording
-from thermend.jobs.sinks import is_input, output_path
+from thermend.jobs.sinks import check_inside, is_input, output_path
 from thermend.jobs.sources import Input
 from thermend.rendering import rendered
 from thermend.restoration import Restorer, Verification, load, verify
@@ -203,6 +203,7 @@ class _File:
         if target.resolve() == item.path.resolve():
             raise InputError(item.path, "would be replaced by its own result; choose another output folder")
         wanted = {target: None, **self._companions(target, coloured=colour is not None)}
+        check_inside(target, job.out, single=job.single)
         for place in wanted:
             if is_input(place, job.kept):
                 raise InputError(item.path, f"its result would replace the input {place}; choose another output folder")

@@ -48,7 +48,12 @@ def quieten_libraries() -> None:
 
 def complain(message: Warning | str, *_: object) -> None:
     """One line on standard error; also what shows a warning (``warnings.showwarning``)."""
-    print("thermend: " + " ".join(str(message).split()), file=sys.stderr, flush=True)
+    print("thermend: " + printable(" ".join(str(message).split())), file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """A text as a terminal may have it: what would steer it (in a file's name, say) is spelled out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
 
 
 def run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import secrets
 import shutil
@@ -152,7 +153,8 @@ class Queue:
         """
         with self._changed:
             if len(self._order) + self._arriving >= self.waiting:
-                raise FullError(f"{self.waiting} files wait already", max(1, round(self._seconds)))
+                # By then half of them are done: who asks sooner sends a whole file for nothing.
+                raise FullError(f"{self.waiting} files wait already", math.ceil(self._seconds * self.waiting / 2))
             if self._stored >= self.storage:
                 raise FullError("the space for files and results is used up", self._until_one_goes())
             self._arriving += 1

@@ -20,7 +20,7 @@ from thermend.io.writers import CountingWriter, frame_writer
 from thermend.jobs.compare import side_by_side
 from thermend.jobs.job import Outcome
 from thermend.jobs.observer import NOBODY, Observer
-from thermend.jobs.sinks import is_input, recording_path
+from thermend.jobs.sinks import check_inside, is_input, recording_path
 from thermend.jobs.sources import Input
 from thermend.rendering import rendered
 from thermend.restoration.session import Session
@@ -138,6 +138,7 @@ class RecordingFile:
             self.outputs.append(_Output(target.with_name(f"{target.stem}.compare.mp4"), "compare"))
 
     def _check(self, output: _Output) -> None:
+        check_inside(output.target, self.job.out, single=self.job.single)
         for place in (output.target, output.partial):
             if place.resolve() == self.item.path.resolve():
                 raise InputError(self.item.path, "would be replaced by its own result; choose another output folder")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from thermend.errors import UsageError
+from thermend.errors import InputError, UsageError
 from thermend.io import READABLE_SUFFIXES, RECORDING_SUFFIXES
 from thermend.jobs.sources import Input
 
@@ -84,6 +84,21 @@ def is_input(path: Path, inputs: frozenset[str]) -> bool:
 def _place(path: Path) -> str:
     """Where a file lies; of a link, the link itself."""
     return str(Path(os.path.realpath(path.parent)) / path.name)
+
+
+def check_inside(target: Path, out: Path, *, single: bool) -> None:
+    """Refuse a result that a link would lead out of the output folder.
+
+    Raises
+    ------
+    InputError
+        so it is
+    """
+    if single:
+        return
+    root, folder = os.path.realpath(out), os.path.realpath(target.parent)
+    if os.path.commonpath([root, folder]) != root:
+        raise InputError(target, f"lies outside of {out}, where a link leads; nothing is written there")
 
 
 def resolve_target(out: str, inputs: list[Input]) -> tuple[Path, bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from thermend.engines import ENGINES, FASTEST, Engine, open_onnx
 from thermend.engines.network import TiledNetwork
+from thermend.engines.trial import check_runs
 from thermend.errors import InputError, MissingDependencyError, UsageError
 from thermend.filters.deconvolution import within_measured
 from thermend.methods.info import MethodInfo, todays_name
@@ -180,6 +182,10 @@ def _opened(path: Path, module: Any, options: Options, inputs: Mapping[str, bool
 
         return TorchEngine(module, 1, options.device, precision)
     if module is None:
+        if (
+            options.weights is not None and multiprocessing.parent_process() is None
+        ):  # else whoever began this process has tried it
+            check_runs(path, options.engine, options.device, precision, inputs)
         return open_onnx(path, options.engine, options.device, precision, inputs, options.threads)
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder) / "network.onnx"

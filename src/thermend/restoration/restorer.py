@@ -279,7 +279,7 @@ def _check_scale(image: ThermalImage, scale: int) -> None:
     if isinstance(scale, bool) or not isinstance(scale, (int, np.integer)) or scale not in SCALES:
         raise UsageError(f"scale {scale}: expected 1, 2 or 4")
     height, width = image.shape
-    if height * width * scale**2 > MAX_PIXELS:
+    if scale != 1 and height * width * scale**2 > MAX_PIXELS:
         raise UsageError(
             f"{scale} times {width} x {height} pixels are more than the {MAX_PIXELS // 10**6} megapixels that thermend reads"
         )

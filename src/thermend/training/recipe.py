@@ -22,6 +22,7 @@ from thermend.datasets.sober_drunk import VIEWS, Part, View
 from thermend.errors import InputError, MissingDependencyError, UsageError
 from thermend.training.names import PRESETS
 from thermend.training.renamed import RENAMED, with_todays_names
+from thermend.training.yaml_text import yaml_value
 
 
 def as_list(value: Any) -> Any:
@@ -258,18 +259,14 @@ def read_recipe(
     UsageError
         a change is not of that form
     """
-    try:
-        import yaml
-    except ImportError as error:
-        raise MissingDependencyError("training needs more packages: pip install 'thermend[train]'") from error
-    recipe = _with_base(Path(path), yaml, (), say)
+    recipe = _with_base(Path(path), (), say)
     for change in changes:
         key, sign, text = change.partition("=")
         if not sign or not key:
             raise UsageError(f"{change!r}: expected KEY=VALUE")
         try:
-            value = yaml.safe_load(text) if text else None
-        except yaml.YAMLError as error:
+            value = yaml_value(text) if text else None
+        except UsageError as error:
             raise UsageError(
                 f"{change!r}: the value is not YAML (a list is written '{key}=[A, B]', in quotes)"
             ) from error
@@ -297,13 +294,15 @@ def _at(recipe: Any, place: Sequence[str]) -> Any:
     return recipe
 
 
-def _with_base(path: Path, yaml: Any, seen: tuple[Path, ...], say: Callable[[str], None] | None) -> dict[str, Any]:
+def _with_base(path: Path, seen: tuple[Path, ...], say: Callable[[str], None] | None) -> dict[str, Any]:
     """A file's keys, on top of those of the file that its key ``base`` names."""
     if not path.is_file():
         raise InputError(path, "no such file")
     try:
-        recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        recipe = yaml_value(path.read_text(encoding="utf-8"))
+    except (UsageError, UnicodeDecodeError) as error:
+        if isinstance(error, MissingDependencyError):
+            raise
         raise InputError(path, f"is not YAML ({' '.join(str(error).split())})") from error
     except OSError as error:
         raise InputError(path, f"cannot be read: {error.strerror}") from error
@@ -317,7 +316,7 @@ def _with_base(path: Path, yaml: Any, seen: tuple[Path, ...], say: Callable[[str
         raise InputError(path, f"base: {base!r}: expected the name of a recipe, beside this one")
     if path.resolve() in seen:
         raise InputError(path, "base: is its own base")
-    return _merged(_with_base(path.parent / base, yaml, (*seen, path.resolve()), say), recipe)
+    return _merged(_with_base(path.parent / base, (*seen, path.resolve()), say), recipe)
 
 
 _EXCLUSIVE = {"split": "max_images", "minutes": "steps", "steps": "minutes"}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +18,8 @@ SUFFIXES = (".safetensors", ".pt", ".pth", ".pkl")
 
 _METADATA_KEY = "thermend"
 N = TypeVar("N")
+_ROOM, _PARTS = 4_000_000, 2000
+"""Numbers and parts that a network may have beyond its file's: computed when it is built; layers without weights."""
 
 
 def read_tensors(path: str | os.PathLike[str], *, under: tuple[str, ...] = ("state_dict",)) -> dict[str, Any]:
@@ -84,6 +88,7 @@ def read_content(path: str | os.PathLike[str]) -> Any:
 
             content: Any = load_file(path)
         else:
+            _check_stored(path)
             content = torch.load(path, map_location="cpu", weights_only=True)
     except ImportError as error:
         raise MissingDependencyError(".safetensors weights need safetensors: pip install 'thermend[train]'") from error
@@ -93,6 +98,17 @@ def read_content(path: str | os.PathLike[str]) -> Any:
             first = "holds objects other than tensors, which are never unpacked"
         raise InputError(path, f"is no checkpoint that can be read safely ({first})") from error
     return content
+
+
+def _check_stored(path: Path) -> None:
+    """Refuse a checkpoint that unpacks to more than it is: torch stores its records as they are."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        if any(record.compress_type != zipfile.ZIP_STORED for record in archive.infolist()):
+            raise InputError(
+                path, "is no checkpoint that can be read safely (its records are compressed, as torch never does)"
+            )
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -118,7 +134,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise InputError(path, f"is no checkpoint that can be read safely ({first_line(error)})") from error
     try:
         content = json.loads(text) if text else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -170,14 +186,57 @@ def network_of(path: str | os.PathLike[str], built: Callable[[dict[str, Any]], N
         not a checkpoint, or one of another network
     """
     tensors, facts = read_tensors(path), read_metadata(path)
-    try:
+    with no_larger_than(path, tensors, whose):
         network: Any = built(facts)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise InputError(path, f"holds no weights of {whose}") from error
     check_fits(path, network.state_dict(), tensors, whose, ignored)
     network.load_state_dict(tensors, strict=not ignored)
     made: N = network.eval()
     return made
+
+
+@contextlib.contextmanager
+def no_larger_than(path: str | os.PathLike[str], tensors: Mapping[str, Any], whose: str) -> Iterator[None]:
+    """Build a network, within the block, that a file describes: it ends as soon as that has more parts or more numbers than
+    the file has tensors for, so that a few words in a file never make a giant.
+
+    Raises
+    ------
+    InputError
+        it has, or what the file says of it makes no network
+    """
+    import torch
+    from torch.nn.modules import module as hooks
+
+    room = 2 * sum(tensor.numel() for tensor in tensors.values()) + _ROOM
+    parts = 20 * len(tensors) + _PARTS
+
+    def counted(_: Any, __: str, part: Any) -> None:
+        nonlocal room, parts
+        parts -= 1
+        room -= part.numel() if isinstance(part, torch.Tensor) else 0
+        if room < 0 or parts < 0:
+            raise ValueError("larger than its file")
+
+    registered = [
+        hooks.register_module_parameter_registration_hook(counted),
+        hooks.register_module_module_registration_hook(counted),
+    ]
+    try:
+        yield
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        RuntimeError,
+        AttributeError,
+        MemoryError,
+        OverflowError,
+        RecursionError,
+    ) as error:
+        raise InputError(path, f"holds no weights of {whose}") from error
+    finally:
+        for handle in registered:
+            handle.remove()
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:

@@ -35,6 +35,7 @@ from thermend.app.cli.options import (
     PromptsOption,
     QueueOption,
     ReflectedOption,
+    ServedPixelsOption,
     StorageOption,
     TimeoutOption,
     TokenOption,
@@ -107,6 +108,7 @@ def enhance(
     emissivity: EmissivityOption = None,
     reflected_temperature: ReflectedOption = None,
     distance: DistanceOption = None,
+    max_pixels: MaxPixelsOption = None,
     compare: Annotated[
         bool, typer.Option("--compare", help="Also write a picture of input and result side by side.")
     ] = False,
@@ -151,7 +153,7 @@ def enhance(
     from thermend.app.cli import enhance as command
 
     reading = reading_of(
-        unit, kelvin_per_count, offset, band, input_palette, emissivity, reflected_temperature, distance
+        unit, kelvin_per_count, offset, band, input_palette, emissivity, reflected_temperature, distance, max_pixels
     )
     options = {
         "method": method, "weights": weights, "mode": mode, "contrast": contrast, "scale": scale, "palette": palette,
@@ -177,6 +179,7 @@ def diagnose(
     emissivity: EmissivityOption = None,
     reflected_temperature: ReflectedOption = None,
     distance: DistanceOption = None,
+    max_pixels: MaxPixelsOption = None,
     by: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(metavar="hidra", help="Ask that network too: type and level of damage."),
@@ -188,7 +191,7 @@ def diagnose(
     from thermend.app.cli import diagnose as command
 
     reading = reading_of(
-        unit, kelvin_per_count, offset, band, input_palette, emissivity, reflected_temperature, distance
+        unit, kelvin_per_count, offset, band, input_palette, emissivity, reflected_temperature, distance, max_pixels
     )
     with files_for(inputs) as files:
         code = command.run(files.inputs, reading, as_json, typer.echo, by, weights)
@@ -210,7 +213,7 @@ def serve(
     token: TokenOption = None,
     allow_host: AllowHostOption = None,
     max_upload: MaxUploadOption = 1024,
-    max_pixels: MaxPixelsOption = 50_000_000,
+    max_pixels: ServedPixelsOption = 50_000_000,
     queue: QueueOption = 64,
     keep: KeepOption = 30,
     timeout: TimeoutOption = 600,

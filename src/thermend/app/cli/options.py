@@ -107,7 +107,11 @@ AllowHostOption = Annotated[
     typer.Option(metavar="NAME", help="A further name that the server is reached by (a proxy's); repeatable."),
 ]
 MaxUploadOption = Annotated[int, typer.Option(metavar="MB", help="The largest file that is taken.")]
-MaxPixelsOption = Annotated[int, typer.Option(metavar="N", help="The largest image that is taken.")]
+MaxPixelsOption = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option(metavar="N", help="Larger images are refused before they are decoded; 200,000,000 by default."),
+]
+ServedPixelsOption = Annotated[int, typer.Option("--max-pixels", metavar="N", help="The largest image that is taken.")]
 QueueOption = Annotated[int, typer.Option(metavar="N", help="Files that may wait.")]
 KeepOption = Annotated[float, typer.Option(metavar="MINUTES", help="How long results are kept.")]
 TimeoutOption = Annotated[float, typer.Option(metavar="SECONDS", help="How long one file may take.")]
@@ -126,11 +130,14 @@ def reading_of(
     emissivity: float | None,
     reflected_temperature: float | None,
     distance: str | None,
+    max_pixels: int | None,
 ) -> dict[str, Any]:
     """How files are to be read, for :class:`thermend.io.ReadOptions`."""
+    most = {} if max_pixels is None else {"max_pixels": max_pixels}
     return {
         "unit": unit, "palette": palette, "emissivity": emissivity, "reflected_temperature": reflected_temperature,
         "distance": _metres(distance), "band": band, "kelvin_per_count": kelvin_per_count, "offset": offset,
+        **most,
     }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -164,7 +165,8 @@ async def submit(request: Request, answer: Response) -> Accepted:
             upload = await received(request, ticket.folder, most)
             ticket.order = _order(upload, ticket, request.app.state.settings.threads)
     except FullError as error:
-        await discard(request, most)
+        with contextlib.suppress(ClientDisconnect, RefusedError):
+            await discard(request, most)
         raise HTTPException(429, str(error), {"Retry-After": str(error.retry_after)}) from None
     except RefusedError as error:
         raise HTTPException(error.status, error.reason, {"Connection": "close"}) from None

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from dataclasses import astuple
 from typing import Any
 
-from thermend.errors import InputError
 from thermend.methods.deal.blocks import TIME_STEPS
 from thermend.methods.deal.network import BlockSpec, DualInteractionNetwork
-from thermend.weights.checkpoints import check_fits, read_metadata, read_tensors
+from thermend.weights.checkpoints import check_fits, no_larger_than, read_metadata, read_tensors
 
 _NAMES = {
     # the authors' two schemes: as released, and with the paper's words
@@ -22,6 +21,7 @@ _NAMES = {
     "first_norm": "norm1", "second_norm": "norm2", "upscale_norm": "norm_up", "downscale_norm": "norm_down",
     "snn": "spiking", "spiking_conv": "spiking",
 }  # fmt: skip
+_MOST_TIME_STEPS = 64
 _RELEASED_ORDER = ("scale_block1", "spike_block1", "spike_block2", "scale_block2")
 """The order in which the second scheme runs its blocks; in the first one the numbers say it."""
 
@@ -40,11 +40,9 @@ def load_network(path: str | os.PathLike[str]) -> DualInteractionNetwork:
         not a checkpoint, or one of another network
     """
     found = read_tensors(path)
-    try:
+    with no_larger_than(path, found, "DEAL's network"):
         tensors = _renamed(found)
         network = _described(read_metadata(path)) or _inferred(tensors)
-    except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
-        raise InputError(path, "holds no weights of DEAL's network") from error
     check_fits(path, network.state_dict(), tensors, "DEAL's network", ignored="num_batches_tracked")
     network.load_state_dict(tensors, strict=False)
     return network.eval()
@@ -68,6 +66,8 @@ def _described(metadata: Mapping[str, Any]) -> DualInteractionNetwork | None:
     if not str(metadata.get("method", "")).startswith("deal/"):
         return None
     specs = [BlockSpec(*spec) for spec in metadata["blocks"]]
+    if not 0 <= metadata["time_steps"] <= _MOST_TIME_STEPS:
+        raise ValueError("time steps without end")
     return DualInteractionNetwork(specs, metadata["width"], metadata["time_steps"])
 
 

@@ -29,7 +29,14 @@ from thermend.methods.hidra.released import (
     read_model,
 )
 from thermend.methods.info import todays_name
-from thermend.weights.checkpoints import check_fits, read_content, read_metadata, read_tensors, sha256_of
+from thermend.weights.checkpoints import (
+    check_fits,
+    no_larger_than,
+    read_content,
+    read_metadata,
+    read_tensors,
+    sha256_of,
+)
 from thermend.weights.shipped import shipped
 
 
@@ -200,7 +207,8 @@ def load_network(
             check_prior(path)
             backbone = open_prior()
         elif facts["prior"] == "files":
-            backbone = embedded(facts["backbone"])
+            with no_larger_than(path, tensors, "HiDRA"):
+                backbone = embedded(facts["backbone"])
         else:
             source = str(facts["prior"]) if prior is None else os.fspath(prior)
             kept_in = str(facts.get("precision", "float32"))

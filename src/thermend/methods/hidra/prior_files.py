@@ -20,7 +20,7 @@ from thermend.methods.hidra.backbone import (
     multiple_of,
     no_prompt,
 )
-from thermend.weights.checkpoints import check_fits, read_metadata, read_tensors, sha256_of
+from thermend.weights.checkpoints import check_fits, no_larger_than, read_metadata, read_tensors, sha256_of
 
 
 def from_files(autoencoder: str | os.PathLike[str], unet: str | os.PathLike[str]) -> OneStepDiffusion:
@@ -33,15 +33,17 @@ def from_files(autoencoder: str | os.PathLike[str], unet: str | os.PathLike[str]
     """
     loaded = read_autoencoder(autoencoder)
     facts = described(unet, "unet", "scheduler")
+    tensors = read_tensors(unet)
     try:
-        model = UNet2DConditionModel(**facts["unet"])
+        with no_larger_than(unet, tensors, "a UNet"):
+            model = UNet2DConditionModel(**facts["unet"])
         scheduler = DDPMScheduler(**facts["scheduler"])
         result = OneStepDiffusion(loaded, model, scheduler, no_prompt(model))
     except IMPOSSIBLE as error:
         raise InputError(unet, f"holds no UNet of hidra's prior ({first_line(error)})") from error
     if (stated := read_metadata(unet).get("autoencoder_sha256")) not in (None, sha256_of(autoencoder)):
         raise InputError(unet, f"was trained on another autoencoder than {os.fspath(autoencoder)} (SHA-256 {stated})")
-    fill(model, read_tensors(unet), unet, "the UNet of hidra's prior")
+    fill(model, tensors, unet, "the UNet of hidra's prior")
     return result.eval()
 
 
@@ -54,12 +56,14 @@ def read_autoencoder(path: str | os.PathLike[str]) -> AutoencoderKL:
         it is no such file
     """
     facts = described(path, "autoencoder")
+    tensors = read_tensors(path)
     try:
-        model = AutoencoderKL(**facts["autoencoder"])
+        with no_larger_than(path, tensors, "an autoencoder"):
+            model = AutoencoderKL(**facts["autoencoder"])
         multiple_of(model)
     except IMPOSSIBLE as error:
         raise InputError(path, f"holds no autoencoder of hidra's prior ({first_line(error)})") from error
-    fill(model, read_tensors(path), path, "the autoencoder of hidra's prior")
+    fill(model, tensors, path, "the autoencoder of hidra's prior")
     return model.eval()
 
 

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
 
-from thermend.errors import InputError, UsageError
+from thermend.errors import InputError, UsageError, first_line
 from thermend.methods.ppfn.backbones import BACKBONES
 from thermend.methods.ppfn.backbones.restormer import Restormer
 from thermend.methods.ppfn.estimator import PromptEstimator
 from thermend.methods.ppfn.network import OnePass, PromptedNetwork, SelfPrompted
 from thermend.methods.ppfn.passes import DEGRADATIONS, SCENARIOS, passes_of
 from thermend.methods.ppfn.prompts import FEATURES
-from thermend.weights.checkpoints import check_fits, read_metadata, read_tensors
+from thermend.weights.checkpoints import check_fits, no_larger_than, read_metadata, read_tensors
 
 _STAGES = ("latent", "decoder-3", "decoder-2", "decoder-1", "refinement")
 _LAYERS = {
@@ -39,6 +37,9 @@ _WITHIN_A_BLOCK = {
 }  # fmt: skip
 
 
+_PROMPT_BYTES, _MOST_PASSES = 1_000_000, 64
+
+
 def read_prompts(path: str | os.PathLike[str]) -> tuple[torch.Tensor, torch.Tensor]:
     """Prompts from an `.npz` file with ``degradation``, (3, 128, 128), and ``scenario``, (2, 64).
 
@@ -55,12 +56,14 @@ def read_prompts(path: str | os.PathLike[str]) -> tuple[torch.Tensor, torch.Tens
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             for name, shape in shapes.items():
+                if content.zip.getinfo(f"{name}.npy").file_size > _PROMPT_BYTES:
+                    raise ValueError(f"{name} is not of shape {shape}")
                 values = np.asarray(content[name], np.float32)
                 if values.shape != shape or not np.isfinite(values).all():
                     raise ValueError(f"{name} is not of shape {shape}, or holds what is no number")
                 found.append(torch.from_numpy(values))
-    except (KeyError, ValueError, TypeError, AttributeError, OSError, EOFError, BadZipFile, zlib.error) as error:
-        raise InputError(path, f"holds no prompts ({error})") from error
+    except Exception as error:  # numpy and zipfile raise whatever a damaged file makes them raise
+        raise InputError(path, f"holds no prompts ({first_line(error)})") from error
     return found[0], found[1]
 
 
@@ -75,6 +78,8 @@ def built(facts: Mapping[str, Any]) -> SelfPrompted:
     backbone = BACKBONES[facts["backbone"]](**facts["options"])
     stages = () if facts["prompts"] == "none" else facts["stages"]
     restorer = PromptedNetwork(backbone, stages, facts["fusion"], facts["nonlinear"])
+    if not 0 < facts["iterations"] <= _MOST_PASSES:
+        raise ValueError("passes without end")
     passes = passes_of(facts["order"], facts["iterations"])
     estimator = PromptEstimator() if facts["chooses"] else None
     return SelfPrompted(restorer, estimator, passes, facts["prompts"] == "dual", facts.get("told", "each"))
@@ -106,11 +111,9 @@ def load_network(path: str | os.PathLike[str], prompts: str | os.PathLike[str] |
             f"{os.fspath(path)}: has prompts of its own; --prompts FILE.npz is for the authors' checkpoints"
         )
     tensors = read_tensors(path)
-    try:
+    with no_larger_than(path, tensors, "PPFN as it describes them itself"):
         network = built(facts)
         network.load_state_dict(tensors)
-    except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
-        raise InputError(path, "holds no weights of PPFN as it describes them itself") from error
     if not all(bool(t.isfinite().all()) for t in tensors.values()):
         raise InputError(path, "holds weights that are no numbers")
     return network.eval()
@@ -139,11 +142,9 @@ def load_authors(
         not a checkpoint, or one of another network
     """
     tensors = read_tensors(path)
-    try:
+    with no_larger_than(path, tensors, "Restormer with prompts"):
         renamed = {our_name(name): tensor for name, tensor in tensors.items()}
         network = PromptedNetwork(_restormer(renamed), prompts=prompts)
-    except (KeyError, IndexError, ValueError, RuntimeError) as error:
-        raise InputError(path, "holds no weights of Restormer with prompts") from error
     expected = {name: tensor for name, tensor in network.state_dict().items() if not name.endswith("_prompts")}
     check_fits(path, expected, renamed, "Restormer with prompts")
     network.load_state_dict(renamed, strict=False)

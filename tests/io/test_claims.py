@@ -1,0 +1,183 @@
+"""Files that claim more than they hold, or that unpack to more than they are: a line, and neither time nor memory."""
+
+from __future__ import annotations
+
+import io
+import json
+import lzma
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, PngImagePlugin
+
+import thermend
+from thermend.io import ReadOptions, read_pages
+from thermend.io.jpeg_extent import _counted
+
+
+def strip_tiff(path: Path, shape: tuple[int, int], compression: int, data: bytes, tile: int | None = None) -> Path:
+    """A 16-bit TIFF with one strip, or one tile, that holds what it is given."""
+    height, width = shape
+    tags = [(256, 4, width), (257, 4, height), (258, 3, 16), (259, 3, compression), (262, 3, 1), (277, 3, 1)]
+    place = 8 + 2 + 12 * 10 + 4
+    if tile is None:
+        tags += [(273, 4, place - 12), (278, 4, height), (279, 4, len(data))]
+        place -= 12
+    else:
+        tags += [(322, 4, tile), (323, 4, tile), (324, 4, place), (325, 4, len(data))]
+    entries = b"".join(struct.pack("<HHII", code, kind, 1, value) for code, kind, value in sorted(tags))
+    path.write_bytes(b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + struct.pack("<I", 0) + data)
+    return path
+
+
+def test_a_strip_of_the_right_size_is_read(tmp_path):
+    pixels = np.arange(64 * 48, dtype="<u2").reshape(64, 48)
+    path = strip_tiff(tmp_path / "a.tif", (64, 48), 8, zlib.compress(pixels.tobytes()))
+    np.testing.assert_array_equal(thermend.read(path).pixels, pixels)
+
+
+@pytest.mark.parametrize(("compression", "packed"), [(8, lambda data: zlib.compress(data, 9)), (34925, lzma.compress)])
+def test_what_unpacks_to_more_than_its_pixels_takes_no_memory(tmp_path, compression, packed):
+    import tracemalloc
+
+    path = strip_tiff(tmp_path / "bomb.tif", (64, 64), compression, packed(bytes(60_000_000)))
+    assert path.stat().st_size < 100_000
+    tracemalloc.start()
+    try:
+        assert thermend.read(path).shape == (64, 64)
+    except thermend.InputError as error:
+        assert "bomb.tif" in str(error)
+    finally:
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert most < 20_000_000
+
+
+def test_a_tile_that_no_image_has_use_for_is_refused(tmp_path):
+    path = strip_tiff(tmp_path / "tile.tif", (64, 64), 8, zlib.compress(bytes(64)), tile=60_000)
+    with pytest.raises(thermend.InputError, match="pieces of 3600 megapixels"):
+        thermend.read(path)
+
+
+def test_how_many_pixels_are_taken_can_be_said(tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(np.zeros((30, 40), np.uint8)).save(path)
+    assert next(read_pages(path, ReadOptions(max_pixels=1200))).shape == (30, 40)
+    for suffix in (".png", ".tif", ".npy", ".jpg"):
+        other = path.with_suffix(suffix)
+        if suffix == ".npy":
+            np.save(other, np.zeros((30, 40), np.uint8))
+        else:
+            Image.fromarray(np.zeros((30, 40), np.uint8)).save(other)
+        with pytest.raises(thermend.InputError, match=r"40 x 30 pixels; more than 0\.001199 megapixels"):
+            next(read_pages(other, ReadOptions(max_pixels=1199)))
+    with pytest.raises(thermend.UsageError, match="max-pixels"):
+        ReadOptions(max_pixels=0)
+
+
+def jpeg_of(pixels: np.ndarray, **options) -> bytes:
+    written = io.BytesIO()
+    Image.fromarray(pixels).save(written, "JPEG", **options)
+    return written.getvalue()
+
+
+def with_size(data: bytes, height: int, width: int) -> bytes:
+    """The same file, claiming another size."""
+    at = next(i for i in range(len(data)) if data[i] == 0xFF and data[i + 1] in (0xC0, 0xC2))
+    return data[: at + 5] + struct.pack(">HH", height, width) + data[at + 9 :]
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_few_bytes_hold_no_megapixels(tmp_path, progressive):
+    path = tmp_path / "claim.jpg"
+    path.write_bytes(with_size(jpeg_of(np.zeros((16, 16), np.uint8), progressive=progressive), 10_000, 20_000))
+    with pytest.raises(thermend.InputError, match="hold no 20000 x 10000 pixels"):
+        thermend.read(path)
+
+
+@pytest.mark.parametrize("options", [{}, {"quality": 20}, {"optimize": True}, {"restart_marker_blocks": 3}])
+@pytest.mark.parametrize("colours", [False, True])
+def test_rows_that_are_not_there_are_missed(tmp_path, rng, options, colours):
+    """A tenth of the rows that it claims, of noise, so that the bytes alone would do."""
+    pixels = rng.integers(0, 255, (32, 320, 3) if colours else (32, 320), np.uint8)
+    path = tmp_path / "claim.jpg"
+    path.write_bytes(with_size(jpeg_of(pixels, **options), 320, 320))
+    with pytest.raises(thermend.InputError, match="it holds 1[01]?% of the pixels|it holds 9% of the pixels"):
+        thermend.read(path)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"optimize": True}, {"restart_marker_blocks": 5}, {"subsampling": 2}, {"quality": 5}]
+)
+@pytest.mark.parametrize("shape", [(33, 47), (16, 16), (33, 47, 3), (70, 20, 3)])
+def test_a_whole_file_holds_all_its_blocks(rng, options, shape):
+    found = _counted(jpeg_of(rng.integers(0, 255, shape, np.uint8), **options))
+    assert found is not None
+    assert found[0] == found[1] > 0
+
+
+def test_grey_rows_that_are_there_are_read(tmp_path):
+    pixels = np.full((64, 64), 128, np.uint8)
+    pixels[:8] = 200
+    (tmp_path / "grey.jpg").write_bytes(jpeg_of(pixels))
+    assert thermend.read(tmp_path / "grey.jpg").pixels[-1, -1] == 128
+
+
+def test_reduced_pages_alone_are_an_image(tmp_path):
+    pixels = np.arange(1200, dtype=np.uint16).reshape(30, 40)
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(pixels, subfiletype=1)
+        file.write(pixels[::2, ::2], subfiletype=1)
+    np.testing.assert_array_equal(thermend.read(tmp_path / "a.tif").pixels, pixels)
+    assert thermend.io.count_pages(tmp_path / "a.tif") == 1
+    assert thermend.io.shape_of(tmp_path / "a.tif") == (30, 40)
+    with tifffile.TiffWriter(tmp_path / "b.tif") as file:  # an image after its overview
+        file.write(pixels[::2, ::2], subfiletype=1)
+        file.write(pixels)
+    np.testing.assert_array_equal(thermend.read(tmp_path / "b.tif").pixels, pixels)
+
+
+ODD_TAGS = [
+    pytest.param((296, 3, 1, 99, True), id="a unit of resolution that there is not"),
+    pytest.param((33550, 12, 2, (1.0, 1.0), True), id="two pixel scales"),
+    pytest.param((33550, 2, 0, b"scale", True), id="a pixel scale in words"),
+    pytest.param((33922, 2, 0, b"here", True), id="a tie point in words"),
+    pytest.param((33922, 12, 5, (0.0, 0.0, 0.0, 1.0, 2.0), True), id="a tie point that is cut off"),
+    pytest.param((34264, 12, 3, (1.0, 2.0, 3.0), True), id="a transformation of three numbers"),
+    pytest.param((34735, 2, 0, b"keys", True), id="keys in words"),
+    pytest.param((34735, 3, 3, (1, 1, 0), True), id="keys that are cut off"),
+    pytest.param((274, 3, 1, 77, True), id="an orientation that there is not"),
+    pytest.param((42113, 2, 0, b"none", True), id="a no-data value in words"),
+    pytest.param((37395, 2, 0, b'{"software": "thermend", "unit": ["celsius"]}', True), id="a unit that is a list"),
+    pytest.param((37395, 2, 0, b"[" * 50_000, True), id="a history without end"),
+]
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+@pytest.mark.parametrize("tag", ODD_TAGS)
+def test_odd_tags_cost_no_pixels(tmp_path, scale, tag):
+    pixels = np.arange(1200, dtype=np.uint16).reshape(30, 40)
+    source = tmp_path / "odd.tif"
+    tifffile.imwrite(source, pixels, extratags=[tag], resolution=(72, 72))
+    image = thermend.read(source)
+    np.testing.assert_array_equal(image.pixels, pixels)
+    result = thermend.load("classical.bicubic").restore(image, scale=scale)
+    thermend.write(result, tmp_path / "result.tif")
+    assert thermend.read(tmp_path / "result.tif").shape == (30 * scale, 40 * scale)
+
+
+@pytest.mark.parametrize(
+    "history", ["[" * 50_000, '{"software": "thermend", "radiometry": {"emissivity": NaN}}', "{}", "3"]
+)
+def test_an_odd_history_costs_no_pixels(tmp_path, history):
+    info = PngImagePlugin.PngInfo()
+    info.add_text("thermend", history)
+    Image.fromarray(np.full((30, 40), 7, np.uint8)).save(tmp_path / "a.png", pnginfo=info)
+    image = thermend.read(tmp_path / "a.png")
+    assert image.pixels[0, 0] == 7
+    thermend.write(image, tmp_path / "b.png")
+    assert json.dumps(dict(thermend.read(tmp_path / "b.png").metadata.provenance or {}))
