@@ -8,7 +8,7 @@ from pathlib import Path
 if sys.path and Path(sys.path[0]).resolve() == Path.cwd() != Path(__file__).resolve().parents[1]:
     del sys.path[0]
 
-from thermend.app.cli.main import run
+from thermend.app.cli.begin import run
 
 if __name__ == "__main__":
     run()
