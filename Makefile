@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test quick lint docs samples pictures soak-recordings soak-server clean
+.PHONY: fuzz demo test quick lint docs samples pictures soak-recordings soak-server clean
 
 demo: $(VENV)/.core
 	$(BIN)/thermend enhance samples --out demo --compare --overwrite
@@ -17,8 +17,8 @@ quick: $(VENV)/.dev ## the fast half of the tests, in a minute
 	$(BIN)/python -m pytest -m "not slow"
 
 lint: $(VENV)/.dev
-	$(BIN)/ruff check src tests samples benchmarks docs recipes
-	$(BIN)/ruff format --check src tests samples benchmarks docs recipes
+	$(BIN)/ruff check src tests samples benchmarks docs recipes fuzz
+	$(BIN)/ruff format --check src tests samples benchmarks docs recipes fuzz
 	$(BIN)/mypy
 
 samples: $(VENV)/.core ## draw the sample images again
@@ -29,6 +29,10 @@ pictures: $(VENV)/.dev ## draw the pictures of README and docs again
 
 soak-recordings: $(VENV)/.dev ## long recordings: speed and memory, into docs/recordings.md
 	cd benchmarks && ../$(BIN)/python recordings.py --soak --page ../docs/recordings.md
+
+MINUTES ?= 1
+fuzz: $(VENV)/.dev ## spoiled files through every reader and loader, into docs/robustness.json
+	cd fuzz && ../$(BIN)/python run.py --minutes $(MINUTES) --record ../docs/robustness.json --page ../docs/robustness.md
 
 soak-server: $(VENV)/.dev ## a thousand uploads from fifty clients, into docs/server.md
 	$(BIN)/python benchmarks/server.py --page docs/server.md

@@ -22,9 +22,13 @@ from pages import put, table
 import thermend
 
 
-def trained(recipe: Path, seed: int, data: list[str], runs: Path, changes: list[str]) -> Path:
+def trained(
+    recipe: Path, seed: int, data: list[str], runs: Path, changes: list[str], as_they_are: bool = False
+) -> Path:
     """The weights of a recipe with a seed; `thermend train` itself sees whether they are there already, and the same."""
     out = runs / f"{recipe.stem}-{seed}"
+    if as_they_are and (out / "weights.safetensors").is_file():
+        return out / "weights.safetensors"
     words = [f"data=[{', '.join(data)}]", f"seed={seed}", f"out={out}", *changes]
     subprocess.run([sys.executable, "-m", "thermend", "train", str(recipe), *words], check=True)
     return out / "weights.safetensors"
@@ -40,6 +44,9 @@ def main() -> None:
     parser.add_argument("--presets", nargs="+", required=True)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--runs", type=Path, default=Path("runs/compared"))
+    parser.add_argument(
+        "--as-they-are", action="store_true", help="take runs that have ended without a look at their recipe"
+    )
     parser.add_argument("--engine", default="auto", help="that restores the validation images")
     parser.add_argument("--at-level", action="store_true", help="fit gain and offset of each result to the clean image")
     parser.add_argument("--page", type=Path)
@@ -54,7 +61,7 @@ def main() -> None:
         name = name.partition("-")[2] or name if name.startswith("table") else name
         found: dict[str, list[list[tuple[float, float]]]] = {preset: [] for preset in chosen.presets}
         for seed in chosen.seeds:
-            weights = trained(recipe, seed, chosen.data, chosen.runs, chosen.change)
+            weights = trained(recipe, seed, chosen.data, chosen.runs, chosen.change, chosen.as_they_are)
             made = json.loads((weights.parent / "run.json").read_text())["recipe"]
             steps.add(made["steps"])
             restorer = thermend.load(

@@ -179,3 +179,59 @@ def test_an_odd_history_costs_no_pixels(tmp_path, history):
     assert image.pixels[0, 0] == 7
     thermend.write(image, tmp_path / "b.png")
     assert json.dumps(dict(thermend.read(tmp_path / "b.png").metadata.provenance or {}))
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "I;16", "P", "1"])
+def test_a_png_that_holds_a_part_of_its_rows_is_refused(tmp_path, rng, mode):
+    picture = (
+        Image.fromarray(rng.integers(0, 60000, (64, 48)).astype(np.uint16))
+        if mode == "I;16"
+        else Image.fromarray(rng.integers(0, 255, (64, 48), np.uint8)).convert(mode)
+    )
+    path = tmp_path / "a.png"
+    picture.save(path)
+    assert thermend.read(path).shape == (64, 48)
+    data = bytearray(path.read_bytes())
+    data[20:24] = struct.pack(">I", 128)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    path.write_bytes(data)
+    with pytest.raises(thermend.InputError, match="claims 48 x 128 pixels and holds 50% of the pixels"):
+        thermend.read(path)
+    data[20:24] = struct.pack(">I", 4_000_000)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    path.write_bytes(data)
+    with pytest.raises(thermend.InputError, match="claims 48 x 4000000 pixels and holds"):
+        thermend.read(path)
+
+
+def test_an_interlaced_png_holds_its_passes(tmp_path, rng):
+    import cv2
+
+    pixels = rng.integers(0, 255, (37, 53), np.uint8)
+    rows = []
+    for x, y, across, down in (
+        (0, 0, 8, 8),
+        (4, 0, 8, 8),
+        (0, 4, 4, 8),
+        (2, 0, 4, 4),
+        (0, 2, 2, 4),
+        (1, 0, 2, 2),
+        (0, 1, 1, 2),
+    ):
+        rows += [b"\0" + row.tobytes() for row in pixels[y::down, x::across]]
+    written = io.BytesIO(b"")
+    written.write(b"\x89PNG\r\n\x1a\n")
+    PngImagePlugin.putchunk(written, b"IHDR", struct.pack(">IIBBBBB", 53, 37, 8, 0, 0, 0, 1))
+    PngImagePlugin.putchunk(written, b"IDAT", zlib.compress(b"".join(rows)))
+    PngImagePlugin.putchunk(written, b"IEND", b"")
+    (tmp_path / "a.png").write_bytes(written.getvalue())
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / "a.png"), 0), pixels)
+    np.testing.assert_array_equal(thermend.read(tmp_path / "a.png").pixels, pixels)
+
+
+@pytest.mark.parametrize("compression", [1, 8])
+def test_a_strip_that_holds_a_part_of_its_rows_is_refused(tmp_path, compression):
+    pixels = np.arange(1, 32 * 48 + 1, dtype="<u2").tobytes()
+    path = strip_tiff(tmp_path / "a.tif", (64, 48), compression, zlib.compress(pixels) if compression == 8 else pixels)
+    with pytest.raises(thermend.InputError):
+        thermend.read(path)

@@ -14,7 +14,7 @@ from PIL import BmpImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugi
 
 from thermend.errors import InputError, UsageError, first_line
 from thermend.image import Depth, ThermalImage
-from thermend.io import jpeg_extent, palettes, storage
+from thermend.io import jpeg_extent, palettes, png_extent, storage
 from thermend.io.limits import check_size
 from thermend.io.metadata import PROVENANCE_KEY, metadata_of_pillow, provenance_text, written_in
 from thermend.io.options import ReadOptions
@@ -36,6 +36,8 @@ def read(path: Path, kind: str, options: ReadOptions) -> Iterator[ThermalImage]:
     """The one image of a PNG, JPEG or BMP file; grey levels at 8 bits, counts at 16."""
     with path.open("rb") as file, _DECODERS[kind](file) as opened:
         check_size(path, opened.width, opened.height, options.max_pixels)
+        if kind == "png":
+            png_extent.check_rows(path)
         if kind == "jpeg":
             jpeg_extent.check_claim(path, opened.width, opened.height)
         array = _pixels(path, kind, opened)

@@ -38,7 +38,7 @@ def stop(number: int, _: Any) -> None:
 
 def quieten_libraries() -> None:
     """Keep decoders from writing lines of their own about files that we complain about already."""
-    for name in ("tifffile", "PIL"):
+    for name in ("tifffile", "PIL", "python_multipart"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     warnings.simplefilter("ignore")

@@ -93,7 +93,7 @@ def read_content(path: str | os.PathLike[str]) -> Any:
     except ImportError as error:
         raise MissingDependencyError(".safetensors weights need safetensors: pip install 'thermend[train]'") from error
     except Exception as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0].partition("  (Could")[0]
         if "weights_only" in str(error) or "Unsupported" in first or "WeightsUnpickler" in str(error):
             first = "holds objects other than tensors, which are never unpacked"
         raise InputError(path, f"is no checkpoint that can be read safely ({first})") from error
