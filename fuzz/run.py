@@ -29,6 +29,7 @@ import numpy as np
 
 from thermend.app.server import uploads as _uploads  # noqa: F401 (loaded once, before processes are made)
 from thermend.engines import onnxruntime as _runtime  # noqa: F401
+from thermend.io import palettes
 from thermend.jobs import executors
 from thermend.methods.deal import checkpoints as _deal  # noqa: F401
 from thermend.methods.ppfn import checkpoints as _ppfn  # noqa: F401
@@ -223,6 +224,7 @@ def main() -> None:
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
+    palettes.recognise(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))  # its tables are made once
     context = multiprocessing.get_context("fork")
     counts = dict.fromkeys(given.target, 0)
     findings: dict[str, list[str]] = {target: [] for target in given.target}

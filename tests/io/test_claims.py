@@ -235,3 +235,13 @@ def test_a_strip_that_holds_a_part_of_its_rows_is_refused(tmp_path, compression)
     path = strip_tiff(tmp_path / "a.tif", (64, 48), compression, zlib.compress(pixels) if compression == 8 else pixels)
     with pytest.raises(thermend.InputError):
         thermend.read(path)
+
+
+def test_a_page_without_most_of_its_strips_is_refused(tmp_path):
+    path = strip_tiff(tmp_path / "a.tif", (64, 48), 8, zlib.compress(bytes(96)))
+    data = bytearray(path.read_bytes())
+    at = data.index(struct.pack("<HHI", 278, 4, 1)) + 8
+    data[at : at + 4] = struct.pack("<I", 1)  # a row a strip, and one strip
+    path.write_bytes(data)
+    with pytest.raises(thermend.InputError, match="it has 1 of the 64 pieces"):
+        thermend.read(path)

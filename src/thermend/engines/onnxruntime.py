@@ -41,10 +41,10 @@ class ONNXRuntimeEngine:
             )
         self.device = device
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what is wrong with a file we say ourselves
         options.intra_op_num_threads = threads
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=[provider], enable_fallback=0)
         except Exception as error:
             raise InputError(path, "is not an ONNX network that ONNX Runtime reads") from error
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,9 @@ def check_page(path: Path, page: Any, most: int = MAX_PIXELS) -> None:
         piece = width * min(height, int(page.rowsperstrip or height))
     if piece > 2 * width * height + _PIECE_ROOM:
         raise InputError(path, f"is in pieces of {piece / 10**6:.0f} megapixels, for an image of {width} x {height}")
+    pieces = math.prod(page.chunked)
+    if len(page.dataoffsets) < pieces:
+        raise InputError(path, f"is cut short: it has {len(page.dataoffsets)} of the {pieces} pieces of its pixels")
     samples = int(page.samplesperpixel or 1)
     if samples * width * height > 8 * most:
         raise InputError(path, f"claims {samples} samples a pixel")
