@@ -19,6 +19,7 @@ from typing import Any
 from thermend.engines.engine import FASTEST, NONE, Engine
 from thermend.errors import InputError, MissingDependencyError, UsageError
 from thermend.weights.checkpoints import SUFFIXES as CHECKPOINT_SUFFIXES
+from thermend.weights.onnx_external import external_files
 
 ENGINES = ("openvino", "onnxruntime", "torch")
 PRECISIONS = ("auto", "float32", "bf16")
@@ -96,6 +97,7 @@ def _check_is_onnx(path: Path) -> None:
     with path.open("rb") as file:
         if file.read(1) != b"\x08":  # the field `ir_version`, with which every ONNX file begins
             raise InputError(path, "is not an ONNX network")
+    external_files(path)  # those that do not lie beside it are refused
 
 
 __all__ = ["ENGINES", "FASTEST", "PRECISIONS", "Engine", "open_onnx"]

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from thermend.errors import InputError, MissingDependencyError, first_line
 from thermend.io.atomic import whole_file
+from thermend.weights.onnx_external import external_files
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".pkl")
 
@@ -240,7 +241,7 @@ def no_larger_than(path: str | os.PathLike[str], tensors: Mapping[str, Any], who
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:
-    """Of a file's bytes, by which its weights are known; 64 hexadecimal digits.
+    """Of a file's bytes, by which its weights are known, and of those that an ONNX network keeps beside it; 64 digits.
 
     Raises
     ------
@@ -249,9 +250,10 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
     """
     digest = hashlib.sha256()
     try:
-        with Path(path).open("rb") as file:
-            while part := file.read(1 << 20):
-                digest.update(part)
+        for each in (Path(path), *(external_files(Path(path)) if Path(path).suffix == ".onnx" else ())):
+            with each.open("rb") as file:
+                while part := file.read(1 << 20):
+                    digest.update(part)
     except OSError as error:
         raise InputError(path, f"cannot be read: {error.strerror or error}") from error
     return digest.hexdigest()

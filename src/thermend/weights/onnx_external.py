@@ -1,0 +1,100 @@
+"""Files that an ONNX network keeps its weights in beside its own: they belong to it, and lie beside it or nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from thermend.errors import InputError
+
+_MODEL_GRAPH, _NODES, _INITIALIZERS, _SPARSE = 7, 1, 5, 15
+_ATTRIBUTES, _TENSOR, _GRAPH, _TENSORS, _GRAPHS = 5, 5, 6, 10, 11
+_EXTERNAL, _KEY, _VALUE = 13, 1, 2
+"""Numbers of fields in onnx.proto."""
+_DEEPEST = 32
+
+
+def external_files(path: Path) -> list[Path]:
+    """The files that hold weights of an ONNX network beside its own, in order of their names; none for what is no network.
+
+    Raises
+    ------
+    InputError
+        the network asks for a file that does not lie beside it, or that is not there
+    """
+    try:
+        model = memoryview(path.read_bytes())
+        names = {name for number, graph in _parts(model) if number == _MODEL_GRAPH for name in _locations(graph, 0)}
+    except (IndexError, ValueError, RecursionError):
+        return []  # whoever opens it says what is wrong
+    found = []
+    for name in sorted(names):
+        parts = {*PurePosixPath(name).parts, *PureWindowsPath(name).parts}
+        absolute = PurePosixPath(name).is_absolute() or PureWindowsPath(name).is_absolute()
+        if absolute or ".." in parts or "\0" in name or (path.parent / name).is_symlink():
+            raise InputError(path, f"asks for weights in {name!r}, which does not lie beside it")
+        if not (path.parent / name).is_file():
+            raise InputError(path, f"keeps weights in {name!r}, which is not there")
+        found.append(path.parent / name)
+    return found
+
+
+def _locations(graph: memoryview, depth: int) -> Iterator[str]:
+    """Names of files, of a graph's tensors and of those in its nodes."""
+    if depth > _DEEPEST:
+        raise RecursionError
+    for number, part in _parts(graph):
+        if number == _INITIALIZERS:
+            yield from _of_tensor(part)
+        elif number == _SPARSE:
+            for _, tensor in _parts(part):
+                yield from _of_tensor(tensor)
+        elif number == _NODES:
+            for kind, attribute in _parts(part):
+                if kind != _ATTRIBUTES:
+                    continue
+                for held, value in _parts(attribute):
+                    if held in (_TENSOR, _TENSORS):
+                        yield from _of_tensor(value)
+                    elif held in (_GRAPH, _GRAPHS):
+                        yield from _locations(value, depth + 1)
+
+
+def _of_tensor(tensor: memoryview) -> Iterator[str]:
+    for number, entry in _parts(tensor):
+        if number == _EXTERNAL:
+            pair = dict(_parts(entry))
+            if bytes(pair.get(_KEY, b"")) == b"location":
+                yield bytes(pair.get(_VALUE, b"")).decode("utf-8")
+
+
+def _parts(message: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """The fields of a protocol buffer that have a length, by their numbers."""
+    at = 0
+    while at < len(message):
+        key, at = _varint(message, at)
+        wire = key & 7
+        if wire == 0:
+            _, at = _varint(message, at)
+        elif wire in (1, 5):
+            at += 8 if wire == 1 else 4
+        elif wire == 2:
+            size, at = _varint(message, at)
+            if at + size > len(message):
+                raise ValueError("cut short")
+            yield key >> 3, message[at : at + size]
+            at += size
+        else:
+            raise ValueError("no such kind")
+
+
+def _varint(message: memoryview, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[at]
+        value |= (byte & 127) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 128:
+            return value, at
+        if shift > 63:
+            raise ValueError("no number")
