@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: fuzz demo test quick lint docs samples pictures soak-recordings soak-server clean
+.PHONY: fuzz kills demo test quick lint docs samples pictures soak-recordings soak-server clean
 
 demo: $(VENV)/.core
 	$(BIN)/thermend enhance samples --out demo --compare --overwrite
@@ -31,6 +31,10 @@ soak-recordings: $(VENV)/.dev ## long recordings: speed and memory, into docs/re
 	cd benchmarks && ../$(BIN)/python recordings.py --soak --page ../docs/recordings.md
 
 MINUTES ?= 1
+KILLS ?= 20
+kills: $(VENV)/.dev ## the command killed at random moments, into docs/robustness.json
+	cd fuzz && ../$(BIN)/python kills.py --kills $(KILLS) --record ../docs/robustness.json --page ../docs/robustness.md
+
 fuzz: $(VENV)/.dev ## spoiled files through every reader and loader, into docs/robustness.json
 	cd fuzz && ../$(BIN)/python run.py --minutes $(MINUTES) --record ../docs/robustness.json --page ../docs/robustness.md
 

@@ -221,9 +221,6 @@ def main() -> None:
         json.loads(given.record.read_text()) if given.record and given.record.exists() else []
     )
     seed = given.seed if given.seed is not None else 1 + max((run["seed"] for run in record), default=0)
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
     palettes.recognise(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))  # its tables are made once
     context = multiprocessing.get_context("fork")
     counts = dict.fromkeys(given.target, 0)
@@ -243,7 +240,13 @@ def main() -> None:
             counts[target] += done
     for target in given.target:
         record.append(
-            {"target": target, "cases": counts[target], "seed": seed, "commit": commit, "findings": findings[target]}
+            {
+                "target": target,
+                "cases": counts[target],
+                "seed": seed,
+                "commit": commit_of(),
+                "findings": findings[target],
+            }
         )
         print(f"{target:12} {counts[target]:8,} cases, {len(findings[target])} findings")
     if given.record:
@@ -252,9 +255,15 @@ def main() -> None:
         write_page(given.page, record)
 
 
+def commit_of() -> str:
+    """The commit that is tried."""
+    told = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    return told.stdout.strip()
+
+
 def write_page(page: Path, record: list[dict[str, Any]]) -> None:
     lines = ["", "| target | cases | findings |", "| --- | ---: | ---: |"]
-    for target in TARGETS:
+    for target in dict.fromkeys((*TARGETS, *(run["target"] for run in record))):
         runs = [run for run in record if run["target"] == target]
         lines.append(
             f"| {target} | {sum(run['cases'] for run in runs):,} | {sum(len(run['findings']) for run in runs)} |"

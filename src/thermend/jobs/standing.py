@@ -135,6 +135,8 @@ class StandingProcess:
                     self._replace()
                     return order.failed(reason or executors.DIED)
                 if kind == "done":
+                    if resident(self._process.pid) > self.limits.megabytes / 2:
+                        self._replace()  # what it did not give back would be counted as the next one's
                     return found if reason is None else order.failed(reason)
                 if kind == "begun":
                     begun = time.monotonic()
