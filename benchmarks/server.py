@@ -112,7 +112,7 @@ class Soak:
         left = len(list(self.folder.glob(f"thermend-serve-*/*/{unread}")))
         self.server.send_signal(signal.SIGTERM)
         self.server.wait()
-        after = len(list(self.folder.glob("thermend-serve-*/*")))
+        after = len(list(self.folder.glob("thermend-serve-*/tmp*")))
         return [
             ("uploads done, each with its own result", f"{done} of {self.given.uploads}", ""),
             ("answered 429 and repeated", f"{self.refused}", ""),

@@ -129,7 +129,7 @@ def servers(folder: Path, kills: int, rng: np.random.Generator) -> list[str]:
         process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True)
         assert process.stdout is not None
         address = process.stdout.readline().split()[1]
-        if len(list(place.glob("thermend-serve-*/*"))) != 1:
+        if len(list(place.glob("thermend-serve-*/tmp*"))) != 1:
             findings.append("a killed server's folder is still there")
         with httpx.Client(base_url=address, timeout=30) as client:
             for path in sorted(source.iterdir())[: int(rng.integers(1, 4))]:

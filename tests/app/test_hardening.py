@@ -89,7 +89,7 @@ def test_an_endless_stranger_ends_by_interruption(tmp_path):
     script.write_text(
         "import threading, time\nfrom thermend.engines import trial\n"
         "trial._next = lambda lines, seconds: time.sleep(60)\n"
-        "trial._tried(__file__, 0, 0, 'auto', 'auto', 'auto', (), 8)\n"
+        "trial._tried(((__file__, 0, 0),), 'auto', 'auto', 'auto', (), 8)\n"
     )
     process = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.DEVNULL)
     time.sleep(3)

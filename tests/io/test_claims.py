@@ -245,3 +245,44 @@ def test_a_page_without_most_of_its_strips_is_refused(tmp_path):
     path.write_bytes(data)
     with pytest.raises(thermend.InputError, match="it has 1 of the 64 pieces"):
         thermend.read(path)
+
+
+def test_one_strip_may_be_stated_as_many_and_the_last_as_a_whole_one(tmp_path):
+    pixels = np.arange(64 * 48, dtype="<u2").reshape(64, 48)
+    path = strip_tiff(tmp_path / "a.tif", (64, 48), 1, pixels.tobytes())
+    data = bytearray(path.read_bytes())
+    at = data.index(struct.pack("<HHI", 278, 4, 1)) + 8
+    data[at : at + 4] = struct.pack("<I", 1)  # a row a strip, says the file, and has one strip of all
+    path.write_bytes(data)
+    np.testing.assert_array_equal(thermend.read(path).pixels, pixels)
+    other = tmp_path / "b.tif"
+    tifffile.imwrite(other, pixels[:50], rowsperstrip=16, metadata=None)
+    with tifffile.TiffFile(other, mode="r+b") as file:
+        tag = file.pages[0].tags[279]
+        tag.overwrite([16 * 48 * 2] * 4)
+    np.testing.assert_array_equal(thermend.read(other).pixels, pixels[:50])
+
+
+def test_a_mask_alone_is_no_image(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((30, 40), np.uint8), subfiletype=1)
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+b") as file:
+        file.pages[0].tags[254].overwrite(4)
+    with pytest.raises(thermend.InputError, match="mask alone"):
+        thermend.read(tmp_path / "a.tif")
+
+
+def test_restart_markers_may_be_filled_up(rng):
+    pixels = np.full((64, 64), 128, np.uint8)
+    pixels[:32] = rng.integers(0, 255, (32, 64), np.uint8)
+    data = jpeg_of(pixels, restart_marker_blocks=3)
+    for n in range(8):
+        data = data.replace(bytes([0xFF, 0xD0 + n]), bytes([0xFF, 0xFF, 0xD0 + n]))
+    found = _counted(data)
+    assert found is not None
+    assert found[0] == found[1]
+
+
+def test_a_history_that_is_a_number_costs_no_pixels(tmp_path):
+    pixels = np.arange(1200, dtype=np.uint16).reshape(30, 40)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, extratags=[(37395, 3, 1, 5, True)])
+    np.testing.assert_array_equal(thermend.read(tmp_path / "a.tif").pixels, pixels)

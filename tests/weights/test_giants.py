@@ -58,6 +58,19 @@ def test_records_that_are_compressed_are_refused(tmp_path):
     assert read_tensors(tmp_path / "plain.pt")["a"].shape == (10**6,)
     with pytest.raises(thermend.InputError, match="records are compressed"):
         read_tensors(tmp_path / "bomb.pt")
+    with (tmp_path / "bomb.pt").open("ab") as file:
+        file.write(b"PK\x05\x06")  # which hides it from who looks at the end
+    with pytest.raises(thermend.InputError):
+        read_tensors(tmp_path / "bomb.pt")
+
+
+def test_tensors_that_are_larger_than_their_file_are_refused(tmp_path):
+    torch.save({"a": torch.zeros(1).expand(10**5, 10**5)}, tmp_path / "a.pt")
+    with pytest.raises(thermend.InputError, match="larger than it is"):
+        read_tensors(tmp_path / "a.pt")
+    shared = torch.zeros(5000)
+    torch.save({"a": shared, "b": shared}, tmp_path / "b.pt")
+    assert set(read_tensors(tmp_path / "b.pt")) == {"a", "b"}
 
 
 @pytest.mark.parametrize("spoilt", ["method", "header", "giant"])

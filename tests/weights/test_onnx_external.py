@@ -49,7 +49,17 @@ def test_a_network_without_any_has_none(tmp_path):
     path = scaling(tmp_path / "a.onnx", 1.0, None)
     assert external_files(path) == []
     (tmp_path / "b.onnx").write_bytes(path.read_bytes()[:-3])
-    assert external_files(tmp_path / "b.onnx") == []
+    with pytest.raises(thermend.InputError, match="is not an ONNX network"):
+        external_files(tmp_path / "b.onnx")
+
+
+def test_a_hub_s_cache_may_be_made_of_links(tmp_path):
+    (tmp_path / "blobs").mkdir()
+    path = scaling(tmp_path / "blobs/aa", 1.0)
+    (tmp_path / "snapshot").mkdir()
+    (tmp_path / "snapshot/a.onnx").symlink_to(path)
+    (tmp_path / "snapshot/weights.bin").symlink_to(tmp_path / "blobs/weights.bin")
+    assert external_files(tmp_path / "snapshot/a.onnx") == [tmp_path / "snapshot/weights.bin"]
 
 
 @pytest.mark.parametrize(
@@ -64,10 +74,14 @@ def test_files_elsewhere_are_refused(tmp_path, location, nested):
 
 def test_a_link_is_refused_and_so_is_what_is_missing(tmp_path):
     path = scaling(tmp_path / "a.onnx", 1.0)
-    (tmp_path / "weights.bin").rename(tmp_path / "elsewhere.bin")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "weights.bin").rename(tmp_path / "other/elsewhere.bin")
     with pytest.raises(thermend.InputError, match="which is not there"):
         thermend.load("onnx", weights=path)
-    (tmp_path / "weights.bin").symlink_to(tmp_path / "elsewhere.bin")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = path.rename(folder / "a.onnx")
+    (folder / "weights.bin").symlink_to(tmp_path / "other/elsewhere.bin")
     with pytest.raises(thermend.InputError, match="does not lie beside it"):
         thermend.load("onnx", weights=path)
 

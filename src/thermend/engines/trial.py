@@ -19,12 +19,15 @@ import numpy as np
 
 from thermend.engines.engine import NONE
 from thermend.errors import InputError, ThermendError
+from thermend.weights.onnx_external import external_files
 
 OPENS, SECONDS = 30.0, 3.0
-"""That it may take to open the network (a large one is long compiled), and to run it."""
+"""That it may take to open the network (a large one is long compiled), and to run it on a picture of :data:`SIDE` squared."""
 SIDE = 64
 _BYTES = 6 * 2**30
-"""Of memory, where the system limits it."""
+"""Of memory, where the system limits it; and six times the network's files."""
+_A_SECOND = 20e6
+"""Bytes of a network that are opened in a second, at least."""
 
 
 def check_runs(
@@ -44,18 +47,24 @@ def check_runs(
     InputError
         it does not end in time, ends its process, or makes something other than an image of a whole multiple of the pixels
     """
-    facts = path.stat()
-    reason = _tried(
-        str(path), facts.st_mtime_ns, facts.st_size, engine, device, precision, tuple(others.items()), multiple
-    )
-    if reason:
-        raise InputError(path, reason)
+    if not path.is_file():
+        return  # whoever opens it says so
+    files = (path, *external_files(path))
+    facts = tuple((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files)
+    fault = _tried(facts, engine, device, precision, tuple(others.items()), multiple)
+    if fault is not None:
+        _tried.cache_clear()  # what was slow once may not be again
+        raise InputError(path, fault)
 
 
 @lru_cache(maxsize=32)
-def _tried(path: str, _: int, __: int, engine: str, device: str, precision: str, others: Any, multiple: int) -> str:
-    """What is wrong with a network; nothing where it runs."""
-    asked = json.dumps([os.path.abspath(path), engine, device, precision, dict(others), multiple])
+def _tried(
+    facts: tuple[tuple[str, int, int], ...], engine: str, device: str, precision: str, others: Any, multiple: int
+) -> str | None:
+    """What is wrong with a network, by names, times and sizes of its files; None where it runs."""
+    size = sum(fact[2] for fact in facts)
+    path = os.path.abspath(facts[0][0])
+    asked = json.dumps([path, engine, device, precision, dict(others), multiple, _BYTES + 6 * size])
     command = [sys.executable, "-c", "from thermend.engines.trial import answer; answer()", asked]
     environment = {**os.environ, "PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     elsewhere = Path(os.__file__).parent  # no module of the current folder is run
@@ -65,13 +74,22 @@ def _tried(path: str, _: int, __: int, engine: str, device: str, precision: str,
         try:
             assert process.stdout is not None
             lines = _lines(process.stdout)
-            opened = _next(lines, OPENS)
-            fault = opened if opened is None or "fault" in opened else _next(lines, SECONDS)
+            opened = _next(lines, OPENS + size / _A_SECOND)
+            if opened is None:
+                return "cannot be opened in time"
+            if "size" not in opened:
+                return str(opened.get("fault") or _DIED)
+            height, width = opened["size"]
+            seconds = SECONDS * max(1.0, height * width / SIDE**2)
+            ran = _next(lines, seconds)
         finally:
             process.kill()  # whatever happens here, Ctrl-C included
-    if fault is None:
-        return f"does not end: nothing came of a picture of {SIDE} x {SIDE} in {SECONDS:.0f} s"
-    return str(fault.get("fault", "ended the process that tried it"))
+    if ran is None:
+        return f"does not end: nothing came of a picture of {width} x {height} in {seconds:.0f} s"
+    return str(ran.get("fault", _DIED)) or None
+
+
+_DIED = "ended the process that tried it"
 
 
 def _lines(stream: IO[bytes]) -> queue.Queue[bytes]:
@@ -89,7 +107,7 @@ def _lines(stream: IO[bytes]) -> queue.Queue[bytes]:
 
 
 def _next(lines: queue.Queue[bytes], seconds: float) -> dict[str, Any] | None:
-    """The next line, as JSON has it; empty where none follows, None where none came in time."""
+    """The next line, as JSON has it; None where none came in time."""
     try:
         line = lines.get(timeout=seconds)
     except queue.Empty:
@@ -97,7 +115,7 @@ def _next(lines: queue.Queue[bytes], seconds: float) -> dict[str, Any] | None:
     try:
         found = json.loads(line)
     except ValueError:
-        return {"fault": "ended the process that tried it"}
+        return {"fault": _DIED}
     return found if isinstance(found, dict) else {}
 
 
@@ -105,18 +123,21 @@ def answer() -> None:
     """Say, as JSON on standard output, what is wrong with the network that the command line names."""
     from thermend.engines import open_onnx
 
+    path, engine, device, precision, others, multiple, most = json.loads(sys.argv[1])
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
-        resource.setrlimit(resource.RLIMIT_DATA, (_BYTES, _BYTES))
-    path, engine, device, precision, others, multiple = json.loads(sys.argv[1])
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     try:
         network = open_onnx(path, engine, device, precision, others)
-        print(json.dumps({"opened": True}), flush=True)
-        fault = _fault(network, multiple)
+        side = -(-SIDE // multiple) * multiple
+        height, width = network.fixed_size or (side, side + multiple)
+        print(json.dumps({"size": [height, width]}), flush=True)
+        fault = _fault(network, height, width)
     except InputError as error:
         fault = error.reason
     except ThermendError:
+        print(json.dumps({"size": [SIDE, SIDE]}), flush=True)
         fault = ""  # of the call, not of the file; it is told where the file is opened
     except Exception as error:
         line = " ".join(str(error).split())
@@ -124,10 +145,8 @@ def answer() -> None:
     print(json.dumps({"fault": fault}))
 
 
-def _fault(network: Any, multiple: int) -> str:
+def _fault(network: Any, height: int, width: int) -> str:
     """What is wrong with what a network makes of a picture."""
-    side = -(-SIDE // multiple) * multiple
-    height, width = network.fixed_size or (side, side + multiple)
     ramp = np.linspace(0.2, 0.8, height * width, dtype=np.float32).reshape(1, 1, height, width)
     others = {
         name: np.zeros([side if isinstance(side, int) and side > 0 else 1 for side in shape], np.float32)

@@ -243,7 +243,12 @@ def shape_of(path: str | os.PathLike[str]) -> tuple[int, int]:
             from thermend.io import video
 
             return video.facts_of(path)[0]
-        if kind in ("png", "bmp", "webp"):
+        if kind == "jpeg":
+            from thermend.io import radiometric_jpeg
+
+            if radiometric_jpeg.maker_of_radiometry(path.read_bytes()):
+                return read(path).shape
+        if kind in ("png", "jpeg", "bmp", "webp"):
             from PIL import Image
 
             with Image.open(path) as opened:

@@ -20,7 +20,7 @@ _FILLED = 128
 """Grey level of a block without coefficients."""
 _BITS = {0xC0: 2, 0xC1: 2, 0xC2: 1}
 """That a block takes at least, by the kind of frame: a progressive one ends many blocks at once."""
-_COUNTED = 40_000_000
+_COUNTED = 4_000_000
 """Pixels; the blocks of a larger file are not counted one by one."""
 _SEQUENTIAL = (0xC0, 0xC1)
 _FRAMES = tuple(_BITS)
@@ -166,10 +166,13 @@ def _pieces(data: bytes) -> Iterator[bytes]:
         if data[at + 1] == 0:
             at += 2
             continue
+        end = at + 1
+        while end < len(data) - 1 and data[end] == 0xFF:  # a marker may be filled up in front
+            end += 1
         yield data[begin:at].replace(b"\xff\0", b"\xff")
-        if not 0xD0 <= data[at + 1] <= 0xD7:
+        if not 0xD0 <= data[end] <= 0xD7:
             return
-        begin = at = at + 2
+        begin = at = end + 1
     yield data[begin:].replace(b"\xff\0", b"\xff")
 
 

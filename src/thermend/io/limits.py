@@ -55,11 +55,13 @@ def check_page(path: Path, page: Any, most: int = MAX_PIXELS) -> None:
         piece = int(page.tilewidth) * int(page.tilelength) * int(getattr(page, "tiledepth", 1) or 1)
     else:
         piece = width * min(height, int(page.rowsperstrip or height))
-    if piece > 2 * width * height + _PIECE_ROOM:
+    samples = int(page.samplesperpixel or 1)
+    together = samples if page.planarconfig == 1 else 1
+    if piece * together > 2 * width * height * together + _PIECE_ROOM:
         raise InputError(path, f"is in pieces of {piece / 10**6:.0f} megapixels, for an image of {width} x {height}")
     pieces = math.prod(page.chunked)
-    if len(page.dataoffsets) < pieces:
+    whole = len(page.dataoffsets) == 1 and page.is_contiguous  # whatever it says of rows a strip
+    if len(page.dataoffsets) < pieces and not whole:
         raise InputError(path, f"is cut short: it has {len(page.dataoffsets)} of the {pieces} pieces of its pixels")
-    samples = int(page.samplesperpixel or 1)
     if samples * width * height > 8 * most:
         raise InputError(path, f"claims {samples} samples a pixel")

@@ -161,7 +161,7 @@ def resolution_of(exif: Image.Exif) -> tuple[float, float, int] | None:
 
 def parse_provenance(text: str | bytes | None) -> dict[str, Any] | None:
     """The provenance that thermend wrote, or None where the text is something else."""
-    if text is None:
+    if not isinstance(text, (str, bytes)):
         return None
     try:
         found = json.loads(text)

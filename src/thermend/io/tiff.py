@@ -132,7 +132,9 @@ def _images(tiff: tifffile.TiffFile) -> Iterator[tuple[int, Any]]:
             yield index, page
         elif reduced is None and not page.is_mask:
             reduced = index, page
-    if not found and reduced is not None:
+    if not found:
+        if reduced is None:
+            raise InputError(tiff.filehandle.path, "holds a mask alone")
         yield reduced
 
 
@@ -167,6 +169,7 @@ def _mask_of(tiff: tifffile.TiffFile, index: int, page: Any) -> NDArray[np.uint8
         if _is_image(other):
             return None
         if other.is_mask and not other.is_reduced and other.shape[:2] == page.shape[:2]:
+            check_page(Path(tiff.filehandle.path), other)
             return np.where(np.asarray(other.asarray()) != 0, 255, 0).astype(np.uint8).reshape(other.shape[:2])
     return None
 
@@ -186,6 +189,7 @@ def mask_beside(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
         _check_chain(beside)
         with tifffile.TiffFile(beside) as tiff:
             page = tiff.pages[0].aspage()
+            check_page(beside, page)
             found = np.asarray(page.asarray()) if page.shape[:2] == shape[:2] else None
     except Exception as error:
         raise InputError(path, f"has a mask, {beside.name}, that cannot be read ({first_line(error)})") from error
@@ -212,9 +216,18 @@ def _arrays(
         check_page(path, page, most)
         if page.imagedepth != 1:
             raise InputError(path, f"is {page.imagedepth} pixels deep; a thermal image is flat")
-        if any(offset + count > end for offset, count in zip(page.dataoffsets, page.databytecounts)):
+        if _ends_beyond(page, end):
             raise InputError(path, "is cut short: its pixels end beyond the file")
         yield page, _decode_page(path, page, index), _mask_of(tiff, index, page)
+
+
+def _ends_beyond(page: Any, end: int) -> bool:
+    """Whether pixels of a page lie beyond the file's end; the last of several uncompressed strips may be stated as whole."""
+    counts = list(page.databytecounts)
+    if page.compression == 1 and len(counts) > 1 and not page.is_tiled and page.planarconfig == 1:
+        rows = int(page.imagelength) - (len(counts) - 1) * int(page.rowsperstrip)
+        counts[-1] = min(counts[-1], -(-rows * page.imagewidth * page.samplesperpixel * page.bitspersample // 8))
+    return any(offset + count > end for offset, count in zip(page.dataoffsets, counts))
 
 
 def _decode_page(path: Path, page: Any, index: int) -> NDArray[Any]:

@@ -128,9 +128,9 @@ class Queue:
         self.folder, self.limits, self.waiting, self.keep, self.storage = folder, limits, waiting, keep, storage
         self._tickets: dict[str, Ticket] = {}
         self._order: deque[Ticket] = deque()
-        self._arriving = 0
+        self._arriving = self._expected = 0
         self._seconds = 1.0  # that a file takes, by those that were done
-        self._stored = 0.0
+        self._stored = 0
         self._changed = threading.Condition()
         self._closed = False
         threads = 0 if workers == 1 else 1
@@ -143,8 +143,13 @@ class Queue:
             thread.start()
 
     @contextlib.contextmanager
-    def arrival(self) -> Iterator[Ticket]:
+    def arrival(self, size: int = 0) -> Iterator[Ticket]:
         """Hold a place while a file arrives: a ticket, with its folder; if the block ends without an order, both go.
+
+        Parameters
+        ----------
+        size : int
+            bytes that may come
 
         Raises
         ------
@@ -155,9 +160,10 @@ class Queue:
             if len(self._order) + self._arriving >= self.waiting:
                 # By then half of them are done: who asks sooner sends a whole file for nothing.
                 raise FullError(f"{self.waiting} files wait already", math.ceil(self._seconds * self.waiting / 2))
-            if self._stored >= self.storage:
+            if self._stored + self._expected + size > self.storage:
                 raise FullError("the space for files and results is used up", self._until_one_goes())
             self._arriving += 1
+            self._expected += size
         ticket = Ticket(secrets.token_urlsafe(16), self.folder)
         try:
             ticket.folder = self.folder / ticket.id
@@ -166,6 +172,8 @@ class Queue:
         finally:
             with self._changed:
                 self._arriving -= 1
+                self._expected -= size
+                self._stored += size_of(ticket.folder)
                 if ticket.order is not None and not self._closed:
                     self._tickets[ticket.id] = ticket
                     self._order.append(ticket)
@@ -224,6 +232,9 @@ class Queue:
             except Exception as error:  # a fault of ours: the queue goes on
                 outcome = ticket.order.failed(f"could not be mended ({type(error).__name__}); please report this")
             self._seconds += 0.2 * (time.monotonic() - begun - self._seconds)
+            if self._stored > self.storage and not outcome.error:
+                outcome = ticket.order.failed("the space for files and results is used up")
+                shutil.rmtree(ticket.folder, ignore_errors=True)
             with self._changed:
                 ticket.outcome, ticket.ended = outcome, time.time()
                 if not ticket.unwanted:
@@ -255,16 +266,18 @@ class Queue:
                 old = [t.id for t in self._tickets.values() if t.ended is not None and now > t.ended + self.keep]
             for identity in old:
                 self.remove(identity)
-            self._stored = float(sum(size_of(self.folder)))
+            self._stored = size_of(self.folder)
 
     def _until_one_goes(self) -> int:
         ended = [ticket.ended for ticket in self._tickets.values() if ticket.ended is not None]
         return max(1, round(min(ended) + self.keep - time.time())) if ended else max(1, round(self._seconds))
 
 
-def size_of(folder: Path) -> Iterator[int]:
-    """Bytes of each file below a folder; of those that go meanwhile none."""
+def size_of(folder: Path) -> int:
+    """Bytes of the files below a folder; of those that go meanwhile none."""
+    found = 0
     for place, _, names in os.walk(folder):  # which passes over folders that go
         for name in names:
             with contextlib.suppress(OSError):
-                yield os.stat(os.path.join(place, name)).st_size  # noqa: PTH116, PTH118
+                found += os.stat(os.path.join(place, name)).st_size  # noqa: PTH116, PTH118
+    return found

@@ -119,6 +119,13 @@ class StandingProcess:
         cancelled : callable
             answers True where it is to be given up
         """
+        try:
+            return self._carried_out(order, told, cancelled)
+        except BaseException:
+            self._replace()  # whatever it is at, the next file is not to get its answer
+            raise
+
+    def _carried_out(self, order: Order, told: Told, cancelled: Callable[[], bool]) -> Outcome:
         self._cancel.value = 0
         try:
             self._connection.send(order)
@@ -168,6 +175,8 @@ class StandingProcess:
     def end(self, at_once: bool = False) -> None:
         """End the process."""
         self._connection.close()
+        if self._process.pid is None:  # the system had no room to start it
+            return
         if at_once:
             self._process.terminate()
         self._process.join(_PATIENCE)

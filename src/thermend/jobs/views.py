@@ -63,7 +63,10 @@ def path_of(folder: Path, side: str, number: int) -> Path:
 
 def frames_in(folder: Path) -> list[int]:
     """The frames that are kept, in order."""
-    found = (_NAME.fullmatch(path.name) for path in folder.iterdir()) if folder.is_dir() else iter(())
+    try:
+        found = [_NAME.fullmatch(path.name) for path in folder.iterdir()]
+    except OSError:  # it is not there, or goes
+        return []
     return sorted(int(match[1]) for match in found if match)
 
 

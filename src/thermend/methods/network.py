@@ -100,7 +100,7 @@ class NetworkMethod:
                 self.prompt(prompts)
         except (TypeError, ValueError) as error:
             raise InputError(path, str(error)) from error
-        engine = _opened(path, module, options, self.inputs, self.quick)
+        engine = _opened(path, module, options, self.inputs, self.quick, self.tiling.get("multiple", 8))
         self.network = TiledNetwork(engine, options.tile, **self.tiling)
         self.info = info.of_weights(variant, options.asked, path)
         self.weights_path, self.weights_sha256 = path, sha256_of(path)
@@ -175,7 +175,9 @@ def _variant_of(path: Path, facts: Mapping[str, Any], info: MethodInfo) -> str |
     return variant or None
 
 
-def _opened(path: Path, module: Any, options: Options, inputs: Mapping[str, bool], quick: bool) -> Engine:
+def _opened(
+    path: Path, module: Any, options: Options, inputs: Mapping[str, bool], quick: bool, multiple: int
+) -> Engine:
     precision = FASTEST if options.precision == "auto" and quick else options.precision
     if module is not None and options.engine in ("auto", "torch"):
         from thermend.engines.torch import TorchEngine
@@ -185,7 +187,7 @@ def _opened(path: Path, module: Any, options: Options, inputs: Mapping[str, bool
         if (
             options.weights is not None and multiprocessing.parent_process() is None
         ):  # else whoever began this process has tried it
-            check_runs(path, options.engine, options.device, precision, inputs)
+            check_runs(path, options.engine, options.device, precision, inputs, multiple)
         return open_onnx(path, options.engine, options.device, precision, inputs, options.threads)
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder) / "network.onnx"

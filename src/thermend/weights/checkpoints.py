@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import threading
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -19,6 +20,8 @@ SUFFIXES = (".safetensors", ".pt", ".pth", ".pkl")
 
 _METADATA_KEY = "thermend"
 N = TypeVar("N")
+_TIMES = 4
+"""Times as large as its file may be what a checkpoint holds: some of its tensors share their numbers."""
 _ROOM, _PARTS = 4_000_000, 2000
 """Numbers and parts that a network may have beyond its file's: computed when it is built; layers without weights."""
 
@@ -58,6 +61,9 @@ def read_tensors(path: str | os.PathLike[str], *, under: tuple[str, ...] = ("sta
             break
     if not isinstance(content, dict) or not content or not all(isinstance(v, torch.Tensor) for v in content.values()):
         raise InputError(path, "holds no named tensors")
+    held = sum(tensor.numel() * tensor.element_size() for tensor in content.values())
+    if held > _TIMES * path.stat().st_size:
+        raise InputError(path, "is no checkpoint that can be read safely (its tensors are larger than it is)")
     names = list(content)
     prefix = "module." if all(name.startswith("module.") for name in names) else ""
     return {name[len(prefix) :]: tensor for name, tensor in content.items()}
@@ -91,6 +97,8 @@ def read_content(path: str | os.PathLike[str]) -> Any:
         else:
             _check_stored(path)
             content = torch.load(path, map_location="cpu", weights_only=True)
+    except InputError:
+        raise
     except ImportError as error:
         raise MissingDependencyError(".safetensors weights need safetensors: pip install 'thermend[train]'") from error
     except Exception as error:
@@ -103,13 +111,16 @@ def read_content(path: str | os.PathLike[str]) -> Any:
 
 def _check_stored(path: Path) -> None:
     """Refuse a checkpoint that unpacks to more than it is: torch stores its records as they are."""
-    if not zipfile.is_zipfile(path):
-        return
+    with path.open("rb") as file:
+        if file.read(4) != b"PK\x03\x04":  # by which torch tells its own archives
+            return
     with zipfile.ZipFile(path) as archive:
-        if any(record.compress_type != zipfile.ZIP_STORED for record in archive.infolist()):
-            raise InputError(
-                path, "is no checkpoint that can be read safely (its records are compressed, as torch never does)"
-            )
+        records = archive.infolist()
+    packed = any(record.compress_type != zipfile.ZIP_STORED for record in records)
+    if packed or sum(record.file_size for record in records) > path.stat().st_size:
+        raise InputError(
+            path, "is no checkpoint that can be read safely (its records are compressed, as torch never does)"
+        )
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -211,8 +222,12 @@ def no_larger_than(path: str | os.PathLike[str], tensors: Mapping[str, Any], who
     room = 2 * sum(tensor.numel() for tensor in tensors.values()) + _ROOM
     parts = 20 * len(tensors) + _PARTS
 
+    mine = threading.get_ident()
+
     def counted(_: Any, __: str, part: Any) -> None:
         nonlocal room, parts
+        if threading.get_ident() != mine:  # what others build meanwhile is their affair
+            return
         parts -= 1
         room -= part.numel() if isinstance(part, torch.Tensor) else 0
         if room < 0 or parts < 0:
@@ -221,19 +236,15 @@ def no_larger_than(path: str | os.PathLike[str], tensors: Mapping[str, Any], who
     registered = [
         hooks.register_module_parameter_registration_hook(counted),
         hooks.register_module_module_registration_hook(counted),
+        hooks.register_module_buffer_registration_hook(counted),
     ]
     try:
         yield
-    except (
-        KeyError,
-        TypeError,
-        ValueError,
-        RuntimeError,
-        AttributeError,
-        MemoryError,
-        OverflowError,
-        RecursionError,
-    ) as error:
+    except InputError:
+        raise
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError) as error:
+        raise InputError(path, f"holds no weights of {whose}") from error
+    except (TypeError, ValueError) as error:
         raise InputError(path, f"holds no weights of {whose}") from error
     finally:
         for handle in registered:

@@ -39,6 +39,8 @@ def run(settings: Settings, say: Callable[[str], None] = print) -> int:
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
+            if not self.started:
+                return
             say(f"thermend: http://{_shown(settings.host)}:{port} (Ctrl-C ends it)")
 
     with listening, private_folder() as folder:
@@ -52,8 +54,11 @@ def run(settings: Settings, say: Callable[[str], None] = print) -> int:
             backlog=_WAITS,
             timeout_graceful_shutdown=_ENDS,
         )
+        server = Server(config)
         with contextlib.suppress(KeyboardInterrupt, SystemExit):  # uvicorn raises a signal again once all is put away
-            Server(config).run(sockets=[listening])
+            server.run(sockets=[listening])
+        if not server.started:
+            raise UsageError("the server could not be started")
     return console.DONE
 
 

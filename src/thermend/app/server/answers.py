@@ -123,6 +123,7 @@ class Token(BaseModel):
 
 def state_of(ticket: Ticket, queue: Queue) -> JobState:
     """A ticket, as it is told."""
+    state = ticket.state  # before the outcome, which is there when the state says so
     outcome, order = ticket.outcome, ticket.order
     assert order is not None
     found = ticket.diagnosis
@@ -130,13 +131,17 @@ def state_of(ticket: Ticket, queue: Queue) -> JobState:
     views = None
     if ticket.views is not None and order.views is not None:
         views = {**ticket.views, "frames": frames_in(order.views)}
-    ended = ticket.state in ENDED
-    file = result_of(ticket)
+    ended = state in ENDED
+    file = result_of(ticket) if state == "done" else None
+    try:
+        size = 0 if file is None else file.stat().st_size
+    except OSError:  # it has gone just now
+        file, size = None, 0
     return JobState(
         id=ticket.id,
         name=order.name,
-        state=ticket.state,
-        ahead=queue.ahead(ticket) if ticket.state == "queued" else 0,
+        state=state,
+        ahead=queue.ahead(ticket) if state == "queued" else 0,
         progress=round(ticket.progress, 4),
         frames=ticket.frames,
         diagnosis=None if found is None else found.as_dict(),
@@ -145,9 +150,7 @@ def state_of(ticket: Ticket, queue: Queue) -> JobState:
         error=None if outcome is None or not ended else outcome.error,
         suspect=None if outcome is None else outcome.suspect,
         left=[] if outcome is None else list(outcome.left),
-        result=None
-        if file is None
-        else ResultFile(name=result_name(ticket), bytes=file.stat().st_size, media_type=media_type(file)),
+        result=None if file is None else ResultFile(name=result_name(ticket), bytes=size, media_type=media_type(file)),
         views=views,
         expires=None if ticket.ended is None else _time(ticket.ended + queue.keep),
     )

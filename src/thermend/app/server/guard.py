@@ -8,7 +8,6 @@ import ipaddress
 import json
 import secrets
 import time
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,6 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from thermend.app.server.settings import LOOPBACK, Settings
 
 COOKIE = "thermend"
+UPLOADS = "/api/v1/jobs"
+_BODY = 64 * 1024
+"""Bytes of a request that is no upload."""
 _SESSION = 12 * 3600.0  # s
 _MOST_SESSIONS = 1000
 OPEN = ("/", "/api/v1/health", "/api/v1/session")
@@ -30,6 +32,10 @@ HEADERS = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
     "cache-control": "no-store",
 }
+
+
+class TooLongError(Exception):
+    """The body of a request that is no upload has no end."""
 
 
 class Sessions:
@@ -67,9 +73,9 @@ class Sessions:
         """Whether a request brings the token, or the cookie of a browser that has shown it."""
         if self._token is None:
             return True
-        if authorization is not None:
-            kind, _, given = authorization.partition(" ")
-            return kind.lower() == "bearer" and self.knows(given.strip())
+        kind, _, given = (authorization or "").partition(" ")
+        if kind.lower() == "bearer":  # another kind is a proxy's affair
+            return self.knows(given.strip())
         secret = _secret_in(cookie)
         return secret is not None and self._sessions.get(_hashed(secret), 0.0) > time.time()
 
@@ -84,11 +90,12 @@ def _hashed(text: str) -> bytes:
 
 
 def _secret_in(cookie: str | None) -> str | None:
-    try:
-        found = SimpleCookie(cookie or "").get(COOKIE)
-    except CookieError:
-        return None
-    return None if found is None else found.value
+    """What our cookie holds; others, whatever they look like, are passed over."""
+    for part in (cookie or "").split(";"):
+        name, sign, value = part.strip().partition("=")
+        if sign and name == COOKIE:
+            return value.strip('"')
+    return None
 
 
 class Guard:
@@ -121,11 +128,26 @@ class Guard:
             await send(message)
 
         refusal = self._refusal(scope)
-        if refusal is None:
+        if refusal is not None:
+            await answer(sent, *refusal)
+            return
+        if scope["path"] == UPLOADS and scope["method"] == "POST":  # which are counted as they come
             await self.app(scope, receive, sent)
             return
-        status, reason = refusal
-        await answer(sent, status, reason)
+        read = 0
+
+        async def received() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > _BODY:
+                raise TooLongError
+            return message
+
+        try:
+            await self.app(scope, received, sent)
+        except TooLongError:
+            await answer(sent, 413, "the request is too long")
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         """Status and reason, where a request is not let in."""
@@ -157,7 +179,10 @@ class Guard:
 
     def _same(self, origin: str, host: str) -> bool:
         """Whether a page of ours asks: it came by this host, or by a proxy's name that was allowed."""
-        parts = urlsplit(origin)
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            return False
         if parts.scheme not in ("http", "https"):
             return False
         return parts.netloc.lower() == host.lower() or (name_of(parts.netloc) or "") in {

@@ -30,15 +30,17 @@ def private_folder() -> Iterator[Path]:
         somebody else owns its place, or the system refuses
     """
     base = _base()
-    _remove_left(base)
-    folder = Path(tempfile.mkdtemp(dir=base))
-    try:
-        with (folder / _LOCK).open("w") as lock:
+    with contextlib.ExitStack() as held:
+        with (base / _LOCK).open("w") as beginning:  # one server at a time looks, and makes its own
+            if fcntl is not None:
+                fcntl.flock(beginning, fcntl.LOCK_EX)
+            _remove_left(base)
+            folder = Path(tempfile.mkdtemp(dir=base))
+            held.callback(shutil.rmtree, folder, ignore_errors=True)
+            lock = held.enter_context((folder / _LOCK).open("w"))
             if fcntl is not None:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held as long as this process lives, however it ends
-            yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        yield folder
 
 
 def _base() -> Path:
@@ -60,13 +62,12 @@ def _remove_left(base: Path) -> None:
     """Remove the folders of servers that live no more."""
     if fcntl is None:
         return
-    for folder in base.iterdir():
+    for folder in [path for path in base.iterdir() if path.is_dir() and not path.is_symlink()]:
         try:
             with (folder / _LOCK).open("r+") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
         except BlockingIOError:  # it lives
             continue
-        except OSError:  # it was killed before it had a lock, or is beginning
-            with contextlib.suppress(OSError):
-                folder.rmdir()  # where nothing is in it
+        except OSError:  # it was killed before it had a lock, or after it had none any more
+            pass
+        shutil.rmtree(folder, ignore_errors=True)

@@ -27,6 +27,7 @@ from thermend.app.server.answers import (
 )
 from thermend.app.server.archive import zipped
 from thermend.app.server.guard import COOKIE, Sessions
+from thermend.app.server.settings import Settings
 from thermend.app.server.uploads import RefusedError, Upload, discard, received
 from thermend.errors import UsageError
 from thermend.io import READABLE_SUFFIXES, RECORDING_SUFFIXES, ReadOptions, palettes, suffix_of
@@ -161,9 +162,11 @@ async def submit(request: Request, answer: Response) -> Accepted:
     """Take a file in and put it into the queue."""
     most = request.app.state.settings.upload_megabytes * 2**20
     try:
-        with _queue(request).arrival() as ticket:
+        stated = request.headers.get("content-length", "")
+        size = min(int(stated), most) if stated.isascii() and stated.isdigit() and len(stated) < 20 else most
+        with _queue(request).arrival(size) as ticket:
             upload = await received(request, ticket.folder, most)
-            ticket.order = _order(upload, ticket, request.app.state.settings.threads)
+            ticket.order = _order(upload, ticket, request.app.state.settings)
     except FullError as error:
         with contextlib.suppress(ClientDisconnect, RefusedError):
             await discard(request, most)
@@ -215,8 +218,8 @@ async def events(request: Request, id: str) -> StreamingResponse:
     async def changes() -> AsyncIterator[str]:
         seen, quiet = -1, 0.0
         while True:
-            version, ended = ticket.version, ticket.state in ENDED
-            if version != seen:
+            ended, version = ticket.state in ENDED, ticket.version
+            if version != seen or ended:
                 seen, quiet = version, 0.0
                 yield f"event: job\ndata: {state_of(ticket, queue).model_dump_json()}\n\n"
             elif quiet > _BREATH:
@@ -260,7 +263,10 @@ def result(request: Request, id: str) -> FileResponse:
     responses={**_GONE, 200: {"content": {"application/octet-stream": {}}}},
 )
 def pixels(
-    request: Request, id: str, side: Literal["before", "after", "departure"], frame: Annotated[int, Query(ge=0)] = 0
+    request: Request,
+    id: str,
+    side: Literal["before", "after", "departure"],
+    frame: Annotated[int, Query(ge=0, le=9_999_999)] = 0,
 ) -> FileResponse:
     """Float32 as NPY, of a job with ``pixels``: as it was read, what became of it, or how far that departs from what was
     measured (in units of its noise)."""
@@ -287,7 +293,7 @@ def archive(request: Request, id: Annotated[list[str], Query(max_length=_MOST_ID
     return StreamingResponse(zipped(found), media_type="application/zip", headers=headers)
 
 
-def _order(upload: Upload, ticket: Ticket, threads: int) -> Order:
+def _order(upload: Upload, ticket: Ticket, settings: Settings) -> Order:
     """What is asked for; raises UsageError where it makes no sense."""
     fields = dict(upload.fields)
     if unknown := sorted(set(fields) - set(_FIELDS)):
@@ -296,14 +302,15 @@ def _order(upload: Upload, ticket: Ticket, threads: int) -> Order:
     scale = fields.get("scale") or "1"
     if scale not in ("1", "2", "4"):
         raise UsageError(f"scale {scale[:40]}: expected 1, 2 or 4")
-    reading = ReadOptions(unit=fields.get("unit") or None)  # type: ignore[arg-type]
+    most = max(1, settings.pixels // int(scale) ** 2)
+    reading = ReadOptions(unit=fields.get("unit") or None, max_pixels=most)  # type: ignore[arg-type]
     job = Enhance(
         ticket.folder / "result",
         single=False,
         reading=reading,
         scale=int(scale),
         trust_map=_switch(fields, "trust"),
-        threads=threads,
+        threads=settings.threads,
         **asked,
     )
     job.check()

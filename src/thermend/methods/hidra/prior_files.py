@@ -22,6 +22,8 @@ from thermend.methods.hidra.backbone import (
 )
 from thermend.weights.checkpoints import check_fits, no_larger_than, read_metadata, read_tensors, sha256_of
 
+_MOST_TIMESTEPS = 10_000
+
 
 def from_files(autoencoder: str | os.PathLike[str], unet: str | os.PathLike[str]) -> OneStepDiffusion:
     """The prior whose halves ``hidra/autoencoder`` and ``hidra/unet`` were trained to.
@@ -35,6 +37,8 @@ def from_files(autoencoder: str | os.PathLike[str], unet: str | os.PathLike[str]
     facts = described(unet, "unet", "scheduler")
     tensors = read_tensors(unet)
     try:
+        if not 0 < facts["scheduler"].get("num_train_timesteps", 1000) <= _MOST_TIMESTEPS:
+            raise ValueError("time steps without end")
         with no_larger_than(unet, tensors, "a UNet"):
             model = UNet2DConditionModel(**facts["unet"])
         scheduler = DDPMScheduler(**facts["scheduler"])

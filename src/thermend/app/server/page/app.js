@@ -12,6 +12,7 @@ const find = (id) => document.getElementById(id);
 const BINS = 128;
 const KEPT = 24; // frames and pictures whose pixels stay in memory
 const FRAMES_A_SECOND = 9;
+const ARCHIVED = 250; // results in one ZIP file: their names have to fit into a line of a proxy's
 
 let colours = {}; // palettes by name
 let suffixes = [];
@@ -39,13 +40,15 @@ function chosen() {
 }
 
 function take(files) {
-  for (const file of files) queue.add(file, chosen());
+  if (files.length) queue.add(files, chosen());
 }
 
 function listFiles() {
   const list = find("queue");
+  const present = new Set(queue.items);
   for (const [item, row] of rows) {
-    if (queue.items.includes(item)) continue;
+    if (present.has(item)) continue;
+    if (row.element.contains(document.activeElement)) (row.element.nextElementSibling ?? find("choose-files").parentElement).querySelector("button").focus();
     row.element.remove();
     rows.delete(item);
   }
@@ -87,6 +90,7 @@ function updateRow(item) {
   const frames = item.job?.frames;
   const words = {
     waiting: "waits here",
+    "waiting for room": "waits for room on the server",
     uploading: "is sent",
     queued: item.job?.ahead ? `${item.job.ahead} before it` : "waits",
     running: frames ? `frame ${frames[0]}${frames[1] ? ` of ${frames[1]}` : ""}` : "is mended",
@@ -108,17 +112,20 @@ function updateRow(item) {
 function summarise() {
   const count = (state) => queue.items.filter((item) => item.state === state).length;
   const [total, done, failed] = [queue.items.length, count("done"), count("failed")];
-  find("summary").textContent = total ? `${done} of ${total} done${failed ? `, ${failed} failed` : ""}` : "Drop thermal files anywhere on this page.";
+  const text = total ? `${done} of ${total} done${failed ? `, ${failed} failed` : ""}` : "Drop thermal files anywhere on this page.";
+  if (find("summary").textContent !== text) find("summary").textContent = text; // told once
   const ids = queue.items.filter((item) => item.state === "done").map((item) => item.id);
   const all = find("download-all");
   all.hidden = !ids.length;
-  if (ids.length) all.href = api.archiveAddress(ids);
+  if (ids.length) all.href = api.archiveAddress(ids.slice(-ARCHIVED));
+  all.textContent = ids.length > ARCHIVED ? `Download the last ${ARCHIVED} (ZIP)` : "Download all (ZIP)";
   find("cancel-all").hidden = queue.items.every((item) => ENDED.includes(item.state));
 }
 
 // The open file -----------------------------------------------------------------------------------------------------------
 
 function close() {
+  play(false);
   open = picture = null;
   view.show(null);
   find("name").textContent = "\u00a0";
@@ -131,6 +138,7 @@ function close() {
 async function showItem(item) {
   const before = open;
   open = item;
+  if (before !== item) play(false);
   if (before && before !== item) {
     updateRow(before);
     picture = null;
@@ -197,7 +205,8 @@ async function showFrame() {
       departure ? pixelsOf(item.id, "departure", number).catch(() => null) : null,
     ]);
   } catch (error) {
-    if (turn === showing && open === item && error.status !== 404) {
+    if (error.status === 404 && item.state === "done" && !item.job.frames) queue.lost(item);
+    else if (turn === showing && open === item && error.status !== 404) {
       find("error").hidden = false;
       find("error").textContent = error.message;
     }
@@ -240,7 +249,8 @@ function autoRange() {
 
 /** What the histogram spans: a little more than the numbers do. */
 function limits() {
-  const [low, high] = picture.units[1] === "display" ? [0, 255] : percentiles(picture.after.values, [0, 1]);
+  const ends = statistics(picture.after.values);
+  const [low, high] = picture.units[1] === "display" ? [0, 255] : [ends.low, ends.high].map((end) => (Number.isFinite(end) ? end : 0));
   const room = picture.units[1] === "display" ? 0 : 0.02 * (high - low || 1);
   picture.extent = [low - room, high + room];
 }
@@ -386,18 +396,22 @@ find("overlay").addEventListener("input", (event) => {
 });
 find("frame").addEventListener("input", () => open?.job && void showFrame());
 let playing = null;
-find("play").addEventListener("click", (event) => {
-  if (playing) clearInterval(playing);
-  playing = playing
-    ? null
-    : setInterval(() => {
-        const slider = find("frame");
-        slider.value = Number(slider.value) >= Number(slider.max) ? 0 : Number(slider.value) + 1;
-        if (open?.job?.views?.frames?.length) void showFrame();
-      }, 1000 / FRAMES_A_SECOND);
-  event.target.setAttribute("aria-pressed", Boolean(playing));
-});
-find("again").addEventListener("click", () => open && void showItem(queue.add(open.file, chosen())));
+let pending = false; // a frame is on its way: a slow line shows fewer, and not none
+function play(on) {
+  clearInterval(playing);
+  playing = on ? setInterval(nextFrame, 1000 / FRAMES_A_SECOND) : null;
+  find("play").setAttribute("aria-pressed", on);
+}
+async function nextFrame() {
+  if (pending || !open?.job?.views?.frames?.length) return;
+  const slider = find("frame");
+  slider.value = Number(slider.value) >= Number(slider.max) ? 0 : Number(slider.value) + 1;
+  pending = true;
+  await showFrame();
+  pending = false;
+}
+find("play").addEventListener("click", () => play(!playing));
+find("again").addEventListener("click", () => open && void showItem(queue.add([open.file], chosen())[0]));
 find("cancel-all").addEventListener("click", () => queue.items.forEach((item) => queue.cancel(item)));
 find("clear").addEventListener("click", () => {
   close();

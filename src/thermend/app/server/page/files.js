@@ -6,8 +6,12 @@ export async function filesOf(transfer, known) {
   if (!entries.length) return [...transfer.files];
   const found = [];
   for (const entry of entries) {
-    if (entry.isFile) found.push(await fileOf(entry));
-    else for (const file of await below(entry)) if (known(file)) found.push(file);
+    try {
+      if (entry.isFile) found.push(await fileOf(entry));
+      else for (const file of await below(entry)) if (known(file)) found.push(file);
+    } catch {
+      found.push(new File([], entry.name)); // which cannot be read: the server says that it is empty
+    }
   }
   return found;
 }

@@ -4,8 +4,20 @@ import * as api from "/page/api.js";
 
 const AT_ONCE = 2; // uploads
 const LOOKS = 400; // ms between two looks at what the server does
+const MOST_PAUSE = 15; // s that a full server is left alone
 const ASKED = 200; // jobs in one question
 export const ENDED = ["done", "failed", "cancelled"];
+
+/** So many seconds, or until it is aborted. */
+function pause(seconds, signal) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, 1000 * seconds);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
 
 export class Queue {
   /** `changed(item)` is told of every change of one, `changed(null)` of the list. */
@@ -16,12 +28,17 @@ export class Queue {
     this.timer = null;
   }
 
-  add(file, fields) {
-    const item = { file, name: file.name, fields, state: "waiting", share: 0, job: null, id: null, error: null, abort: new AbortController() };
-    this.items.push(item);
+  /** Files, each to be mended as `fields` say; the items that they are from now on. */
+  add(files, fields) {
+    const items = files.map((file) => this.itemOf(file, fields));
+    this.items.push(...items);
     this.changed(null);
     this.send();
-    return item;
+    return items;
+  }
+
+  itemOf(file, fields) {
+    return { file, name: file.name, fields, state: "waiting", share: 0, job: null, id: null, error: null, abort: new AbortController() };
   }
 
   /** Send what waits, a few at a time and in order. */
@@ -57,7 +74,10 @@ export class Queue {
         if (item.abort.signal.aborted) return;
         if (error.status !== 429) return this.failed(item, error.message);
         item.share = 0;
-        await new Promise((resolve) => setTimeout(resolve, 1000 * (error.retryAfter || 1)));
+        item.state = "waiting for room";
+        this.changed(item);
+        await pause(Math.min(MOST_PAUSE, error.retryAfter || 1), item.abort.signal);
+        item.state = item.state === "waiting for room" ? "uploading" : item.state;
       }
     }
   }
@@ -102,6 +122,11 @@ export class Queue {
     item.abort.abort();
     if (item.id) api.remove(item.id).catch(() => {});
     this.changed(item);
+  }
+
+  /** Its time on the server is over. */
+  lost(item) {
+    if (item.state === "done") this.failed(item, "its time on the server is over; it can be mended again");
   }
 
   /** Forget one, here and on the server. */

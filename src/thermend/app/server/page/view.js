@@ -39,6 +39,7 @@ export class View {
     const known = this.layers && layers && this.layers.width === layers.width && this.layers.height === layers.height;
     this.layers = layers;
     if (!known) {
+      this.draft = null;
       this.marks = [];
       this.cursor = null;
       this.fit();
