@@ -90,7 +90,7 @@ def test_an_endless_stranger_ends_by_interruption(tmp_path):
         "import signal, time\nfrom thermend.engines import trial\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # which who runs in the background does not inherit
         "trial._next = lambda lines, seconds: time.sleep(60)\n"
-        "trial._tried(((__file__, 0, 0),), 'auto', 'auto', 'auto', (), 8)\n"
+        "trial._tried(((__file__, 0, 0),), 'auto', 'auto', 'auto', (), 8, True)\n"
     )
     process = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.DEVNULL)
     time.sleep(3)

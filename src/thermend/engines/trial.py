@@ -31,7 +31,13 @@ _A_SECOND = 20e6
 
 
 def check_runs(
-    path: Path, engine: str, device: str, precision: str, others: Mapping[str, bool] = NONE, multiple: int = 8
+    path: Path,
+    engine: str,
+    device: str,
+    precision: str,
+    others: Mapping[str, bool] = NONE,
+    multiple: int = 8,
+    image: bool = True,
 ) -> None:
     """Run a network once on a small image, elsewhere.
 
@@ -41,6 +47,8 @@ def check_runs(
         as for :func:`thermend.engines.open_onnx`
     multiple : int
         its sizes are multiples of this
+    image : bool
+        whether what it gives first is one
 
     Raises
     ------
@@ -51,7 +59,7 @@ def check_runs(
         return  # whoever opens it says so
     files = (path, *external_files(path))
     facts = tuple((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files)
-    fault = _tried(facts, engine, device, precision, tuple(others.items()), multiple)
+    fault = _tried(facts, engine, device, precision, tuple(others.items()), multiple, image)
     if fault is not None:
         _tried.cache_clear()  # what was slow once may not be again
         raise InputError(path, fault)
@@ -59,12 +67,18 @@ def check_runs(
 
 @lru_cache(maxsize=32)
 def _tried(
-    facts: tuple[tuple[str, int, int], ...], engine: str, device: str, precision: str, others: Any, multiple: int
+    facts: tuple[tuple[str, int, int], ...],
+    engine: str,
+    device: str,
+    precision: str,
+    others: Any,
+    multiple: int,
+    image: bool,
 ) -> str | None:
     """What is wrong with a network, by names, times and sizes of its files; None where it runs."""
     size = sum(fact[2] for fact in facts)
     path = os.path.abspath(facts[0][0])
-    asked = json.dumps([path, engine, device, precision, dict(others), multiple, _BYTES + 6 * size])
+    asked = json.dumps([path, engine, device, precision, dict(others), multiple, image, _BYTES + 6 * size])
     command = [sys.executable, "-c", "from thermend.engines.trial import answer; answer()", asked]
     environment = {**os.environ, "PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     elsewhere = Path(os.__file__).parent  # no module of the current folder is run
@@ -123,7 +137,7 @@ def answer() -> None:
     """Say, as JSON on standard output, what is wrong with the network that the command line names."""
     from thermend.engines import open_onnx
 
-    path, engine, device, precision, others, multiple, most = json.loads(sys.argv[1])
+    path, engine, device, precision, others, multiple, image, most = json.loads(sys.argv[1])
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
@@ -133,7 +147,7 @@ def answer() -> None:
         side = -(-SIDE // multiple) * multiple
         height, width = network.fixed_size or (side, side + multiple)
         print(json.dumps({"size": [height, width]}), flush=True)
-        fault = _fault(network, height, width)
+        fault = _fault(network, height, width, image)
     except InputError as error:
         fault = error.reason
     except ThermendError:
@@ -145,7 +159,7 @@ def answer() -> None:
     print(json.dumps({"fault": fault}))
 
 
-def _fault(network: Any, height: int, width: int) -> str:
+def _fault(network: Any, height: int, width: int, makes_image: bool) -> str:
     """What is wrong with what a network makes of a picture."""
     ramp = np.linspace(0.2, 0.8, height * width, dtype=np.float32).reshape(1, 1, height, width)
     others = {
@@ -161,6 +175,8 @@ def _fault(network: Any, height: int, width: int) -> str:
     if not made:
         return "gives nothing"
     image = made[0]
+    if not makes_image:
+        return ""
     if image.ndim != 4 or image.shape[0] != 1 or not image.size:
         return f"gives an array of shape {image.shape} for one image; expected (1, channels, height, width)"
     scale = image.shape[2] // height

@@ -66,6 +66,8 @@ class NetworkMethod:
     """Further files or models that the network can be made of, by their names in :class:`~thermend.methods.options.Options`."""
     in_folder: ClassVar[str | None] = None
     """The file that is meant where weights are given as a folder."""
+    makes_image: ClassVar[bool] = True
+    """Whether what its network gives first is the mended image."""
     fills_cores = True
     quick: ClassVar[bool] = False
     """Whether it runs in bf16 where OpenVINO's device computes that, unless a precision is asked for: its networks give what is
@@ -100,7 +102,9 @@ class NetworkMethod:
                 self.prompt(prompts)
         except (TypeError, ValueError) as error:
             raise InputError(path, str(error)) from error
-        engine = _opened(path, module, options, self.inputs, self.quick, self.tiling.get("multiple", 8))
+        engine = _opened(
+            path, module, options, self.inputs, self.quick, self.tiling.get("multiple", 8), self.makes_image
+        )
         self.network = TiledNetwork(engine, options.tile, **self.tiling)
         self.info = info.of_weights(variant, options.asked, path)
         self.weights_path, self.weights_sha256 = path, sha256_of(path)
@@ -176,7 +180,7 @@ def _variant_of(path: Path, facts: Mapping[str, Any], info: MethodInfo) -> str |
 
 
 def _opened(
-    path: Path, module: Any, options: Options, inputs: Mapping[str, bool], quick: bool, multiple: int
+    path: Path, module: Any, options: Options, inputs: Mapping[str, bool], quick: bool, multiple: int, image: bool
 ) -> Engine:
     precision = FASTEST if options.precision == "auto" and quick else options.precision
     if module is not None and options.engine in ("auto", "torch"):
@@ -187,7 +191,7 @@ def _opened(
         if (
             options.weights is not None and multiprocessing.parent_process() is None
         ):  # else whoever began this process has tried it
-            check_runs(path, options.engine, options.device, precision, inputs, multiple)
+            check_runs(path, options.engine, options.device, precision, inputs, multiple, image)
         return open_onnx(path, options.engine, options.device, precision, inputs, options.threads)
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder) / "network.onnx"

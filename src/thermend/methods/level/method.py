@@ -16,6 +16,7 @@ class Level(NetworkMethod):
 
     inputs = {"percentiles": False}  # noqa: RUF012
     says_its_plan = True
+    makes_image = False
 
     def correction(self, pixels: Image) -> Correction:
         """What brings an image's level and contrast back.
