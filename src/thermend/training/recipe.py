@@ -312,7 +312,7 @@ def _with_base(path: Path, seen: tuple[Path, ...], say: Callable[[str], None] | 
     recipe = _renamed(str(path), recipe, say)
     if base is None:
         return recipe
-    if not isinstance(base, str):
+    if not isinstance(base, str) or not base.isprintable():
         raise InputError(path, f"base: {base!r}: expected the name of a recipe, beside this one")
     if path.resolve() in seen:
         raise InputError(path, "base: is its own base")
