@@ -185,10 +185,15 @@ class _Worker:
         self.connection.close()
         if at_once:
             self.process.terminate()
-        self.process.join(_ENDS)
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
+        wait_for_end(self.process, _ENDS)
+
+
+def wait_for_end(process: Any, seconds: float) -> None:
+    """Give a process so long to end by itself, and then no more."""
+    process.join(seconds)
+    if process.is_alive():
+        process.kill()
+        process.join()
 
 
 def processes(

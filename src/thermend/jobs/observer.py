@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from thermend.errors import Cancelled
 from thermend.image import ThermalImage
-from thermend.methods.watch import Cancel, Progress
+from thermend.methods.watch import Cancel, Progress, Watch
 from thermend.restoration.result import Result
 
 Frames = Callable[[str, int, int | None], None]
@@ -45,8 +44,7 @@ class Observer:
         Cancelled
             the caller wants no more of it
         """
-        if self.cancel is not None and self.cancel():
-            raise Cancelled("cancelled")
+        Watch(cancel=self.cancel).at(0, 1)
 
 
 NOBODY = Observer()

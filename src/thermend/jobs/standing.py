@@ -179,10 +179,7 @@ class StandingProcess:
             return
         if at_once:
             self._process.terminate()
-        self._process.join(_PATIENCE)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
+        executors.wait_for_end(self._process, _PATIENCE)
 
 
 def resident(process: int | None) -> float:

@@ -20,6 +20,10 @@ SUFFIXES = (".safetensors", ".pt", ".pth", ".pkl")
 
 _METADATA_KEY = "thermend"
 N = TypeVar("N")
+_IMPOSSIBLE = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
+"""What building a network raises that is described wrongly."""
 _TIMES = 4
 """Times as large as its file may be what a checkpoint holds: some of its tensors share their numbers."""
 _ROOM, _PARTS = 4_000_000, 2000
@@ -242,9 +246,7 @@ def no_larger_than(path: str | os.PathLike[str], tensors: Mapping[str, Any], who
         yield
     except InputError:
         raise
-    except (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError) as error:
-        raise InputError(path, f"holds no weights of {whose}") from error
-    except (TypeError, ValueError) as error:
+    except _IMPOSSIBLE as error:
         raise InputError(path, f"holds no weights of {whose}") from error
     finally:
         for handle in registered:

@@ -28,7 +28,7 @@ from thermend.app.server.answers import (
 from thermend.app.server.archive import zipped
 from thermend.app.server.guard import COOKIE, Sessions
 from thermend.app.server.settings import Settings
-from thermend.app.server.uploads import RefusedError, Upload, discard, received
+from thermend.app.server.uploads import RefusedError, Upload, discard, received, stated_size
 from thermend.errors import UsageError
 from thermend.io import READABLE_SUFFIXES, RECORDING_SUFFIXES, ReadOptions, palettes, suffix_of
 from thermend.jobs.enhance import Enhance
@@ -162,9 +162,8 @@ async def submit(request: Request, answer: Response) -> Accepted:
     """Take a file in and put it into the queue."""
     most = request.app.state.settings.upload_megabytes * 2**20
     try:
-        stated = request.headers.get("content-length", "")
-        size = min(int(stated), most) if stated.isascii() and stated.isdigit() and len(stated) < 20 else most
-        with _queue(request).arrival(size) as ticket:
+        stated = stated_size(request)
+        with _queue(request).arrival(most if stated is None else min(stated, most)) as ticket:
             upload = await received(request, ticket.folder, most)
             ticket.order = _order(upload, ticket, request.app.state.settings)
     except FullError as error:

@@ -84,7 +84,7 @@ async def received(request: Request, folder: Path, most: int) -> Upload:
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
         raise RefusedError(415, "expected multipart/form-data with the field `file`")
     too_large = RefusedError(413, f"more than the {most // 2**20} MB that are taken at once")
-    if int(_digits(request.headers.get("content-length", "")) or 0) > most:
+    if (stated_size(request) or 0) > most:
         raise too_large
     form = _Form(folder)
     try:
@@ -118,8 +118,10 @@ async def _pieces(request: Request):  # type: ignore[no-untyped-def]
         yield chunk
 
 
-def _digits(text: str) -> str:
-    return text if text.isascii() and text.isdigit() and len(text) < 20 else ""
+def stated_size(request: Request) -> int | None:
+    """Bytes of a body, where the request states them."""
+    text = request.headers.get("content-length", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
 class _Form:
