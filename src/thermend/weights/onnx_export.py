@@ -12,6 +12,7 @@ import numpy as np
 
 from thermend.errors import InputError, MissingDependencyError, first_line
 from thermend.io.atomic import whole_file
+from thermend.weights.protobuf import parts
 
 OPSET = 17
 _KEY = "thermend"
@@ -229,31 +230,4 @@ def read_onnx_metadata(path: Path) -> dict[str, Any]:
 
 def _fields(message: memoryview, wanted: int) -> Iterator[memoryview]:
     """The contents of a message's fields of one number, as far as they have a length."""
-    place = 0
-    while place < len(message):
-        tag, place = _varint(message, place)
-        number, kind = tag >> 3, tag & 7
-        if kind == 2:
-            length, place = _varint(message, place)
-            if place + length > len(message):
-                raise ValueError("truncated")
-            if number == wanted:
-                yield message[place : place + length]
-            place += length
-        elif kind == 0:
-            _, place = _varint(message, place)
-        elif kind in (1, 5):
-            place += 8 if kind == 1 else 4
-        else:
-            raise ValueError("no protocol buffer")
-
-
-def _varint(message: memoryview, place: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = message[place]
-        place += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, place
-        shift += 7
+    return (part for number, part in parts(message) if number == wanted)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from thermend.errors import InputError
+from thermend.weights.protobuf import parts
 
 _MODEL_GRAPH, _NODES, _INITIALIZERS, _SPARSE = 7, 1, 5, 15
 _ATTRIBUTES, _TENSOR, _GRAPH, _TENSORS, _GRAPHS = 5, 5, 6, 10, 11
@@ -29,9 +30,9 @@ def external_files(path: Path) -> list[Path]:
         raise InputError(path, "is not an ONNX network") from error
     found = []
     for name in sorted(names):
-        parts = {*PurePosixPath(name).parts, *PureWindowsPath(name).parts}
+        steps = {*PurePosixPath(name).parts, *PureWindowsPath(name).parts}
         absolute = PurePosixPath(name).is_absolute() or PureWindowsPath(name).is_absolute()
-        if absolute or ".." in parts or "\0" in name or not _is_beside(path, name):
+        if absolute or ".." in steps or "\0" in name or not _is_beside(path, name):
             raise InputError(path, f"asks for weights in {name!r}, which does not lie beside it")
         if not (path.parent / name).is_file():
             raise InputError(path, f"keeps weights in {name!r}, which is not there")
@@ -47,11 +48,11 @@ def _is_beside(path: Path, name: str) -> bool:
 
 def _names(model: memoryview) -> Iterator[str]:
     """Names of files, of a model's graph and of the functions that it defines."""
-    for number, part in _parts(model):
+    for number, part in parts(model):
         if number == _MODEL_GRAPH:
             yield from _locations(part, 0)
         elif number == _FUNCTIONS:
-            for kind, node in _parts(part):
+            for kind, node in parts(part):
                 if kind == _FUNCTION_NODES:
                     yield from _of_node(node, 0)
 
@@ -60,67 +61,33 @@ def _locations(graph: memoryview, depth: int) -> Iterator[str]:
     """Names of files, of a graph's tensors and of those in its nodes."""
     if depth > _DEEPEST:
         raise RecursionError
-    for number, part in _parts(graph):
+    for number, part in parts(graph):
         if number == _INITIALIZERS:
             yield from _of_tensor(part)
         elif number == _SPARSE:
-            for _, tensor in _parts(part):
+            for _, tensor in parts(part):
                 yield from _of_tensor(tensor)
         elif number == _NODES:
             yield from _of_node(part, depth)
 
 
 def _of_node(node: memoryview, depth: int) -> Iterator[str]:
-    for kind, attribute in _parts(node):
+    for kind, attribute in parts(node):
         if kind != _ATTRIBUTES:
             continue
-        for held, value in _parts(attribute):
+        for held, value in parts(attribute):
             if held in (_TENSOR, _TENSORS):
                 yield from _of_tensor(value)
             elif held in _SPARSE_TENSORS:
-                for _, tensor in _parts(value):
+                for _, tensor in parts(value):
                     yield from _of_tensor(tensor)
             elif held in (_GRAPH, _GRAPHS):
                 yield from _locations(value, depth + 1)
 
 
 def _of_tensor(tensor: memoryview) -> Iterator[str]:
-    for number, entry in _parts(tensor):
+    for number, entry in parts(tensor):
         if number == _EXTERNAL:
-            pair = dict(_parts(entry))
+            pair = dict(parts(entry))
             if bytes(pair.get(_KEY, b"")) == b"location":
                 yield bytes(pair.get(_VALUE, b"")).decode("utf-8")
-
-
-def _parts(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """The fields of a protocol buffer that have a length, by their numbers."""
-    at = 0
-    while at < len(message):
-        key, at = _varint(message, at)
-        wire = key & 7
-        if wire == 0:
-            _, at = _varint(message, at)
-        elif wire in (3, 4):  # a group begins or ends, which old files have
-            continue
-        elif wire in (1, 5):
-            at += 8 if wire == 1 else 4
-        elif wire == 2:
-            size, at = _varint(message, at)
-            if at + size > len(message):
-                raise ValueError("cut short")
-            yield key >> 3, message[at : at + size]
-            at += size
-        else:
-            raise ValueError("no such kind")
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = message[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:
-            return value, at
-        if shift > 63:
-            raise ValueError("no number")
