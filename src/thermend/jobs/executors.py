@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from thermend.errors import Cancelled, ThermendError, ThermendWarning
+from thermend.jobs.interruption import stop
 from thermend.jobs.job import Job, Outcome
 
 Item = TypeVar("Item")
@@ -29,11 +30,6 @@ _starting = threading.Lock()
 def threads() -> int:
     """Cores that a network may take: in a worker one, since each of the others has a worker too; else 0, all."""
     return int(multiprocessing.parent_process() is not None)
-
-
-def stop(number: int, _: Any) -> None:
-    """Handle a signal that asks to end: leave by way of every clean-up."""
-    raise SystemExit(128 + number)
 
 
 def quieten_libraries() -> None:

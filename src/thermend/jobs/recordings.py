@@ -18,6 +18,7 @@ from thermend.image import Depth, ThermalImage
 from thermend.io import atomic, recordings
 from thermend.io.writers import CountingWriter, frame_writer
 from thermend.jobs.compare import side_by_side
+from thermend.jobs.interruption import held_back
 from thermend.jobs.job import Outcome
 from thermend.jobs.observer import NOBODY, Observer
 from thermend.jobs.sinks import check_inside, is_input, recording_path
@@ -215,16 +216,20 @@ class RecordingFile:
             if image is None:
                 return None
             self.observer.go_on()
-            after = self._mended(image)
-            for output in self.outputs:
-                assert output.writer is not None
-                try:
-                    output.writer.write(_shown(output.kind, image, after, self.job.palette))
-                except OSError as error:
-                    raise InputError(output.target, f"cannot be written: {atomic.reason_of(error)}") from error
-            self.done += 1
+            with held_back():  # what the session knows and what is written belong to the same frames
+                self._one(image)
             if self.observer.frames is not None:
                 self.observer.frames(str(self.item.path), self.done, count)
+
+    def _one(self, image: ThermalImage) -> None:
+        after = self._mended(image)
+        for output in self.outputs:
+            assert output.writer is not None
+            try:
+                output.writer.write(_shown(output.kind, image, after, self.job.palette))
+            except OSError as error:
+                raise InputError(output.target, f"cannot be written: {atomic.reason_of(error)}") from error
+        self.done += 1
 
     def _mended(self, image: ThermalImage) -> ThermalImage:
         job = self.job
@@ -265,14 +270,12 @@ class RecordingFile:
             self._close()
             if not self.done:
                 self._give_up()
-            elif self.session is not None and self.session.frames == self.done:
+                return
+            said = f"{self.item.path}: interrupted; its first {self.done} frames are in {self.outputs[0].partial}"
+            if self.session is not None and self.session.frames == self.done and self.session.is_whole:
                 states.save(self.session, self._state, done=self.done, asked=self._asked())
-                warnings.warn(
-                    f"{self.item.path}: interrupted; its first {self.done} frames are in {self.outputs[0].partial}"
-                    " (--resume goes on with them)",
-                    ThermendWarning,
-                    stacklevel=2,
-                )
+                said += " (--resume goes on with them)"
+            warnings.warn(said, ThermendWarning, stacklevel=2)
 
     def _give_up(self) -> None:
         for output in self.outputs:

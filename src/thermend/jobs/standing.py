@@ -19,7 +19,7 @@ from thermend import io
 from thermend.errors import InputError, ThermendError
 from thermend.estimation import diagnose
 from thermend.image import MAX_PIXELS, ThermalImage
-from thermend.jobs import executors
+from thermend.jobs import executors, interruption
 from thermend.jobs.enhance import Enhance
 from thermend.jobs.job import Outcome, guarded
 from thermend.jobs.observer import Observer
@@ -196,7 +196,7 @@ def _stay(connection: Connection, cancel: Any, pixels: int, threads: int) -> Non
 
     cv2.setNumThreads(threads or cores())
     executors.quieten_libraries()
-    signal.signal(signal.SIGTERM, executors.stop)
+    signal.signal(signal.SIGTERM, interruption.stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it in order
     threading.Thread(target=executors.end_with_parent, daemon=True).start()
     with contextlib.suppress(ThermendError):

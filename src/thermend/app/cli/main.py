@@ -45,7 +45,7 @@ from thermend.app.cli.options import (
 )
 from thermend.app.cli.pipes import files_for
 from thermend.errors import ThermendError
-from thermend.jobs import executors
+from thermend.jobs import interruption
 from thermend.version import __version__
 
 app = typer.Typer(
@@ -238,7 +238,7 @@ app.command(cls=SeveralValues)(research.benchmark)
 
 def run() -> None:
     """Entry point; every expected error becomes one line and an exit code."""
-    signal.signal(signal.SIGTERM, executors.stop)
+    signal.signal(signal.SIGTERM, interruption.stop)
     warnings.showwarning = console.complain  # type: ignore[assignment]
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: its threads would only wait for one another
     try:

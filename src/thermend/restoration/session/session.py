@@ -98,6 +98,8 @@ class Session:
         """Frames that it has mended."""
         self.shutters: list[int] = []
         """Frames, from 0, from which on the pattern was another."""
+        self.is_whole = True
+        """Whether what it knows is that of whole frames: not where it was interrupted within one."""
         self._pattern = pattern
         if state is not None:
             states.load(self, state)
@@ -130,6 +132,7 @@ class Session:
         if self.memory is None:
             self.mode = self.restorer.mode_for(image, self.mode)
             self.restorer.check_contrast(self.contrast, self.mode)
+            self.is_whole = False
             self.memory = self._begun(image)
             result = self._mended(image, self.memory.last, self.memory)
         else:
@@ -140,8 +143,10 @@ class Session:
                     f"a frame of {image.shape[1]} x {image.shape[0]} pixels after others of "
                     f"{self.memory.last.shape[1]} x {self.memory.last.shape[0]}; begin another session"
                 )
+            self.is_whole = False
             result = self._next(image, self.memory)
         self.frames += 1
+        self.is_whole = True
         return result
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -150,7 +155,7 @@ class Session:
         Raises
         ------
         UsageError
-            it has had no frame yet
+            it has had no frame yet, or was interrupted within one
         """
         states.save(self, path)
 

@@ -31,6 +31,8 @@ def save(session: Session, path: str | os.PathLike[str], **more: Any) -> None:
     memory = session.memory
     if memory is None:
         raise UsageError("the session has had no frame yet; there is nothing to save")
+    if not session.is_whole:
+        raise UsageError("the session was interrupted within a frame; what it knows is not whole")
     arrays = {name: getattr(memory.scene, name) for name in _SCENE}
     arrays |= {"last": memory.last, "defects": memory.defects.share}
     if memory.scene.innovation is not None:

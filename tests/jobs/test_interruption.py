@@ -1,0 +1,96 @@
+import os
+import signal
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+import thermend
+from thermend.jobs.enhance import Enhance
+from thermend.jobs.interruption import held_back
+from thermend.jobs.observer import Observer
+from thermend.jobs.sources import collect
+from thermend.restoration.session import Session
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
+
+
+def test_a_signal_is_heeded_after_the_step():
+    steps = []
+    with pytest.raises(KeyboardInterrupt):
+        with held_back():
+            signal.raise_signal(signal.SIGINT)
+            steps.append("finished")
+        steps.append("after")
+    assert steps == ["finished"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_second_signal_is_heeded_at_once():
+    steps = []
+    with pytest.raises(KeyboardInterrupt):  # noqa: SIM117
+        with held_back():
+            signal.raise_signal(signal.SIGINT)
+            steps.append("once")
+            signal.raise_signal(signal.SIGINT)
+            steps.append("twice")
+    assert steps == ["once"]
+
+
+def test_a_fault_of_the_step_does_not_lose_the_signal():
+    with pytest.raises(KeyboardInterrupt) as seen:  # noqa: SIM117
+        with held_back():
+            signal.raise_signal(signal.SIGINT)
+            raise ValueError("the step's")
+    assert isinstance(seen.value.__context__, ValueError)
+
+
+def test_what_is_ignored_stays_ignored():
+    said = "import signal; from thermend.jobs.interruption import held_back\n"
+    said += "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+    said += "with held_back(): signal.raise_signal(signal.SIGINT)\n"
+    said += "with held_back(): signal.raise_signal(signal.SIGTERM)\n"
+    assert subprocess.run([sys.executable, "-c", said], env=os.environ).returncode == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("at", [0, 7])
+def test_a_recording_is_interrupted_between_two_frames(tmp_path, scene, at):
+    """Whenever the signal comes: what the session knows and what is written are of the same frames."""
+    noise = np.random.default_rng(0)
+    moving = [np.roll(scene, k, 1)[:64, :80] for k in range(12)]
+    np.save(
+        tmp_path / "a.npy", np.stack([20000 + 4000 * s + noise.normal(0, 60, s.shape) for s in moving]).astype("u2")
+    )
+    (item,) = collect([str(tmp_path / "a.npy")], recordings=True)
+
+    def seen(number, before, after):
+        if number == at:
+            signal.raise_signal(signal.SIGINT)
+
+    def job(out, **more):
+        return Enhance(tmp_path / out, False, method="classical.chain", **more)
+
+    with pytest.raises(KeyboardInterrupt), warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        job("out").begin(Observer(images=seen))(item)
+    assert "--resume goes on with them" in str(said[-1].message)
+    assert len(np.load(tmp_path / "out/a.partial.npy")) == at + 1
+    assert job("out", resume=True).begin()(item).error is None
+    assert job("whole").begin()(item).error is None
+    assert np.array_equal(np.load(tmp_path / "out/a.npy"), np.load(tmp_path / "whole/a.npy"))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.npy"]
+
+
+def test_a_session_that_was_torn_is_not_saved(tmp_path, scene, monkeypatch):
+    session = thermend.load("classical.chain").session()
+    frames = [255 * np.roll(scene, k, 1)[:64, :80] for k in range(3)]
+    session(frames[0])
+    with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
+        broken.setattr(Session, "_carried", lambda *_: signal.raise_signal(signal.SIGINT))
+        session(frames[1])
+    with pytest.raises(thermend.UsageError, match="interrupted within a frame"):
+        session.save(tmp_path / "state")
+    session(frames[2])
+    session.save(tmp_path / "state")
