@@ -1,9 +1,10 @@
 """Kill the command at random moments: nothing is half, and the next run makes the same bytes.
 
-    python fuzz/kills.py --kills 20 [--target folder recording server] [--seed N] [--record FILE.json] [--page FILE.md]
+    python fuzz/kills.py --kills 20 [--target folder recording server training] [--seed N] [--record FILE.json] [--page FILE.md]
 
-Killed is the whole process group, by SIGKILL. After each kill every file that is there under its own name is what a whole run
-makes; then the command runs to its end (a recording with `--resume`), and all files are.
+Killed is the whole process group: two runs in three by SIGKILL, every third is asked to end by SIGTERM or Ctrl-C. After each
+kill every file that is there under its own name is what a whole run makes; then the command runs to its end (a recording with
+`--resume`), and all files are. Training goes on from its last checkpoint, to the same weights.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files if ".partial" not in path.name}
 
 
-def killed(words: list[str], after: float) -> bool:
+def killed(words: list[str], after: float, by: signal.Signals = signal.SIGKILL) -> bool:
     """Run a command and kill it, with all of its processes; False where it had ended before."""
     process = subprocess.Popen(
         [*COMMAND, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
@@ -76,10 +77,15 @@ def killed(words: list[str], after: float) -> bool:
     try:
         process.wait(after)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(process.pid, by)
         process.wait()
         return True
     return False
+
+
+def chosen(rng: np.random.Generator) -> signal.Signals:
+    """What a run is killed by."""
+    return (signal.SIGKILL, signal.SIGKILL, (signal.SIGTERM, signal.SIGINT)[int(rng.integers(2))])[int(rng.integers(3))]
 
 
 def interrupted(folder: Path, source: Path, more: list[str], kills: int, rng: np.random.Generator) -> list[str]:
@@ -96,7 +102,7 @@ def interrupted(folder: Path, source: Path, more: list[str], kills: int, rng: np
         words = ["enhance", str(source), "-o", str(out), *more]
         for _ in range(int(rng.integers(1, 4))):  # some runs are killed again while they go on
             after = float(rng.uniform(0.1, 1.05 * seconds))
-            done += killed(words, after)
+            done += killed(words, after, chosen(rng))
             for name, data in contents(out).items() if out.exists() else ():
                 if wanted.get(name) != data:
                     findings.append(f"after {after:.2f} s: {name} is not what a whole run makes")
@@ -116,6 +122,31 @@ def recordings(folder: Path, kills: int, rng: np.random.Generator) -> list[str]:
     frames = [20000 + 4000 * np.roll(scene, k, 1) + noise.normal(0, 60, scene.shape) for k in range(40)]
     np.save(folder / "flight.npy", np.stack(frames).astype(np.uint16))
     return interrupted(folder, folder / "flight.npy", ["--resume"], kills, rng)
+
+
+def trainings(folder: Path, kills: int, rng: np.random.Generator) -> list[str]:
+    """A run that is killed as often as it takes ends with the weights of one that was not."""
+    source, findings = inputs(folder / "in"), []
+    recipe = str(Path(__file__).parents[1] / "recipes/deal.yaml")
+    asked = ["train", recipe, f"data={source}", "steps=24", "batch_size=1", "patch_size=64", "checkpoint_every=4"]
+    asked += ["device=cpu", "workers=0", "warmup_steps=2", "least_spread=0", "max_images=6", "precision=float32"]
+
+    def weights(out: Path) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in out.glob("*.safetensors")} if out.exists() else {}
+
+    begun = time.monotonic()
+    subprocess.run([*COMMAND, *asked, f"out={folder / 'whole'}"], check=True, capture_output=True)
+    seconds, wanted = time.monotonic() - begun, weights(folder / "whole")
+    done = 0
+    while done < kills:
+        out = folder / "out"
+        shutil.rmtree(out, ignore_errors=True)
+        for _ in range(int(rng.integers(1, 5))):
+            done += killed([*asked, f"out={out}"], float(rng.uniform(0.3 * seconds, 0.9 * seconds)), chosen(rng))
+        again = subprocess.run([*COMMAND, *asked, f"out={out}"], capture_output=True, text=True, check=False)
+        if again.returncode or not wanted or weights(out) != wanted:
+            findings.append(f"the run after it: exit code {again.returncode}, {again.stderr[-200:]}")
+    return findings
 
 
 def servers(folder: Path, kills: int, rng: np.random.Generator) -> list[str]:
@@ -145,6 +176,7 @@ TARGETS: dict[str, Callable[[Path, int, np.random.Generator], list[str]]] = {
     "folder": folders,
     "recording": recordings,
     "server": servers,
+    "training": trainings,
 }
 
 if __name__ == "__main__":
