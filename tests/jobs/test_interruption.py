@@ -66,31 +66,51 @@ def test_what_is_ignored_stays_ignored():
     assert subprocess.run([sys.executable, "-c", said], env=os.environ).returncode == -signal.SIGTERM
 
 
-@pytest.mark.parametrize("at", [0, 7])
-def test_a_recording_is_interrupted_between_two_frames(tmp_path, scene, at):
-    """Whenever the signal comes: what the session knows and what is written are of the same frames."""
+@pytest.fixture
+def flight(tmp_path, scene):
+    """A recording, and a job on it by the name of the output folder."""
     noise = np.random.default_rng(0)
     moving = [np.roll(scene, k, 1)[:64, :80] for k in range(12)]
     np.save(
         tmp_path / "a.npy", np.stack([20000 + 4000 * s + noise.normal(0, 60, s.shape) for s in moving]).astype("u2")
     )
     (item,) = collect([str(tmp_path / "a.npy")], recordings=True)
+    return item, lambda out, **more: Enhance(tmp_path / out, False, method="classical.chain", **more)
+
+
+def interrupted(item, job, at):
+    """Let a job begin, and a signal come within a frame."""
 
     def seen(number, before, after):
         if number == at:
             signal.raise_signal(signal.SIGINT)
 
-    def job(out, **more):
-        return Enhance(tmp_path / out, False, method="classical.chain", **more)
-
-    interrupted = job("out").begin(Observer(images=seen))
+    work = job.begin(Observer(images=seen))
     with pytest.warns(ThermendWarning, match="--resume goes on"), pytest.raises(KeyboardInterrupt):
-        interrupted(item)
+        work(item)
+
+
+@pytest.mark.parametrize("at", [0, 7])
+def test_a_recording_is_interrupted_between_two_frames(tmp_path, flight, at):
+    """Whenever the signal comes: what the session knows and what is written are of the same frames."""
+    item, job = flight
+    interrupted(item, job("out"), at)
     assert len(np.load(tmp_path / "out/a.partial.npy")) == at + 1
     assert job("out", resume=True).begin()(item).error is None
     assert job("whole").begin()(item).error is None
     assert np.array_equal(np.load(tmp_path / "out/a.npy"), np.load(tmp_path / "whole/a.npy"))
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.npy"]
+
+
+def test_what_a_killed_run_has_added_is_not_taken_for_frames(tmp_path, flight):
+    """A run that goes on and is killed then leaves frames that nothing states; the next one writes them itself."""
+    item, job = flight
+    interrupted(item, job("out"), 4)
+    with (tmp_path / "out/a.partial.npy").open("ab") as file:
+        file.write(np.zeros((3, 64, 80), np.uint16).tobytes() + b"half a frame")
+    assert job("out", resume=True).begin()(item).error is None
+    assert job("whole").begin()(item).error is None
+    assert (tmp_path / "out/a.npy").read_bytes() == (tmp_path / "whole/a.npy").read_bytes()
 
 
 def test_a_session_that_was_torn_is_not_saved(tmp_path, scene, monkeypatch):

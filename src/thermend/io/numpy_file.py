@@ -101,6 +101,8 @@ class StackWriter:
             stack = _open(path)
             self._shape, self._count = stack.shape[1:], len(stack)
             self._type = stack.dtype
+            # What stands behind them was written by a run that was killed before it could state it.
+            self._file.truncate(stack.offset + stack.nbytes)  # type: ignore[attr-defined]
             self._file.seek(0, 2)
 
     def write(self, image: ThermalImage) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -82,6 +82,23 @@ def beside(source: Path, target: Path, scale: int) -> tuple[list[Companion], lis
     left += [name for name in gdal if _explains_numbers(_text(source.parent / name) or b"")]
     left += _those(names, [*(f"{stem}{end}" for end in _LEFT), f"{source.name}.ovr", f"{source.name}.xmp"])
     return found, sorted(set(left))
+
+
+def belonging(name: str, there: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Of the names of files next to one, those that are read with it, and those whose names alone matter.
+
+    Parameters
+    ----------
+    name : str
+        of the file
+    there : sequence of str
+    """
+    stem, _, suffix = name.rpartition(".")
+    names = set(there)
+    worlds = [f"{stem}{end}" for end in (*_WORLD.get(f".{suffix.lower()}", ()), ".wld")]
+    read = _those(names, [*worlds, f"{stem}.prj", f"{name}.aux.xml", f"{name}.msk"])
+    named = _those(names, [*(f"{stem}{end}" for end in _LEFT), f"{name}.ovr", f"{name}.xmp"])
+    return read, named
 
 
 def write(companions: list[Companion], *, overwrite: bool) -> list[str]:

@@ -92,10 +92,10 @@ def collect(
             raise UsageError(
                 f"{other.path} and {item.path} would both be written to {item.place}; name their folders instead"
             )
-    return _named(inputs)
+    return named(inputs)
 
 
-def _named(inputs: list[Input]) -> list[Input]:
+def named(inputs: list[Input]) -> list[Input]:
     """Give each input the name of its result: its own without the suffix, or with it where another file has the better
     claim to the bare name (`a.jpg` beside `a.png` becomes `a.jpg.png`), so that no two results meet."""
     whole = {item.place for item in inputs if _has_better_rival(item.path)}

@@ -1,0 +1,246 @@
+"""One object: fetched, worked on by the job that files are worked on by, and its results put where they belong."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from thermend.errors import ExistsError, InputError, ThermendError
+from thermend.estimation import Diagnosis, diagnose
+from thermend.image import ThermalImage
+from thermend.io import READABLE_SUFFIXES, RECORDING_SUFFIXES, side_files, stores
+from thermend.jobs.archive.objects import Object
+from thermend.jobs.enhance import Enhance
+from thermend.jobs.job import Outcome, guarded
+from thermend.jobs.observer import Observer
+from thermend.jobs.sources import Input
+from thermend.restoration.result import Result
+from thermend.weights.checkpoints import sha256_of
+
+NOT_OURS = "exists already and is not as the manifest knows it; it is never replaced"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A result as it lies there.
+
+    Attributes
+    ----------
+    address : str
+    sha256 : str
+    etag : str
+        as :class:`thermend.io.stores.Found`
+    """
+
+    address: str
+    sha256: str
+    etag: str
+
+
+@dataclass(frozen=True)
+class Made:
+    """What is known of an object when its work is over.
+
+    Attributes
+    ----------
+    sha256 : str
+        of the input
+    outputs : tuple of Kept
+        the result, and the pictures and side files that lie beside it
+    diagnosis : Diagnosis or None
+        of its first image
+    seconds : float
+        from fetching to the last result
+    """
+
+    sha256: str = ""
+    outputs: tuple[Kept, ...] = ()
+    diagnosis: Diagnosis | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """An object, and what of its results may be replaced.
+
+    Attributes
+    ----------
+    item : Object
+    ours : tuple of Kept
+        results that a manifest knows
+    """
+
+    item: Object
+    ours: tuple[Kept, ...] = ()
+
+
+@dataclass(frozen=True)
+class Staged:
+    """Work on objects; a job as those on files are.
+
+    Attributes
+    ----------
+    job : Enhance
+        whose ``out`` is not used
+    out : str
+        address (or path) of the folder of the results, or of the one result
+    single : bool
+        whether it is that
+    recorded : bool
+        whether a manifest says which results may be replaced; without one, results that are there are kept, unless
+        ``job.overwrite``
+    """
+
+    job: Enhance
+    out: str
+    single: bool = False
+    recorded: bool = False
+
+    def source(self, task: Task) -> str:
+        """An object, as a line names it."""
+        return task.item.address
+
+    def begin(self, seen: Callable[[], None] | None = None) -> Callable[[Task], Outcome]:
+        """Load the method, once a process; `seen` is called while an object is worked on, many times."""
+        self.job.restorer()
+
+        def work(task: Task) -> Outcome:
+            return _Stage(self, task, seen or (lambda: None)).worked()
+
+        return guarded(work, self.source, "mended")
+
+
+class _Stage:
+    """One object on its way."""
+
+    def __init__(self, staged: Staged, task: Task, seen: Callable[[], None]) -> None:
+        self.staged, self.task, self.item = staged, task, task.item
+        self.diagnosis: Diagnosis | None = None
+        self.seen = seen
+
+    def worked(self) -> Outcome:
+        name = self.item.address
+        if self.item.problem:
+            return Outcome(name, error=f"{name}: {self.item.problem}")
+        begun = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="thermend-") as folder:
+            place, results = Path(folder) / "in", Path(folder) / "out"
+            file = self._fetched(place)
+            kept = self._placeholders(results)
+            single = results / stores.name_of(self.staged.out) if self.staged.single else None
+            job = replace(
+                self.staged.job, out=single or results, single=single is not None, overwrite=False, kept=frozenset()
+            )
+            observer = Observer(images=self._look, progress=lambda *_: self.seen(), frames=lambda *_: self.seen())
+            outcome = job.begin(observer)(Input(file, Path(self.item.place), self.item.stem))
+            outcome = self._renamed(outcome, file, results)
+            outputs: tuple[Kept, ...] = ()
+            if outcome.error is None:
+                try:
+                    outputs = self._put(results, kept)
+                except ThermendError as error:
+                    outcome = replace(outcome, error=f"{name}: its result {error}", written=None)
+            known = Made(sha256_of(file), outputs, self.diagnosis, round(time.monotonic() - begun, 3))
+            return replace(outcome, found=known)
+
+    def _fetched(self, folder: Path) -> Path:
+        """The object as a file, with what lies beside it; a file is where it is."""
+        item = self.item
+        file = stores.fetched(item.address, folder / stores.name_of(item.address))
+        if stores.is_address(item.address):
+            if item.size and file.stat().st_size != item.size:
+                raise InputError(item.address, "was changed while it was read")
+            read, named = side_files.belonging(file.name, item.beside)
+            for name in read:
+                stores.fetched(stores.joined(item.address.rpartition("/")[0], name), folder / name)
+            for name in named:
+                (folder / name).touch()
+        self.seen()
+        return file
+
+    def _placeholders(self, results: Path) -> frozenset[Path]:
+        """Empty files for the results that are there and are to be kept: the job then does not make them."""
+        results.mkdir(parents=True)
+        if self.staged.recorded or self.staged.job.overwrite:
+            return frozenset()
+        if self.staged.single:
+            there = stores.found(self.staged.out)
+            names = [] if there is None else [stores.name_of(self.staged.out)]
+            folder = results
+        else:
+            folder = (results / self.item.place).parent
+            prefix = stores.joined(self.staged.out, self.item.place).rpartition("/")[0] + f"/{self.item.stem}."
+            names = [stores.name_of(one.address) for one in stores.starting_with(prefix)]
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = frozenset(folder / name for name in names)
+        for path in kept:
+            path.touch()
+        return kept
+
+    def _look(self, number: int, before: ThermalImage, result: Result) -> None:
+        self.seen()
+        if number == 0 and self.diagnosis is None and self.staged.recorded:
+            self.diagnosis = result.diagnosis or diagnose(before)
+
+    def _renamed(self, outcome: Outcome, file: Path, results: Path) -> Outcome:
+        """An outcome in the words of the addresses."""
+        item, out = self.item, self.staged.out
+        below = out.rpartition("/")[0] if self.staged.single else out
+
+        def said(text: str | None) -> str | None:
+            return None if text is None else text.replace(str(results), below).replace(str(file), item.address)
+
+        written = None if outcome.written is None else said(outcome.written)
+        return replace(
+            outcome, source=item.address, written=written, skipped=said(outcome.skipped), error=said(outcome.error),
+            left=tuple(said(text) or "" for text in outcome.left),
+        )  # fmt: skip
+
+    def _put(self, results: Path, kept: frozenset[Path]) -> tuple[Kept, ...]:
+        """Store all that was made, the result itself last: where it is, the rest is too."""
+        files = sorted(path for path in results.rglob("*") if path.is_file() and path not in kept)
+        main = [path for path in files if self._is_main(path)]
+        put: list[Kept] = []
+        for path in [p for p in files if p not in main] + main:
+            relative = path.relative_to(results).as_posix()
+            address = self.staged.out if self.staged.single and path in main else self._address(relative)
+            put.append(self._put_one(path, address))
+            self.seen()
+        return tuple(reversed(put))
+
+    def _address(self, relative: str) -> str:
+        out = self.staged.out
+        return stores.joined(out.rpartition("/")[0] if self.staged.single else out, relative)
+
+    def _is_main(self, path: Path) -> bool:
+        if self.staged.single:
+            return path.name == stores.name_of(self.staged.out)
+        return path.stem == self.item.stem and path.suffix.lower() in (*READABLE_SUFFIXES, *RECORDING_SUFFIXES)
+
+    def _put_one(self, path: Path, address: str) -> Kept:
+        digest = sha256_of(path)
+        if not self.staged.recorded:
+            there = stores.put(path, address, replace=self.staged.job.overwrite)
+            return Kept(address, digest, there.etag)
+        there_before = stores.found(address)
+        if there_before is None:
+            try:
+                return Kept(address, digest, stores.put(path, address).etag)
+            except ExistsError:  # a request that was done, though its answer was an error
+                there_before = stores.found(address)
+        if there_before is not None and (there_now := _sha256_there(address)) == digest:
+            return Kept(address, digest, there_before.etag)
+        elif there_before is not None and not any(
+            one.address == address and (one.etag == there_before.etag or one.sha256 == there_now)
+            for one in self.task.ours
+        ):
+            raise InputError(address, NOT_OURS)
+        return Kept(address, digest, stores.put(path, address, replace=True).etag)
+
+
+def _sha256_there(address: str) -> str:
+    with tempfile.TemporaryDirectory(prefix="thermend-") as folder:
+        return sha256_of(stores.fetched(address, Path(folder) / "there"))
