@@ -42,8 +42,29 @@ def quieten_libraries() -> None:
     warnings.showwarning = complain  # type: ignore[assignment]
 
 
+_called: dict[str, str] = {}
+
+
+@contextlib.contextmanager
+def called(names: dict[str, str]) -> Iterator[None]:
+    """In lines, what begins with one of these paths is called by another name: that of which it is a copy."""
+    _called.update(names)
+    try:
+        yield
+    finally:
+        _called.clear()
+
+
+def as_called(text: str) -> str:
+    """A text with the names of :func:`called`."""
+    for path, name in _called.items():
+        text = text.replace(path, name)
+    return text
+
+
 def complain(message: Warning | str, *_: object) -> None:
     """One line on standard error; also what shows a warning (``warnings.showwarning``)."""
+    message = as_called(str(message))
     print("thermend: " + printable(" ".join(str(message).split())), file=sys.stderr, flush=True)
 
 
@@ -112,7 +133,7 @@ def inline(
         yield item, work(item)
 
 
-def _begun(job: Job[Item]) -> Callable[[Item], Outcome]:
+def begun(job: Job[Item]) -> Callable[[Item], Outcome]:
     """A job's work; where it cannot be begun, each input is told why."""
     try:
         return job.begin()
@@ -147,12 +168,12 @@ def worker_environment() -> Iterator[None]:
                     os.environ[name] = value
 
 
-class _Worker:
-    """One process, and what it is working on."""
+class Worker:
+    """One process, and what it is working on; `serve` is what the process does."""
 
-    def __init__(self, job: Job[Any], context: Any) -> None:
+    def __init__(self, job: Job[Any], context: Any, serve: Callable[[Any, Connection], None] | None = None) -> None:
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(job, theirs), daemon=True)
+        self.process = context.Process(target=serve or _serve, args=(job, theirs), daemon=True)
         with worker_environment():
             self.process.start()
         theirs.close()
@@ -198,14 +219,14 @@ def processes(
     """In processes of their own. One that dies costs the input that it worked on; another takes its place."""
     context = multiprocessing.get_context("spawn")
     remaining: Iterator[Item] = iter(items)
-    workers: list[_Worker] = []
+    workers: list[Worker] = []
     ended = False
     try:
         while True:
             for worker in [w for w in workers if not w.is_busy]:
                 ended = ended or not _fed(worker, remaining, workers, job, context)
             while not ended and len(workers) < count:
-                worker = _Worker(job, context)
+                worker = Worker(job, context)
                 workers.append(worker)
                 ended = not _fed(worker, remaining, workers, job, context)
             busy = {w.connection: w for w in workers if w.is_busy}
@@ -232,13 +253,13 @@ def processes(
             worker.end()
 
 
-def _fed(worker: _Worker, remaining: Iterator[Any], workers: list[_Worker], job: Job[Any], context: Any) -> bool:
+def _fed(worker: Worker, remaining: Iterator[Any], workers: list[Worker], job: Job[Any], context: Any) -> bool:
     """Give a worker the next input, or its place to another if it has died; False where there are no more."""
     for item in remaining:
         while not worker.give(item):
             worker.end(at_once=True)
             workers.remove(worker)
-            worker = _Worker(job, context)
+            worker = Worker(job, context)
             workers.append(worker)
         return True
     return False
@@ -246,6 +267,18 @@ def _fed(worker: _Worker, remaining: Iterator[Any], workers: list[_Worker], job:
 
 def _serve(job: Job[Any], connection: Connection) -> None:
     """What a process does: begin, then answer for each input until nobody asks."""
+    settle()
+    work = begun(job)
+    while True:
+        try:
+            item = connection.recv()
+        except (EOFError, OSError):
+            sys.exit(0)
+        connection.send(work(item))
+
+
+def settle() -> None:
+    """Make a process that has just begun one that works for another: one thread, no lines of libraries, its parent's end."""
     import cv2
 
     cv2.setNumThreads(1)
@@ -253,13 +286,6 @@ def _serve(job: Job[Any], connection: Connection) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers in order
     threading.Thread(target=end_with_parent, daemon=True).start()
-    work = _begun(job)
-    while True:
-        try:
-            item = connection.recv()
-        except (EOFError, OSError):
-            sys.exit(0)
-        connection.send(work(item))
 
 
 def end_with_parent() -> None:

@@ -53,7 +53,7 @@ def run(
                 failed += 1
                 console.complain(outcome.error)
             else:
-                rows.append(outcome.found)
+                rows.append({**outcome.found, "file": executors.as_called(outcome.found["file"])})
     rows.sort(key=lambda row: str(row["file"]))
     if as_json:
         say(json.dumps(rows, indent=1))

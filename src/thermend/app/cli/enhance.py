@@ -8,9 +8,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from thermend.app.cli import console
+from thermend.app.cli import addresses, console
 from thermend.errors import UsageError
 from thermend.jobs import executors
+from thermend.jobs.archive.staging import Staged
 from thermend.jobs.job import Outcome
 from thermend.jobs.observer import Observer
 from thermend.jobs.sinks import inputs_within, resolve_target
@@ -47,7 +48,14 @@ def run(
     from thermend.jobs.enhance import Enhance, check_names
     from thermend.restoration.session.pattern import load as load_pattern
 
+    on, gpus = options.pop("on", None), options.pop("gpus", None)
+    addresses.check_on(on, gpus)
     executors.quieten_libraries()
+    if on is not None or addresses.are_named(patterns, out):
+        staged = addresses.job_of(patterns, out, options, ReadOptions(**reading))
+        if on is not None:
+            return addresses.archive(patterns, staged, on, gpus, say)
+        return _of_addresses(patterns, staged, say, as_json)
     whole = bool(options.pop("recording", False))
     inputs = collect(patterns, skip=Path(out), recordings=True, folders_whole=whole)
     target, single = resolve_target(out, inputs)
@@ -73,30 +81,44 @@ def run(
         with closing(running):
             for item, outcome in running:
                 answers.append((item, outcome))
-                for line in _lines(item, outcome, job.trust_map):
+                for line in _lines(str(item.path), outcome, job.trust_map):
                     console.complain(line)
+    return _answered([(str(item.path), outcome) for item, outcome in answers], str(target), say, as_json)
+
+
+def _of_addresses(patterns: Sequence[str], staged: Staged, say: Callable[[str], None], as_json: bool) -> int:
+    """The same where inputs or results are in stores."""
+    mapped = staged.job.trust_map
+    running = addresses.enhance(patterns, staged, lambda name, outcome: _lines(name, outcome, mapped))
+    with closing(running):  # type: ignore[type-var]
+        answers = [(item.address, outcome) for item, outcome in running]
+    return _answered(answers, staged.out, say, as_json)
+
+
+def _answered(answers: list[tuple[str, Outcome]], target: str, say: Callable[[str], None], as_json: bool) -> int:
+    """Say what became of all; the exit code."""
     if as_json:
-        say(json.dumps([_row(item, outcome) for item, outcome in answers], indent=1))
+        say(json.dumps([_row(name, outcome) for name, outcome in answers], indent=1))
     elif written := sum(outcome.written is not None for _, outcome in answers):
-        say(f"{written} of {len(inputs)} written to {target}")
+        say(f"{written} of {len(answers)} written to {target}")
     failed = sum(outcome.error is not None for _, outcome in answers)
     return console.exit_code(len(answers) - failed, failed)
 
 
-def _lines(item: Input, outcome: Outcome, mapped: bool) -> list[str]:
+def _lines(name: str, outcome: Outcome, mapped: bool) -> list[str]:
     """What is said of one file on standard error."""
     lines = [line for line in (outcome.error, outcome.skipped) if line]
     if outcome.left:
-        lines.append(f"{item.path}: left behind: {', '.join(outcome.left)}")
+        lines.append(f"{name}: left behind: {', '.join(outcome.left)}")
     if outcome.unsupported:
-        share = f"{item.path}: {outcome.suspect:.0%} of its result is not supported by what was measured"
+        share = f"{name}: {outcome.suspect:.0%} of its result is not supported by what was measured"
         lines.append(share + ("" if mapped else " (--trust-map shows where)"))
     return lines
 
 
-def _row(item: Input, outcome: Outcome) -> dict[str, Any]:
+def _row(name: str, outcome: Outcome) -> dict[str, Any]:
     return {
-        "file": str(item.path),
+        "file": name,
         "result": outcome.written,
         "steps": list(outcome.steps),
         "error": outcome.error,

@@ -10,7 +10,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from thermend.app.cli import console, research
+from thermend.app.cli import archive, console, research
 from thermend.app.cli.benchmark import SeveralValues
 from thermend.app.cli.options import (
     AllowHostOption,
@@ -144,6 +144,14 @@ def enhance(
         bool, typer.Option("--resume", help="Go on with recordings that were interrupted (NAME.partial.EXT).")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
+    on: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="ray[://HOST:PORT]", help="Work on a cluster, and keep a manifest in OUT (archives)."),
+    ] = None,
+    gpus: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(metavar="N", help="Of that cluster, a worker each; its cores otherwise."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Mend thermal images and recordings.
@@ -160,7 +168,7 @@ def enhance(
         "depth": depth, "compare": compare, "engine": engine, "device": device, "precision": precision,
         "prompts": prompts, "estimator": estimator, "prior": prior, "features": features, "tile": tile,
         "trust_map": trust_map, "overwrite": overwrite, "recording": recording, "each_frame": each_frame,
-        "pattern": pattern, "save_pattern": save_pattern, "resume": resume,
+        "pattern": pattern, "save_pattern": save_pattern, "resume": resume, "on": on, "gpus": gpus,
     }  # fmt: skip
     with files_for(inputs, out) as files:
         code = command.run(files.inputs, files.out, reading, options, files.say, as_json)
@@ -189,12 +197,13 @@ def diagnose(
 ) -> None:
     """Tell what is wrong with thermal images: noise, stripes, blur, shading, dead pixels, contrast."""
     from thermend.app.cli import diagnose as command
+    from thermend.app.cli.addresses import copies
 
     reading = reading_of(
         unit, kelvin_per_count, offset, band, input_palette, emissivity, reflected_temperature, distance, max_pixels
     )
-    with files_for(inputs) as files:
-        code = command.run(files.inputs, reading, as_json, typer.echo, by, weights)
+    with copies(inputs) as local, files_for(local.inputs) as files:
+        code = command.run(files.inputs, reading, as_json, local.say, by, weights)
     raise typer.Exit(code)
 
 
@@ -234,6 +243,7 @@ def serve(
 for command in (research.degrade, research.evaluate, research.train, research.export):
     app.command()(command)
 app.command(cls=SeveralValues)(research.benchmark)
+app.add_typer(archive.app, name="archive")
 
 
 def run() -> None:

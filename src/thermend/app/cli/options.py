@@ -8,7 +8,7 @@ import typer
 
 from thermend.errors import UsageError
 
-_INPUTS = "Files, folders (searched through) or globs"
+_INPUTS = "Files, folders (searched through), globs or addresses (s3://, gs://, az://)"
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help=f"{_INPUTS}.")]
 PipedInputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help=f"{_INPUTS}; - is standard input.")]
 UnitOption = Annotated[

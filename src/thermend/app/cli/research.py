@@ -40,8 +40,11 @@ def degrade(
 ) -> None:
     """Degrade clean thermal images as the papers do, to test methods on (needs the extra `train`)."""
     from thermend.app.cli import degrade as command
+    from thermend.app.cli.addresses import copies
 
-    raise typer.Exit(command.run(inputs, out, preset, seed, layout, overwrite, typer.echo))
+    with copies(inputs, out, overwrite=overwrite) as local:
+        code = command.run(local.inputs, local.out, preset, seed, layout, overwrite, local.say)
+    raise typer.Exit(code)
 
 
 def evaluate(

@@ -85,7 +85,7 @@ def objects(patterns: Sequence[str], out: str, *, recordings: bool = True) -> It
                     raise UsageError(f"{taken[key]} and {place} would both be written to {key}; enhance them apart")
             yield found
         if not some:
-            raise UsageError(f"{place}: no image there ({', '.join(suffixes)})")
+            raise UsageError(f"{place}: no such object or folder, or no image in it ({', '.join(suffixes)})")
 
 
 def _is_folder(place: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -114,12 +115,36 @@ class Plan:
                 self.counts.kept += 1
 
 
-def batches(tasks: Iterable[Task]) -> Iterator[list[Task]]:
-    """Tasks by the handful: many small files, or one large one."""
+def batches(tasks: Iterable[Task], workers: int) -> Iterator[list[Task]]:
+    """Tasks by the handful: many small files, or one large one; the last ones in ever smaller handfuls, so that no worker has
+    much left when the others have nothing.
+
+    Parameters
+    ----------
+    tasks : iterable of Task
+    workers : int
+        that there may be
+    """
+    last: deque[Task] = deque()
+    yield from _by_size(_held_back(tasks, last, 2 * BATCH_FILES * workers), BATCH_FILES)
+    while last:
+        most = max(1, len(last) // (2 * workers))
+        yield from _by_size([last.popleft() for _ in range(most)], most)
+
+
+def _held_back(tasks: Iterable[Task], last: deque[Task], number: int) -> Iterator[Task]:
+    """All but the last ones, which are left in `last`."""
+    for task in tasks:
+        last.append(task)
+        if len(last) > number:
+            yield last.popleft()
+
+
+def _by_size(tasks: Iterable[Task], most: int) -> Iterator[list[Task]]:
     batch: list[Task] = []
     size = 0
     for task in tasks:
-        if batch and (len(batch) == BATCH_FILES or size + task.item.size > BATCH_BYTES):
+        if batch and (len(batch) == most or size + task.item.size > BATCH_BYTES):
             yield batch
             batch, size = [], 0
         batch.append(task)

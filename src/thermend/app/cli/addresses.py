@@ -1,0 +1,202 @@
+"""Inputs and results in stores, and archives on a cluster: what `thermend enhance` does where an address is named."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from thermend.app.cli import console
+from thermend.errors import ExistsError, UsageError
+from thermend.io import READABLE_SUFFIXES, RECORDING_SUFFIXES, stores
+from thermend.jobs import executors
+from thermend.jobs.archive.objects import Object, objects
+from thermend.jobs.archive.staging import Staged, Task
+from thermend.jobs.enhance import Enhance
+from thermend.jobs.job import Outcome
+from thermend.machine import cores
+
+_NOT_THERE = {
+    "recording": "--recording: the frames of a recording are one folder of a file system",
+    "save_pattern": "--save-pattern writes to a file system, from one recording of it",
+    "resume": "--resume: what was done of a recording is kept on file systems alone",
+}
+
+
+def are_named(patterns: Sequence[str], out: str) -> bool:
+    """Whether one of them is in a store."""
+    return any(stores.is_address(text) for text in (*patterns, out))
+
+
+def job_of(patterns: Sequence[str], out: str, options: dict[str, Any], reading: Any) -> Staged:
+    """The work on objects, as options ask for it.
+
+    Raises
+    ------
+    UsageError
+        an option does not go with addresses, or with these
+    """
+    for name, why in _NOT_THERE.items():
+        if options.get(name):
+            raise UsageError(why)
+    options = {name: value for name, value in options.items() if name not in _NOT_THERE}
+    out = stores.checked(out)
+    single = Path(out).suffix.lower() in (*READABLE_SUFFIXES, *RECORDING_SUFFIXES) and not Path(out).is_dir()
+    job = Enhance(Path(), single, reading, **options)
+    job.check()
+    for pattern in patterns:
+        if stores.checked(pattern).rstrip("/") == out.rstrip("/"):
+            raise UsageError(f"-o {out} is the input itself; inputs are never replaced, name another folder")
+    return Staged(job, out if stores.is_address(out) else str(Path(out).absolute()), single)
+
+
+def enhance(
+    patterns: Sequence[str], staged: Staged, lines: Callable[[str, Outcome], list[str]]
+) -> Iterator[tuple[Object, Outcome]]:
+    """Mend what inputs name, here or in processes; each comes back with what became of it, its lines said.
+
+    Raises
+    ------
+    UsageError
+        nothing is there, or several inputs have one result
+    """
+    tasks = [Task(item) for item in objects(patterns, staged.out)]
+    if staged.single and len(tasks) != 1:
+        raise UsageError(f"-o {staged.out} names one file for {len(tasks)} inputs; name a folder")
+    restorer = staged.job.restorer()
+    restorer.check_contrast(staged.job.contrast, staged.job.mode)
+    in_memory = any(text.startswith("memory://") for text in (*patterns, staged.out))
+    workers = 1 if restorer.fills_cores or len(tasks) <= 2 or in_memory else min(cores(), len(tasks))
+    with console.progress(len(tasks), "mending") as seen:
+        for task, outcome in executors.run(staged, tasks, workers, progress=seen):
+            for line in lines(task.item.address, outcome):
+                console.complain(line)
+            yield task.item, outcome
+
+
+def archive(patterns: Sequence[str], staged: Staged, on: str, gpus: int | None, say: Callable[[str], None]) -> int:
+    """Mend what is missing of an archive, on Ray; returns the exit code.
+
+    Raises
+    ------
+    UsageError
+        as :func:`thermend.jobs.archive.run.enhance`
+    """
+    from dataclasses import replace
+
+    from thermend.jobs.archive import run
+
+    if staged.single:
+        raise UsageError(f"-o {staged.out}: an archive's results are a folder")
+    where = [stores.checked(text) if stores.is_address(text) else str(Path(text).absolute()) for text in patterns]
+    with console.progress(2, "mending") as seen:
+        counts = run.enhance(
+            where, replace(staged, recorded=True), on, gpus=gpus, complain=console.complain, progress=seen
+        )
+    parts = [f"{counts.written} written"]
+    parts += [f"{counts.done} done before"] if counts.done else []
+    parts += [f"{counts.kept} kept, made with other options (--overwrite replaces them)"] if counts.kept else []
+    parts += [f"{counts.failed} failed"] if counts.failed else []
+    say(f"{', '.join(parts)}; of {counts.found} to {staged.out}")
+    return console.exit_code(counts.found - counts.failed, counts.failed)
+
+
+def check_on(on: str | None, gpus: int | None) -> None:
+    """Refuse an executor that there is not.
+
+    Raises
+    ------
+    UsageError
+        so it is
+    """
+    if on is not None and on != "ray" and not on.startswith("ray://"):
+        raise UsageError(f"--on {on}: expected ray (a cluster on this machine) or ray://HOST:PORT")
+    if gpus is not None and on is None:
+        raise UsageError("--gpus goes with --on: how many of the cluster's are used")
+    if gpus is not None and gpus < 1:
+        raise UsageError(f"--gpus {gpus}: expected 1 or more")
+
+
+class Copies(NamedTuple):
+    """What a command that knows files alone is given in place of addresses.
+
+    Attributes
+    ----------
+    inputs : list of str
+    out : str
+    """
+
+    inputs: list[str]
+    out: str
+
+    def say(self, text: str) -> None:
+        """A command's answer, with the names that the user gave."""
+        print(executors.as_called(text))
+
+
+@contextmanager
+def copies(patterns: Sequence[str], out: str = "", *, overwrite: bool = False) -> Iterator[Copies]:
+    """Files in place of addresses: inputs are fetched before, results are put after; for those that are there already, and are
+    to be kept, the command finds files that are empty.
+
+    Raises
+    ------
+    UsageError
+        nothing is there
+    InputError
+        a store refuses
+    """
+    if not are_named(patterns, out):
+        yield Copies(list(patterns), out)
+        return
+    out = stores.checked(out)
+    with tempfile.TemporaryDirectory(prefix="thermend-") as folder:
+        names: dict[str, str] = {}
+        inputs = [_copied(pattern, Path(folder) / f"in{number}", out, names) for number, pattern in enumerate(patterns)]
+        if not stores.is_address(out):
+            with executors.called(names):
+                yield Copies(inputs, out)
+            return
+        results = Path(folder) / "out"
+        to = results / stores.name_of(out) if Path(out).suffix else results
+        names[str(to)] = out
+        kept = set() if overwrite else _kept(results, to, out)
+        with executors.called(names):
+            yield Copies(inputs, str(to))
+        for path in sorted(p for p in results.rglob("*") if p.is_file() and p not in kept):
+            address = out if path == to else stores.joined(out, path.relative_to(results).as_posix())
+            try:
+                stores.put(path, address, replace=overwrite)
+            except ExistsError:  # another process has been quicker
+                console.complain(f"{address} exists already and is kept (--overwrite replaces it)")
+
+
+def _copied(pattern: str, folder: Path, out: str, names: dict[str, str]) -> str:
+    """Where the copy of an input lies; what it is a copy of goes among the names."""
+    pattern = stores.checked(pattern)
+    if not stores.is_address(pattern):
+        return pattern
+    found = list(objects([pattern], out, recordings=False))
+    top = folder / stores.name_of(pattern.partition("*")[0].rstrip("/"))
+    for item in found:
+        stores.fetched(item.address, top / item.place)
+    alone = len(found) == 1 and found[0].address == pattern
+    names[str(top)] = (
+        pattern.rpartition("/")[0]
+        if alone
+        else pattern.partition("*")[0].rpartition("/")[0]
+        if "*" in pattern
+        else pattern
+    )
+    return str(top / found[0].place if alone else top)
+
+
+def _kept(results: Path, to: Path, out: str) -> set[Path]:
+    there = [one.address for one in ([stores.found(out)] if to != results else stores.listed(out)) if one is not None]
+    paths = {to if to != results else results / address[len(out) + 1 :] for address in there}
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return paths

@@ -1,0 +1,108 @@
+"""A process beside a worker, in which a file may do its worst: one that ends it is tried once more, then passed over."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from multiprocessing.connection import Connection
+
+from thermend.jobs import executors
+from thermend.jobs.archive.staging import Staged, Task
+from thermend.jobs.job import Outcome
+
+TRIES = 2
+_SILENCE = 1800.0
+"""s in which nothing is heard of a file (a frame, a tile, a request to a store), after which it is given up."""
+_BEATS = 5.0  # s between two signs of life
+
+
+class Isolated:
+    """Work on objects in a process of its own; the process outlives the objects, until one ends it.
+
+    Parameters
+    ----------
+    staged : Staged
+    silence : float
+        s without a sign of life after which an object is given up
+    """
+
+    def __init__(self, staged: Staged, silence: float = _SILENCE) -> None:
+        self._staged, self._silence = staged, silence
+        self._worker: executors.Worker | None = None
+
+    def __call__(self, task: Task) -> Outcome:
+        """What became of an object; raises nothing of its own."""
+        name = task.item.address
+        reason = ""
+        for _ in range(TRIES):
+            worker = self._ready()
+            if not worker.give(task):
+                self.end()
+                reason = executors.DIED
+                continue
+            outcome, reason = self._heard(worker)
+            if outcome is not None:
+                return outcome
+            self.end()
+        return Outcome(name, error=f"{name}: {reason}, {TRIES} times")
+
+    def _ready(self) -> executors.Worker:
+        if self._worker is None:
+            self._worker = executors.Worker(self._staged, multiprocessing.get_context("spawn"), _serve)
+        return self._worker
+
+    def _heard(self, worker: executors.Worker) -> tuple[Outcome | None, str]:
+        """The answer, or why there is none."""
+        while worker.connection.poll(self._silence):
+            try:
+                said = worker.connection.recv()
+            except (EOFError, OSError):
+                return None, executors.DIED
+            if isinstance(said, Outcome):
+                worker.is_busy = False
+                return said, ""
+        return None, f"nothing was heard of it for {self._silence:.0f} s"
+
+    def end(self) -> None:
+        """End the process; the next object gets another."""
+        if self._worker is not None:
+            self._worker.process.kill()
+            self._worker.end()
+            self._worker = None
+
+
+def _serve(staged: Staged, connection: Connection) -> None:
+    """What the process does: begin, then answer for each object until nobody asks, with signs of life between."""
+    executors.settle()
+    last = 0.0
+
+    def seen() -> None:
+        nonlocal last
+        if time.monotonic() - last > _BEATS:
+            last = time.monotonic()
+            connection.send(None)
+
+    work = executors.begun(_Watched(staged, seen))
+    while True:
+        try:
+            task = connection.recv()
+        except (EOFError, OSError):
+            sys.exit(0)
+        outcome = work(task)
+        connection.send(replace(outcome, source=task.item.address))
+
+
+class _Watched:
+    """The job, which tells that it lives."""
+
+    def __init__(self, staged: Staged, seen: Callable[[], None]) -> None:
+        self._staged, self._seen = staged, seen
+
+    def source(self, task: Task) -> str:
+        return self._staged.source(task)
+
+    def begin(self) -> Callable[[Task], Outcome]:
+        return self._staged.begin(self._seen)
