@@ -1,0 +1,142 @@
+"""Addresses: what is one, what is refused, and objects that are whole or not there."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+
+import pytest
+
+import thermend
+from thermend.errors import ExistsError, InputError, UsageError
+from thermend.io import stores
+
+fsspec = pytest.importorskip("fsspec", reason="needs the cluster extra")
+
+
+@pytest.fixture
+def folder() -> str:
+    """A folder of a store in memory that nobody else has."""
+    return f"memory://test-{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def file(tmp_path):
+    def make(text: str = "whole"):
+        path = tmp_path / "file"
+        path.write_text(text)
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("s3://bucket/a/b.tif", "s3://bucket/a/b.tif"),
+        ("S3://bucket/a/", "s3://bucket/a"),
+        ("gs://bucket", "gs://bucket"),
+        ("file:///a/b/../c.tif", "/a/c.tif"),
+        ("file://localhost/a", "/a"),
+        ("photos/a.tif", "photos/a.tif"),
+        ("C:/photos", "C:/photos"),
+    ],
+)
+def test_addresses_as_they_are_used(text, meant):
+    assert stores.checked(text) == meant
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://host/a.tif", "ftp://host/a", "s3://", "s3:///key", "s3://bucket/../a", "file://a", "memory://",
+        "s3://KEY:SECRET@bucket/a", "az://box/a?sv=2022&sig=SECRET", "s3://bucket/a?X-Amz-Signature=SECRET",
+    ],
+)  # fmt: skip
+def test_what_is_no_address_is_one_line_without_secrets(text):
+    with pytest.raises(UsageError) as refused:
+        stores.checked(text)
+    assert "SECRET" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_an_object_is_put_found_listed_and_fetched(folder, file, tmp_path):
+    there = stores.put(file(), f"{folder}/a/b.txt")
+    assert there == stores.found(f"{folder}/a/b.txt")
+    assert (there.size, there.address) == (5, f"{folder}/a/b.txt")
+    stores.put(file("other"), f"{folder}/a/b.c/d.txt")
+    stores.put(file("third"), f"{folder}/z.txt")
+    assert [one.address for one in stores.listed(folder)] == [
+        f"{folder}/{n}" for n in ("z.txt", "a/b.txt", "a/b.c/d.txt")
+    ]
+    assert [one.etag for one in stores.listed(f"{folder}/a")][0] == there.etag
+    assert stores.fetched(f"{folder}/z.txt", tmp_path / "copy").read_text() == "third"
+    assert stores.found(f"{folder}/a") is None
+    assert stores.found(f"{folder}/none") is None
+    assert list(stores.listed(f"{folder}/none")) == []
+    with pytest.raises(InputError, match="no such object"):
+        stores.fetched(f"{folder}/none", tmp_path / "copy")
+
+
+def test_an_object_makes_room_only_where_that_is_asked_for(folder, file, tmp_path):
+    before = stores.put(file("first"), f"{folder}/a")
+    with pytest.raises(ExistsError):
+        stores.put(file("again"), f"{folder}/a")
+    assert stores.fetched(f"{folder}/a", tmp_path / "copy").read_text() == "first"
+    assert stores.put(file("again"), f"{folder}/a", replace=True).etag != before.etag
+
+
+def test_a_file_is_a_store_too(file, tmp_path):
+    path = str(tmp_path / "out/a.txt")
+    stores.put(file(), path)
+    with pytest.raises(ExistsError):
+        stores.put(file(), path)
+    assert [one.address for one in stores.listed(str(tmp_path / "out"))] == [path]
+    assert stores.fetched(path, tmp_path / "unused") == tmp_path / "out/a.txt"
+
+
+@pytest.mark.parametrize(
+    ("glob", "names"),
+    [
+        ("*.txt", ["a.txt", "b.txt"]), ("?.txt", ["a.txt", "b.txt"]), ("**/*.txt", ["a.txt", "b.txt", "c/d.txt", "c/e/f.txt"]),
+        ("c/*", ["c/d.txt"]), ("[!a].txt", ["b.txt"]),
+    ],
+)  # fmt: skip
+def test_globs(folder, file, glob, names):
+    for name in ("a.txt", "b.txt", "c/d.txt", "c/e/f.txt"):
+        stores.put(file(), f"{folder}/{name}")
+    assert sorted(one.address for one in stores.matching(f"{folder}/{glob}")) == [f"{folder}/{n}" for n in names]
+
+
+def test_a_stores_moods_are_waited_out_and_its_words_are_not_repeated(monkeypatch):
+    monkeypatch.setattr(stores, "_WAITS", (0, 0, 0))
+    answers = iter([OSError(5, "AKIA-KEY"), TimeoutError("AKIA-KEY"), "done"])
+
+    def action():
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert stores.tried("s3://b/k", "read", action) == "done"
+    for kind, why in (
+        (PermissionError, "refuses access"),
+        (TimeoutError, "cannot be reached"),
+        (ValueError, "ValueError"),
+    ):
+
+        def fail(kind=kind):
+            raise kind("AKIA-KEY\nand its secret")
+
+        with pytest.raises(InputError, match=why) as refused:
+            stores.tried("s3://b/k", "read", fail)
+        assert "AKIA" not in str(refused.value)
+        assert refused.value.__cause__ is None
+
+
+def test_a_store_whose_package_is_missing_says_what_installs_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    stores._file_system.cache_clear()
+    with pytest.raises(thermend.errors.MissingDependencyError, match=r"pip install 'thermend\[cluster\]'"):
+        stores.found("s3://bucket/a")
+    stores._file_system.cache_clear()
