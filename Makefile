@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: fuzz kills demo test quick lint docs samples pictures soak-recordings soak-server clean
+.PHONY: fuzz kills demo test quick lint docs samples pictures soak-recordings soak-server soak-archive clean
 
 demo: $(VENV)/.core
 	$(BIN)/thermend enhance samples --out demo --compare --overwrite
@@ -40,6 +40,12 @@ fuzz: $(VENV)/.dev ## spoiled files through every reader and loader, into docs/r
 
 soak-server: $(VENV)/.dev ## a thousand uploads from fifty clients, into docs/server.md
 	$(BIN)/python benchmarks/server.py --page docs/server.md
+
+soak-archive: $(VENV)/.dev ## archives: fifty kills, 500 images, 100,000 files, into docs/archives.md
+	cd fuzz && ../$(BIN)/python archive.py --kills 50 --record ../docs/robustness.json --page ../docs/robustness.md
+	$(BIN)/python benchmarks/archive.py speed --record docs/archives.json
+	$(BIN)/python benchmarks/archive.py small --record docs/archives.json
+	$(BIN)/python benchmarks/archive.py page --record docs/archives.json --page docs/archives.md
 
 $(VENV)/.core: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("thermend needs Python 3.10 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 10) else 0)'

@@ -32,7 +32,7 @@ class Door:
         self.inner = inner
         self.shares: dict[str, float] = {"errors": errors, "slow": slow, "parts": 0}
         self.done = {"errors": 0, "late errors": 0, "slow": 0, "parts": 0, "requests": 0}
-        self.draw, self.lock = random.Random(seed), threading.Lock()
+        self.draw, self.lock, self.inside = random.Random(seed), threading.Lock(), threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/faults":
@@ -55,9 +55,14 @@ class Door:
             return self._refuse(environ, start)
         if late:  # it is carried out, and the answer is lost
             self.done["late errors"] += 1
-            b"".join(self.inner(environ, lambda *_: lambda data: None))
+            self._carried_out(environ, lambda *_: lambda data: None)
             return self._refuse(environ, start, read=False)
-        return self.inner(environ, start)
+        return self._carried_out(environ, start)
+
+    def _carried_out(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        """One after another: moto's threads see one another's objects before they are there."""
+        with self.inside:
+            return [b"".join(self.inner(environ, start))]
 
     def _refuse(self, environ: dict[str, Any], start: Callable[..., Any], read: bool = True) -> Iterable[bytes]:
         if read:

@@ -56,12 +56,14 @@ def s3(server):
 def cluster():
     """A Ray cluster that is begun once; `--on ray` joins it."""
     ray = Path(sys.executable).with_name("ray")
-    quiet = {"capture_output": True, "timeout": 120, "env": {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}}
+    set_now = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
+    quiet = {"capture_output": True, "timeout": 120, "env": {**os.environ, **set_now}}
     words = ["--head", "--port", "0", "--num-cpus", "2", "--include-dashboard=false", "--disable-usage-stats"]
     begun = subprocess.run([ray, "start", *words], text=True, **quiet)
     assert begun.returncode == 0, begun.stderr[-500:]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_ADDRESS", "auto")
+        patch.setenv("RAY_AUTH_MODE", "disabled")
         yield
     subprocess.run([ray, "stop", "--force"], **quiet)
 
@@ -119,7 +121,7 @@ def test_an_archive_from_store_to_store(s3, server, cluster, files, plain, tmp_p
     set_faults(server, errors=0.03, slow=0.03)
     killed = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     until = time.monotonic() + 100
-    while not results(s3, "archive/mended") and killed.poll() is None and time.monotonic() < until:
+    while not s3.find("archive/mended") and killed.poll() is None and time.monotonic() < until:
         time.sleep(0.05)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()

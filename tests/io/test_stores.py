@@ -69,7 +69,7 @@ def test_an_object_is_put_found_listed_and_fetched(folder, file, tmp_path):
     assert [one.address for one in stores.listed(folder)] == [
         f"{folder}/{n}" for n in ("z.txt", "a/b.txt", "a/b.c/d.txt")
     ]
-    assert [one.etag for one in stores.listed(f"{folder}/a")][0] == there.etag
+    assert next(one.etag for one in stores.listed(f"{folder}/a")) == there.etag
     assert stores.fetched(f"{folder}/z.txt", tmp_path / "copy").read_text() == "third"
     assert stores.found(f"{folder}/a") is None
     assert stores.found(f"{folder}/none") is None

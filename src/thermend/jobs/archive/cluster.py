@@ -14,7 +14,6 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -90,8 +89,6 @@ def cluster(address: str) -> Iterator[Any]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     there = address if address.startswith(PREFIX) else os.environ.get("RAY_ADDRESS")
-    if there and "RAY_AUTH_MODE" not in os.environ and _has_token():
-        os.environ["RAY_AUTH_MODE"] = "token"  # which Ray's own commands take from the same file, but not its client
     for name in ("ray", "ray.data", "ray.serve"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
@@ -107,7 +104,8 @@ def cluster(address: str) -> Iterator[Any]:
         with _without_lines():
             ray.init(**asked)
     except Exception as error:
-        raise UsageError(f"--on {address}: no cluster answers ({first_line(error)})") from error
+        hint = "" if "RAY_AUTH_MODE" in os.environ else "; one that asks for a token needs RAY_AUTH_MODE=token"
+        raise UsageError(f"--on {address}: no cluster answers ({first_line(error)}){hint}") from error
     try:
         with contextlib.suppress(ValueError):  # not in the main thread
             for number, handler in handlers.items():
@@ -115,11 +113,6 @@ def cluster(address: str) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
-
-
-def _has_token() -> bool:
-    """Whether this user has a token for clusters, as Ray keeps it."""
-    return "RAY_AUTH_TOKEN" in os.environ or (Path.home() / ".ray/auth_token").is_file()
 
 
 @contextlib.contextmanager
