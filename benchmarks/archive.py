@@ -5,8 +5,8 @@
     python benchmarks/archive.py page --record F.json --page docs/archives.md
 
 `speed` mends the same images of 640 x 512 by `thermend enhance` in processes and by `--on ray`, a worker a core each, and
-compares files a second, from the twentieth result to the last (the beginning is told apart). `small` mends files of 16 x 16 pixels,
-and looks at the driver. `page` simulates a million images by these numbers.
+compares files a second, from the twentieth result to the last (the beginning is told apart). `small` mends files of 16 x 16
+pixels, and looks at the driver. `page` simulates a million images by these numbers.
 """
 
 from __future__ import annotations
@@ -212,15 +212,15 @@ def _million(speed: dict | None, small: dict | None) -> list[str]:
         rows.append((f"{cores:,}", f"{hours:.2f}", f"{100 * busy:.0f} %", f"{1_000_000 / hours / 3600:.0f}"))
     limit = 1 / driver
     return [
-        "What a million images of 640 x 512 need by these numbers (a simulation: workers take batches of 32 from one driver, a file "
-        "takes as long as here, half to twice; the store answers at once):",
+        "What a million images of 640 x 512 need by these numbers (a simulation: workers take batches of 32 from one driver, "
+        "a file takes as long as here, half to twice; the store answers at once):",
         "",
         *table(("cores", "hours", "the driver is busy", "results, and rows of the manifest, a second"), rows),
         "",
-        f"One driver gives out {limit:.0f} files a second at most: it becomes the limit at {limit * seconds:,.0f} cores; S3, which "
-        f"takes {STORE:.0f} requests to write a second and prefix, at {STORE * seconds:,.0f}. What was done about it: files travel "
-        "by the handful, a worker asks the store itself, rows come back a batch at a time and are written a thousand to a part, and "
-        "the manifest is held as Arrow's columns with eight bytes of index an input.",
+        f"One driver gives out {limit:.0f} files a second at most: it becomes the limit at {limit * seconds:,.0f} cores; S3, "
+        f"which takes {STORE:.0f} requests to write a second and prefix, at {STORE * seconds:,.0f}. What was done about it: "
+        "files travel by the handful, a worker asks the store itself, rows come back a batch at a time and are written a "
+        "thousand to a part, and the manifest is held as Arrow's columns with eight bytes of index an input.",
     ]
 
 

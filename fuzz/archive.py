@@ -85,7 +85,7 @@ class Nodes:
             words = " ".join(process.info["cmdline"] or ())
             with contextlib.suppress(psutil.Error):
                 beside = "spawn_main" in words and any("ray::" in "".join(p.cmdline()) for p in process.parents())
-                if "ray::" in words and "MapWorker" in words or beside:
+                if beside or ("ray::" in words and "MapWorker" in words):
                     found.append(process)
         return found
 

@@ -140,3 +140,20 @@ def test_a_store_whose_package_is_missing_says_what_installs_it(monkeypatch):
     with pytest.raises(thermend.errors.MissingDependencyError, match=r"pip install 'thermend\[cluster\]'"):
         stores.found("s3://bucket/a")
     stores._file_system.cache_clear()
+
+
+def test_images_are_read_and_written_by_address(folder, tmp_path, scene):
+    image = thermend.ThermalImage.from_array((scene * 60000).astype("uint16"))
+    thermend.write(image, f"{folder}/a.tif")
+    assert (thermend.read(f"{folder}/a.tif").pixels == image.pixels).all()
+    assert [frame.shape for frame in thermend.read_frames(f"{folder}/a.tif")] == [scene.shape]
+    with pytest.raises(InputError, match=r"^memory://.*a\.tif: exists already"):
+        thermend.write(image, f"{folder}/a.tif")
+    thermend.write(image, f"{folder}/a.tif", overwrite=True)
+    thermend.write(image, f"file://{tmp_path}/b.tif")
+    assert (thermend.read(f"file://{tmp_path}/b.tif").pixels == image.pixels).all()
+    fsspec.filesystem("memory").pipe(f"{folder[8:]}/bad.png", b"none")
+    with pytest.raises(InputError, match=rf"^{folder}/bad.png: "):
+        thermend.read(f"{folder}/bad.png")
+    with pytest.raises(UsageError, match="expected one of s3"):
+        thermend.read("http://host/a.png")

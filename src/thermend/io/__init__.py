@@ -31,7 +31,7 @@ from thermend.errors import InputError, ThermendError, UsageError, first_line
 from thermend.image import Depth, ThermalImage, register_writer
 from thermend.io.options import ReadOptions, StatedUnit
 from thermend.io.stamp import stamped
-from thermend.io.streams import Source, as_file, is_path
+from thermend.io.streams import Source, all_of, as_file, is_path, to_address
 from thermend.io.suffixes import READABLE_SUFFIXES, RECORDING_SUFFIXES, WRITABLE_SUFFIXES
 from thermend.io.writers import open_writer
 
@@ -63,7 +63,7 @@ def read(
 
     Parameters
     ----------
-    path : str, PathLike, bytes or binary file object
+    path : str, PathLike, address, bytes or binary file object
         PNG, JPEG, BMP, WebP, TIFF (8, 16, 32 bits, floating point), NPY, FFF, or a FLIR or DJI radiometric JPEG
     page : int
         which image of a file that holds several, from 0
@@ -118,7 +118,7 @@ def read_frames(
 
     Parameters
     ----------
-    path : str or PathLike
+    path : str, PathLike or address
         a file as :func:`read` takes it, or a folder of such files
     unit, palette, emissivity, reflected_temperature, distance, band, kelvin_per_count, offset
         as for :func:`read`
@@ -135,6 +135,8 @@ def read_frames(
         an argument makes no sense, or the folder holds no image
     """
     options = ReadOptions(unit, palette, emissivity, reflected_temperature, distance, band, kelvin_per_count, offset)
+    if isinstance(path, str) and not is_path(path):
+        return all_of(path, lambda file: read_pages(file, options))
     if not Path(path).is_dir():
         return read_pages(path, options)
     from thermend.io.folders import image_files
@@ -301,7 +303,7 @@ def write(
 
     Parameters
     ----------
-    path : str or PathLike
+    path : str, PathLike or address
         the suffix says the format: .png, .jpg, .tif, .npy
     depth : Depth or None
         None keeps the image's own. Temperatures go into TIFF and NPY as float32 degrees Celsius and into a PNG, or where
@@ -322,6 +324,9 @@ def write(
     """
     from thermend.io.atomic import whole_file
 
+    if isinstance(path, str) and not is_path(path):
+        with to_address(path, overwrite=overwrite) as file:
+            return write(image, file, depth=depth, palette=palette, pages=pages)
     path = Path(path)
     if depth not in (None, *get_args(Depth)):
         raise UsageError(f"depth {depth!r}: expected one of {', '.join(get_args(Depth))}")

@@ -1,22 +1,24 @@
-"""Files that are none: bytes, and what can be read from."""
+"""Files that are none: bytes, what can be read from, and addresses of stores."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, TypeAlias, TypeVar
 
 from thermend.errors import InputError, UsageError
+from thermend.io import stores
 
+Item = TypeVar("Item")
 Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO"
 
 
 def is_path(source: Source) -> bool:
     """Whether a source is the name of a file."""
-    return isinstance(source, (str, os.PathLike))
+    return isinstance(source, os.PathLike) or (isinstance(source, str) and not stores.is_address(source))
 
 
 @contextmanager
@@ -25,8 +27,8 @@ def as_file(source: Source) -> Iterator[Path]:
 
     Parameters
     ----------
-    source : bytes-like or binary file object
-        of which what is left is read
+    source : bytes-like, binary file object or address
+        of an object what is left is read
 
     Raises
     ------
@@ -35,6 +37,10 @@ def as_file(source: Source) -> Iterator[Path]:
     UsageError
         it is none of these
     """
+    if isinstance(source, str):
+        with _object(stores.checked(source)) as path:
+            yield path
+        return
     if isinstance(source, (bytes, bytearray, memoryview)):
         name, data = "<bytes>", bytes(source)
     elif hasattr(source, "read"):
@@ -50,3 +56,40 @@ def as_file(source: Source) -> Iterator[Path]:
             yield path
         except InputError as error:
             raise InputError(name, error.reason) from error
+
+
+@contextmanager
+def _object(address: str) -> Iterator[Path]:
+    if not stores.is_address(address):
+        yield Path(address)
+        return
+    with tempfile.TemporaryDirectory(prefix="thermend-") as folder:
+        path = stores.fetched(address, Path(folder) / stores.name_of(address))
+        try:
+            yield path
+        except InputError as error:
+            raise InputError(address, error.reason) from error
+
+
+def all_of(source: Source, read: Callable[[Path], Iterator[Item]]) -> Iterator[Item]:
+    """What a function reads, one after another, of the file that holds what a source gives."""
+    with as_file(source) as path:
+        yield from read(path)
+
+
+@contextmanager
+def to_address(address: str, *, overwrite: bool) -> Iterator[Path]:
+    """The path of a file that becomes an object when the block ends without an error.
+
+    Raises
+    ------
+    ExistsError
+        there is one, and `overwrite` is false
+    InputError
+        the store refuses
+    """
+    address = stores.checked(address)
+    with tempfile.TemporaryDirectory(prefix="thermend-") as folder:
+        path = Path(folder) / stores.name_of(address)
+        yield path
+        stores.put(path, address, replace=overwrite)
