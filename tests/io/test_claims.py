@@ -286,3 +286,16 @@ def test_a_history_that_is_a_number_costs_no_pixels(tmp_path):
     pixels = np.arange(1200, dtype=np.uint16).reshape(30, 40)
     tifffile.imwrite(tmp_path / "a.tif", pixels, extratags=[(37395, 3, 1, 5, True)])
     np.testing.assert_array_equal(thermend.read(tmp_path / "a.tif").pixels, pixels)
+
+
+@pytest.mark.parametrize("bits", [1, 8, 16, 32])
+@pytest.mark.parametrize("counts", [True, False])
+def test_raw_pixels_that_no_file_holds_are_refused(tmp_path, bits, counts):
+    """670 bytes that say neither how many bytes their pixels are, nor have them, were 134 megapixels of black."""
+    tags = [(256, 4, 16), (257, 4, 8_000_000), (258, 3, bits), (259, 3, 1), (262, 3, 1), (273, 4, 150), (277, 3, 1)]
+    tags += [(278, 4, 8_000_000)] + [(279, 4, 0)] * counts
+    entries = b"".join(struct.pack("<HHII", code, kind, 1, value) for code, kind, value in tags)
+    path = tmp_path / "a.tif"
+    path.write_bytes(b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(600))
+    with pytest.raises(thermend.InputError, match="is cut short"):
+        thermend.read(path)

@@ -63,5 +63,8 @@ def check_page(path: Path, page: Any, most: int = MAX_PIXELS) -> None:
     whole = len(page.dataoffsets) == 1 and page.is_contiguous  # whatever it says of rows a strip
     if len(page.dataoffsets) < pieces and not whole:
         raise InputError(path, f"is cut short: it has {len(page.dataoffsets)} of the {pieces} pieces of its pixels")
+    size, stored = path.stat().st_size, height * math.ceil(width * samples * int(page.bitspersample) / 8)
+    if int(page.compression) == 1 and all(page.dataoffsets) and stored > size:  # (a piece at 0 is one that is left out)
+        raise InputError(path, f"is cut short: its pixels would be {stored} bytes of a file of {size}")
     if samples * width * height > 8 * most:
         raise InputError(path, f"claims {samples} samples a pixel")
