@@ -108,7 +108,7 @@ def small(place: Path, number: int) -> dict[str, object]:
         else:
             os.link(first, path)
     out = place / "out"
-    words = [*COMMAND, "enhance", str(source), "-o", str(out), "--method", "classical.median", "--on", "ray"]
+    words = [*COMMAND, "enhance", str(source), "-o", str(out), "--method", "classical.column-median", "--on", "ray"]
     begun = time.time()
     running = subprocess.Popen(words)
     driver = psutil.Process(running.pid)

@@ -12,9 +12,10 @@ A `NAME.msk` is read with the image (:mod:`thermend.io`).
 
 from __future__ import annotations
 
+import functools
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -57,7 +58,7 @@ def beside(source: Path, target: Path, scale: int) -> tuple[list[Companion], lis
         how many times larger the result is
     """
     try:
-        names = {entry.name for entry in os.scandir(source.parent)}
+        names = _names_in(source.parent, source.parent.stat().st_mtime_ns)
     except OSError:
         return [], []
     stem, suffix = source.stem, source.suffix.lower()
@@ -94,7 +95,7 @@ def belonging(name: str, there: Sequence[str]) -> tuple[list[str], list[str]]:
     there : sequence of str
     """
     stem, _, suffix = name.rpartition(".")
-    names = set(there)
+    names = _by_lower_case(there)
     worlds = [f"{stem}{end}" for end in (*_WORLD.get(f".{suffix.lower()}", ()), ".wld")]
     read = _those(names, [*worlds, f"{stem}.prj", f"{name}.aux.xml", f"{name}.msk"])
     named = _those(names, [*(f"{stem}{end}" for end in _LEFT), f"{name}.ovr", f"{name}.xmp"])
@@ -121,10 +122,24 @@ def write(companions: list[Companion], *, overwrite: bool) -> list[str]:
     return refused
 
 
-def _those(names: set[str], wanted: list[str]) -> list[str]:
+@functools.lru_cache(maxsize=4)
+def _names_in(folder: Path, changed: int) -> Mapping[str, Sequence[str]]:
+    """The names in a folder; read once, until it changes, however many images it has."""
+    with os.scandir(folder) as entries:
+        return _by_lower_case(entry.name for entry in entries)
+
+
+def _by_lower_case(names: Iterable[str]) -> Mapping[str, Sequence[str]]:
+    found: dict[str, list[str]] = {}
+    for name in sorted(names):
+        found.setdefault(name.lower(), []).append(name)
+    return found
+
+
+def _those(names: Mapping[str, Sequence[str]], wanted: list[str]) -> list[str]:
     """Names that are wanted, in whatever case."""
-    lowered = [name.lower() for name in wanted]
-    return sorted((n for n in names if n.lower() in lowered), key=lambda n: lowered.index(n.lower()))
+    lowered = dict.fromkeys(name.lower() for name in wanted)
+    return [name for one in lowered for name in names.get(one, ())]
 
 
 def _text(path: Path) -> bytes | None:

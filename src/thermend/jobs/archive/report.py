@@ -105,7 +105,7 @@ def _distribution(values: NDArray[Any], title: str, unit: str) -> str:
     said = f"median {middle:.3g}, 95 % below {high:.3g}"
     label = html.escape(f"{title}: {said} {unit}")
     return (
-        f'<figure><svg viewBox="0 0 {10 * _BINS} 80" role="img" aria-label="{label}">{bars}</svg>'
+        f'<figure><svg viewBox="0 0 {10 * _BINS} 80" preserveAspectRatio="none" role="img" aria-label="{label}">{bars}</svg>'
         f"<figcaption><strong>{title}</strong> 0 to {top:.3g} {unit}<br>{said}</figcaption></figure>"
     )
 
