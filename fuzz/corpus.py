@@ -15,6 +15,7 @@ import tifffile
 from PIL import Image, PngImagePlugin
 
 import thermend
+from thermend.io import open_writer
 
 SIDE = (12, 16)
 PIXELS = (20000 + 37 * np.arange(SIDE[0] * SIDE[1])).astype(np.uint16).reshape(SIDE)
@@ -93,6 +94,43 @@ def fffs() -> list[bytes]:
         body += data
     whole = head[:64].ljust(64, b"\0") + index + body
     return [whole, whole * 2]
+
+
+def seqs() -> list[bytes]:
+    """Several FFF one after another, as FLIR's recorders write them."""
+    return [one * 3 for one in fffs()[:2]]
+
+
+def videos() -> list[bytes]:
+    image = thermend.ThermalImage.from_array(np.tile(GREY, (2, 2)))
+    counts = thermend.ThermalImage.from_array(np.tile(PIXELS, (2, 2)))
+
+    def film(path: Path, frame: thermend.ThermalImage) -> None:
+        with open_writer(path) as writer:
+            for _ in range(4):
+                writer.write(frame)
+
+    kinds = ((image, ".mp4"), (image, ".mkv"), (counts, ".mkv"))
+    return [_saved(lambda path, f=frame: film(path, f), suffix) for frame, suffix in kinds]  # type: ignore[misc]
+
+
+def states() -> list[bytes]:
+    """What a session keeps of an interrupted recording."""
+    session = thermend.load("classical.chain").session()
+    for number in range(3):
+        session(np.roll(np.tile(GREY, (2, 2)), number, 1))
+    return [_saved(lambda path: session.save(path), ".state")]
+
+
+def manifests() -> list[bytes]:
+    """Parts of an archive's."""
+    from thermend.jobs.archive import manifest
+
+    rows = [
+        manifest.row(input=f"s3://a/{n}.tif", size=n, outcome="done", outputs=(manifest.Kept("a", "b", "c"),))
+        for n in range(5)
+    ]
+    return [_saved(lambda path: manifest.pq.write_table(manifest.table(rows), path), ".parquet")]
 
 
 def npys() -> list[bytes]:

@@ -16,6 +16,7 @@ import json
 import multiprocessing
 import resource
 import subprocess
+import sys
 import tempfile
 import time
 import traceback
@@ -27,6 +28,7 @@ from typing import Any
 import corpus
 import numpy as np
 
+import thermend
 from thermend.app.server import uploads as _uploads  # noqa: F401 (loaded once, before processes are made)
 from thermend.engines import onnxruntime as _runtime  # noqa: F401
 from thermend.io import palettes
@@ -135,6 +137,25 @@ def receive_form(data: bytes, folder: Path) -> None:
         assert upload.path.parent == folder
 
 
+def read_state(data: bytes, folder: Path) -> None:
+    from thermend.restoration.session import state
+
+    (folder / "a.state").write_bytes(data)
+    state.facts_of(folder / "a.state")
+    state.load(thermend.load("classical.chain").session(), folder / "a.state")
+
+
+def read_manifest(data: bytes, folder: Path) -> None:
+    from thermend.jobs.archive.manifest import Ledger
+
+    place = folder / "thermend-manifest"
+    place.mkdir(exist_ok=True)
+    (place / "part-a.parquet").write_bytes(data)
+    ledger = Ledger(str(folder))
+    for number in range(5):
+        ledger.get(f"s3://a/{number}.tif")
+
+
 TARGETS: dict[str, tuple[Callable[[], list[bytes]], Callable[[bytes, Path], None]]] = {
     "tiff": (corpus.tiffs, read_image(".tif")),
     "png": (corpus.pngs, read_image(".png")),
@@ -148,6 +169,10 @@ TARGETS: dict[str, tuple[Callable[[], list[bytes]], Callable[[bytes, Path], None
     "pt": (corpus.checkpoints, read_weights(".pt")),
     "onnx": (corpus.onnx_files, open_network),
     "request": (corpus.forms, receive_form),
+    "seq": (corpus.seqs, read_image(".seq")),
+    "video": (corpus.videos, read_image(".mkv")),
+    "session": (corpus.states, read_state),
+    "manifest": (corpus.manifests, read_manifest),
 }
 MENDED = {"png": corpus.crc_mended}
 
@@ -216,7 +241,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int)
     parser.add_argument("--record", type=Path)
     parser.add_argument("--page", type=Path)
+    parser.add_argument(
+        "--coverage", type=int, metavar="CASES", help="instead, how much of the readers so many cases reach"
+    )
     given = parser.parse_args()
+    if given.coverage:
+        reached(given.target, given.coverage, given.page)
+        return
     record: list[dict[str, Any]] = (
         json.loads(given.record.read_text()) if given.record and given.record.exists() else []
     )
@@ -255,6 +286,61 @@ def main() -> None:
         write_page(given.page, record)
 
 
+READERS = ("io", "weights", "training/recipe.py", "training/yaml_text.py", "engines/trial.py", "app/server/uploads.py")
+"""Of the package, what files and requests of strangers go through."""
+
+
+def reached(targets: list[str], cases: int, page: Path | None) -> None:
+    """Which share of the readers' lines the cases run, all of them in this process; those that write are among them."""
+    import coverage
+
+    from thermend.errors import ThermendError
+
+    root = Path(thermend.__file__).parent
+    executors.quieten_libraries()
+    watch = coverage.Coverage(
+        data_file=None, include=[f"{root}/{part}{'' if '.' in part else '/*'}" for part in READERS]
+    )
+    for name in [name for name in sys.modules if name.startswith(("thermend.io", "thermend.weights"))]:
+        del sys.modules[name]  # what runs at import counts too
+    watch.start()
+    for target in targets:
+        seeds, read = TARGETS[target][0](), TARGETS[target][1]
+        with tempfile.TemporaryDirectory() as folder:
+            for number in range(cases):
+                data = case(target, 0, number, seeds) if number >= len(seeds) else seeds[number]
+                with contextlib.suppress(ThermendError):
+                    read(data, Path(folder))
+    watch.stop()
+    rows, lines = [], [0, 0]
+    for path in sorted(watch.get_data().measured_files()):
+        _, statements, _, missing, _ = watch.analysis2(path)
+        done = len(statements) - len(missing)
+        lines[0] += done
+        lines[1] += len(statements)
+        rows.append(
+            f"| {Path(path).relative_to(root)} | {len(statements)} | {100 * done / max(1, len(statements)):.0f} % |"
+        )
+    table = [
+        "",
+        f"{cases:,} cases of each target, in one process.",
+        "",
+        "| module | lines | reached |",
+        "| --- | ---: | ---: |",
+    ]
+    table += [*rows, f"| **all** | {lines[1]} | {100 * lines[0] / lines[1]:.0f} % |", ""]
+    print("\n".join(table))
+    if page:
+        put(page, "reached", table)
+
+
+def put(page: Path, place: str, lines: list[str]) -> None:
+    """Replace what stands between two marks of a page."""
+    begin, end = f"<!-- {place} -->", f"<!-- end {place} -->"
+    head, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    page.write_text(head + begin + "\n" + "\n".join(lines) + "\n" + end + rest.partition(end)[2], encoding="utf-8")
+
+
 def commit_of() -> str:
     """The commit that is tried."""
     told = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
@@ -272,10 +358,7 @@ def write_page(page: Path, record: list[dict[str, Any]]) -> None:
         f"| **all** | {sum(run['cases'] for run in record):,} | {sum(len(run['findings']) for run in record)} |",
         "",
     ]
-    text = page.read_text(encoding="utf-8")
-    begin, end = "<!-- fuzz -->", "<!-- end fuzz -->"
-    head, _, rest = text.partition(begin)
-    page.write_text(head + begin + "\n" + "\n".join(lines) + "\n" + end + rest.partition(end)[2], encoding="utf-8")
+    put(page, "fuzz", lines)
 
 
 if __name__ == "__main__":

@@ -152,9 +152,13 @@ def read(out: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
             path = stores.fetched(address, Path(folder) / "part.parquet")
             try:
                 found = pq.read_table(path, columns=columns)
-                yield found.cast(pa.schema([SCHEMA.field(name) for name in found.column_names]))
+                rows = found.cast(pa.schema([SCHEMA.field(name) for name in found.column_names]))
+                rows.validate(full=True)  # of a text, say, that is none
+                if rows.column("input").null_count or ("finished" in rows.column_names and rows["finished"].null_count):
+                    raise ValueError("a row without its input")
             except (pa.ArrowException, KeyError, ValueError, OSError) as error:
                 raise InputError(address, f"is no part of a manifest ({first_line(error)})") from error
+            yield rows
 
 
 @dataclass(frozen=True, slots=True)
