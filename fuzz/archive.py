@@ -52,6 +52,8 @@ def main() -> None:
         given.record.write_text(json.dumps(record, indent=1) + "\n")
         if given.page:
             write_page(given.page, record)
+    if findings:
+        raise SystemExit(1)
 
 
 def inputs(folder: Path, number: int) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -58,13 +59,17 @@ def cluster():
     ray = Path(sys.executable).with_name("ray")
     set_now = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
     quiet = {"capture_output": True, "timeout": 120, "env": {**os.environ, **set_now}}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     words = ["--head", "--port", "0", "--num-cpus", "2", "--include-dashboard=false", "--disable-usage-stats"]
+    words += ["--ray-client-server-port", str(port)]
     begun = subprocess.run([ray, "start", *words], text=True, **quiet)
     assert begun.returncode == 0, begun.stderr[-500:]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_ADDRESS", "auto")
         patch.setenv("RAY_AUTH_MODE", "disabled")
-        yield
+        yield f"ray://127.0.0.1:{port}"
     subprocess.run([ray, "stop", "--force"], **quiet)
 
 
@@ -134,7 +139,8 @@ def test_an_archive_from_store_to_store(s3, server, cluster, files, plain, tmp_p
     lines = done.stderr.strip().splitlines()
     assert sorted(line.split(": ")[1] for line in lines) == [f"{source}/day0/bad.png", f"{source}/day1/cut.tif"]
     assert results(s3, "archive/mended") == plain
-    assert sum(set_faults(server, errors=0, slow=0).values()) > 20
+    faults = set_faults(server, errors=0, slow=0)
+    assert faults["errors"] + faults["late errors"] > 3
     assert s3.list_multipart_uploads("archive") == []
 
     # the manifest
@@ -187,7 +193,7 @@ def test_an_archive_from_store_to_store(s3, server, cluster, files, plain, tmp_p
     assert "What was wrong with the images" in (tmp_path / "r.html").read_text()
     (tmp_path / "r.html").write_text("somebody's")
     assert thermend("archive", "report", out, "-o", tmp_path / "r.html").returncode == 2
-    assert thermend("archive", "report", out).stdout.strip().endswith("thermend-manifest/report.html")
+    assert thermend("archive", "report", out).stdout.strip().endswith("mended/thermend-report.html")
 
 
 def test_ctrl_c_ends_a_run_in_order(cluster, files, plain, tmp_path):
@@ -217,6 +223,14 @@ def test_a_cluster_of_its_own(files, plain, tmp_path, monkeypatch):
     done = thermend("enhance", files / "day1", "-o", tmp_path / "out", *METHOD, "--on", "ray")
     assert done.returncode == 1
     assert [line for line in done.stderr.splitlines() if "cut.tif" not in line] == []
+    assert (tmp_path / "out/03.tif").read_bytes() == plain["day1/03.tif"]
+
+
+def test_a_cluster_by_its_client_port(cluster, files, plain, tmp_path, monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS")
+    done = thermend("enhance", files / "day1", "-o", tmp_path / "out", *METHOD, "--on", cluster, "--json")
+    assert done.returncode == 1, done.stderr
+    assert json.loads(done.stdout) == {"found": 7, "done": 0, "kept": 0, "failed": 1, "written": 6}
     assert (tmp_path / "out/03.tif").read_bytes() == plain["day1/03.tif"]
 
 
@@ -273,9 +287,11 @@ def test_a_part_that_is_refused_leaves_nothing_open(s3, server, tmp_path, monkey
     assert not s3.exists("archive/larger")
     assert s3.list_multipart_uploads("archive") == []
     s3.call_s3("create_multipart_upload", Bucket="archive", Key="killed/a.tif")
-    s3.call_s3("create_multipart_upload", Bucket="archive", Key="other/a.tif")
-    assert stores.abort_uploads("s3://archive/killed") == 1
-    assert [one["Key"] for one in s3.list_multipart_uploads("archive")] == ["other/a.tif"]
+    s3.call_s3("create_multipart_upload", Bucket="archive", Key="killed-not/a.tif")
+    assert stores.abort_uploads("s3://archive/killed") == 0  # it may be another program's that still works on it
+    assert stores.abort_uploads("s3://archive", older=-1) == 0
+    assert stores.abort_uploads("s3://archive/killed", older=-1) == 1
+    assert [one["Key"] for one in s3.list_multipart_uploads("archive")] == ["killed-not/a.tif"]
 
 
 @pytest.mark.parametrize(
@@ -284,6 +300,7 @@ def test_a_part_that_is_refused_leaves_nothing_open(s3, server, tmp_path, monkey
         (("--on", "slurm"), "expected ray"),
         (("--gpus", "1"), "--gpus goes with --on"),
         (("--on", "ray", "--gpus", "0"), "expected 1 or more"),
+        (("--on", "ray", "--gpus", "1"), "--device cuda"),
         (("--on", "ray", "--resume"), "--resume"),
         (("--on", "ray", "--save-pattern", "p.npz"), "--save-pattern"),
     ],

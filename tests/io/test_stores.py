@@ -50,7 +50,8 @@ def test_addresses_as_they_are_used(text, meant):
     "text",
     [
         "http://host/a.tif", "ftp://host/a", "s3://", "s3:///key", "s3://bucket/../a", "file://a", "memory://",
-        "s3://KEY:SECRET@bucket/a", "az://box/a?sv=2022&sig=SECRET", "s3://bucket/a?X-Amz-Signature=SECRET",
+        "s3://KEY:SECRET@bucket/a", "s3://KEY:SEC/RET/SECRET@bucket/a", "gs://b/k?X-Goog-Signature=SECRET",
+        "s3://b/k?X-Amz-Security-Token=SECRET", "az://box/a?sv=2022&sig=SECRET", "s3://bucket/a?X-Amz-Signature=SECRET",
     ],
 )  # fmt: skip
 def test_what_is_no_address_is_one_line_without_secrets(text):
@@ -98,14 +99,54 @@ def test_a_file_is_a_store_too(file, tmp_path):
 @pytest.mark.parametrize(
     ("glob", "names"),
     [
-        ("*.txt", ["a.txt", "b.txt"]), ("?.txt", ["a.txt", "b.txt"]), ("**/*.txt", ["a.txt", "b.txt", "c/d.txt", "c/e/f.txt"]),
-        ("c/*", ["c/d.txt"]), ("[!a].txt", ["b.txt"]),
+        ("*.txt", ["a.txt", "b.txt"]), ("?.txt", ["a.txt", "b.txt"]), ("c/*", ["c/d.txt"]), ("[!a].txt", ["b.txt"]),
+        ("**/*.txt", ["a.txt", "b.txt", "c/d.txt", "c/e/f.txt", "g[1].txt"]), ("c/**", ["c/d.txt", "c/e/f.txt"]),
+        ("c?d.txt", []), ("g[[]1].txt", ["g[1].txt"]), ("[.*]", []), ("*.tx", []),
     ],
 )  # fmt: skip
-def test_globs(folder, file, glob, names):
-    for name in ("a.txt", "b.txt", "c/d.txt", "c/e/f.txt"):
-        stores.put(file(), f"{folder}/{name}")
-    assert sorted(one.address for one in stores.matching(f"{folder}/{glob}")) == [f"{folder}/{n}" for n in names]
+def test_globs(glob, names):
+    there = ("a.txt", "b.txt", "c/d.txt", "c/e/f.txt", "g[1].txt")
+    top, wanted = stores.glob_of(f"s3://bucket/folder/{glob}")
+    assert top.startswith("s3://bucket/folder")
+    found = [name for name in there if wanted.fullmatch(f"s3://bucket/folder/{name}")]
+    assert found == (names if glob != "*.txt" else [*names, "g[1].txt"])
+
+
+def test_a_glob_names_its_bucket():
+    for pattern in ("s3://*/a", "s3://buck*"):
+        with pytest.raises(UsageError, match="names its bucket"):
+            stores.glob_of(pattern)
+
+
+class Answers:
+    """A store that answers a put with an error of its own."""
+
+    def __init__(self, error, code, there=False):
+        self.error, self.code, self.there, self.calls = error, code, there, []
+
+    def put_file(self, path, name, mode="overwrite"):
+        self.calls.append(mode)
+        if mode == "create":
+            cause = RuntimeError()
+            cause.response = {"Error": {"Code": self.code}}
+            raise self.error from cause
+
+    def exists(self, name):
+        return self.there
+
+
+def test_what_stores_say_of_an_object_that_is_there(tmp_path):
+    for code in ("PreconditionFailed", "BlobAlreadyExists", "ConditionalRequestConflict"):
+        with pytest.raises(FileExistsError):
+            stores._put_once(Answers(OSError(22, "?"), code), tmp_path, "b/k", "create")
+
+
+def test_a_store_without_conditions_is_asked_before(tmp_path):
+    old = Answers(OSError(38, "A header you provided"), "NotImplemented")
+    stores._put_once(old, tmp_path, "b/k", "create")
+    assert old.calls == ["create", "overwrite"]
+    with pytest.raises(FileExistsError):
+        stores._put_once(Answers(OSError(38, "?"), "NotImplemented", there=True), tmp_path, "b/k", "create")
 
 
 def test_a_stores_moods_are_waited_out_and_its_words_are_not_repeated(monkeypatch):
@@ -150,6 +191,10 @@ def test_images_are_read_and_written_by_address(folder, tmp_path, scene):
     with pytest.raises(InputError, match=r"^memory://.*a\.tif: exists already"):
         thermend.write(image, f"{folder}/a.tif")
     thermend.write(image, f"{folder}/a.tif", overwrite=True)
+    mask = (scene * 255 > 100).astype("uint8") * 255
+    thermend.write(thermend.ThermalImage.from_array(mask), tmp_path / "m.tif")
+    fsspec.filesystem("memory").pipe(f"{folder[8:]}/a.tif.msk", (tmp_path / "m.tif").read_bytes())
+    assert (~(mask > 0) == thermend.read(f"{folder}/a.tif").nodata).all()
     thermend.write(image, f"file://{tmp_path}/b.tif")
     assert (thermend.read(f"file://{tmp_path}/b.tif").pixels == image.pixels).all()
     fsspec.filesystem("memory").pipe(f"{folder[8:]}/bad.png", b"none")

@@ -9,7 +9,9 @@
 | `cptv_file` | CPTV, of wildlife cameras |
 | `tiff`, `tiff_writing` | TIFF, GeoTIFF |
 | `numpy_file` | NPY |
-| `streams` | bytes and file objects in place of files |
+| `streams` | bytes, file objects and addresses in place of files |
+
+`stores` has the objects of stores, `addresses` what they are called.
 
 `recordings` tells recordings from images and opens them, `writers` writes a result frame by frame.
 

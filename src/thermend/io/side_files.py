@@ -85,17 +85,17 @@ def beside(source: Path, target: Path, scale: int) -> tuple[list[Companion], lis
     return found, sorted(set(left))
 
 
-def belonging(name: str, there: Sequence[str]) -> tuple[list[str], list[str]]:
+def belonging(name: str, names: Mapping[str, Sequence[str]]) -> tuple[list[str], list[str]]:
     """Of the names of files next to one, those that are read with it, and those whose names alone matter.
 
     Parameters
     ----------
     name : str
         of the file
-    there : sequence of str
+    names : mapping
+        as :func:`by_lower_case`
     """
     stem, _, suffix = name.rpartition(".")
-    names = _by_lower_case(there)
     worlds = [f"{stem}{end}" for end in (*_WORLD.get(f".{suffix.lower()}", ()), ".wld")]
     read = _those(names, [*worlds, f"{stem}.prj", f"{name}.aux.xml", f"{name}.msk"])
     named = _those(names, [*(f"{stem}{end}" for end in _LEFT), f"{name}.ovr", f"{name}.xmp"])
@@ -126,10 +126,11 @@ def write(companions: list[Companion], *, overwrite: bool) -> list[str]:
 def _names_in(folder: Path, changed: int) -> Mapping[str, Sequence[str]]:
     """The names in a folder; read once, until it changes, however many images it has."""
     with os.scandir(folder) as entries:
-        return _by_lower_case(entry.name for entry in entries)
+        return by_lower_case(entry.name for entry in entries)
 
 
-def _by_lower_case(names: Iterable[str]) -> Mapping[str, Sequence[str]]:
+def by_lower_case(names: Iterable[str]) -> Mapping[str, Sequence[str]]:
+    """Names by how they are looked for: in whatever case."""
     found: dict[str, list[str]] = {}
     for name in sorted(names):
         found.setdefault(name.lower(), []).append(name)

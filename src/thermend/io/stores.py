@@ -7,26 +7,27 @@ What speaks to a store is fsspec and that store's package (the extra ``cluster``
 from __future__ import annotations
 
 import contextlib
-import fnmatch
 import functools
 import os
-import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path, PurePosixPath
+from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any, TypeVar
 
 from thermend.errors import ExistsError, InputError, MissingDependencyError, UsageError
+from thermend.io.addresses import checked, digest, glob_of, is_address, joined, name_of
 from thermend.io.atomic import whole_file
+
+__all__ = (
+    "Found", "abort_uploads", "checked", "digest", "fetched", "found", "glob_of", "is_address", "joined", "listed", "name_of",
+    "put", "starting_with", "tried",
+)  # fmt: skip
 
 Answer = TypeVar("Answer")
 
-SCHEMES = ("s3", "gs", "az", "file", "memory")
-_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
-_SECRET = re.compile(r"[?&](sig|signature|x-amz-\w+|awsaccesskeyid|token|se|sv)=", re.IGNORECASE)
 _WAITS = (0.3, 1.0, 3.0, 8.0)
 """s between attempts, where a store is out of order; its own package has tried some times before."""
 _FINAL = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError, ImportError)
@@ -51,51 +52,6 @@ class Found:
     etag: str
 
 
-def is_address(text: str) -> bool:
-    """Whether a text names an object, or a folder of them, in a store."""
-    return _ADDRESS.fullmatch(text) is not None
-
-
-def checked(text: str) -> str:
-    """An address as it is used, or for ``file://`` the path.
-
-    Raises
-    ------
-    UsageError
-        it is of no store that is known, names no bucket, or holds a secret
-    """
-    match = _ADDRESS.fullmatch(text)
-    if match is None:
-        return text
-    scheme, rest = match[1].lower(), match[2]
-    if scheme not in SCHEMES:
-        raise UsageError(f"{scheme}://: expected one of {', '.join(f'{s}://' for s in SCHEMES)}, or a path")
-    if _SECRET.search(rest) or (scheme != "file" and re.match(r"[^/]*:[^/]*@", rest)):
-        raise UsageError(
-            f"{scheme}://: an address holds no credentials; a store takes them from its environment or files"
-        )
-    if scheme == "file":
-        path = rest.removeprefix("localhost")
-        if not path.startswith("/"):
-            raise UsageError(f"{text}: expected file:///folder/file")
-        return os.path.normpath(path)
-    if not rest.strip("/") or rest.startswith("/"):
-        raise UsageError(f"{text}: names no bucket")
-    if any(part in (".", "..") for part in rest.split("/")):
-        raise UsageError(f"{text}: '.' and '..' have no meaning in a store")
-    return f"{scheme}://{rest.rstrip('/')}"
-
-
-def joined(folder: str, *names: str) -> str:
-    """The address (or path) below another."""
-    return folder.rstrip("/") + "/" + str(PurePosixPath(*names))
-
-
-def name_of(address: str) -> str:
-    """The last part of an address."""
-    return address.rpartition("/")[2]
-
-
 @functools.cache
 def _file_system(scheme: str) -> Any:
     """What speaks to a store; one a process, for it keeps connections."""
@@ -103,6 +59,10 @@ def _file_system(scheme: str) -> Any:
         import fsspec
 
         return fsspec.filesystem(scheme, **({} if scheme == "memory" else {"use_listings_cache": False}))
+    except ValueError as error:  # as adlfs, where nothing names an account
+        raise InputError(
+            f"{scheme}://", f"cannot be asked: {_reason(error)}; its account or credentials are missing"
+        ) from None
     except ImportError as error:
         raise MissingDependencyError(
             f"addresses of {scheme}:// need more packages ({error.name} is missing): pip install 'thermend[cluster]'"
@@ -174,7 +134,8 @@ def _found_file(path: Path) -> Found | None:
         facts = path.stat()
     except OSError:
         return None
-    return Found(str(path), facts.st_size, f"{facts.st_size:x}-{facts.st_mtime_ns:x}") if path.is_file() else None
+    etag = f"{facts.st_size:x}-{facts.st_mtime_ns:x}"
+    return Found(path.as_posix(), facts.st_size, etag) if path.is_file() else None
 
 
 def _found(address: str, info: dict[str, Any]) -> Found:
@@ -238,26 +199,6 @@ def _s3_pages(store: Any, prefix: str) -> Iterator[dict[str, Any]]:
 
     while some := sync(store.loop, page):
         yield from some
-
-
-def matching(pattern: str) -> Iterator[Found]:
-    """The objects that a glob names (``**`` over folders)."""
-    root = pattern[: re.search(r"[*?\[]", pattern).start()].rpartition("/")[0]  # type: ignore[union-attr]
-    if root.count("/") < 2 or root.endswith(":/"):
-        raise UsageError(f"{pattern}: a glob names its bucket")
-    wanted = re.compile(_translated(pattern))
-    yield from (there for there in listed(root) if wanted.fullmatch(there.address))
-
-
-def _translated(pattern: str) -> str:
-    """A glob as a regular expression, in which ``*`` stays within a folder."""
-    parts = []
-    for part in pattern.split("/"):
-        if part == "**":
-            parts.append("(?:[^/]+/)*")
-        else:
-            parts.append(fnmatch.translate(part).removesuffix(r"\z").removesuffix(r"\Z").replace(".*", "[^/]*") + "/")
-    return "".join(parts).removesuffix("/")
 
 
 def starting_with(prefix: str) -> list[Found]:
@@ -344,8 +285,12 @@ def put(path: Path, address: str, *, replace: bool = False) -> Found:
             tried(address, "written", lambda: _put_once(store, path, name, mode))
         except FileExistsError:
             raise ExistsError(address, "exists already and is not replaced") from None
-        except FileNotFoundError:
-            raise InputError(address, "cannot be written: there is no such bucket") from None
+        except (
+            FileNotFoundError
+        ):  # no bucket; or an upload that another has ended, or that was completed, but not heard of
+            there = found(address)
+            if there is None or there.size != path.stat().st_size:
+                raise InputError(address, "cannot be written: no such bucket, or its upload was ended") from None
     there = found(address)
     if there is None or there.size != path.stat().st_size:
         raise InputError(address, "is not what was written; another program works on it")
@@ -355,15 +300,13 @@ def put(path: Path, address: str, *, replace: bool = False) -> Found:
 def _put_once(store: Any, path: Path, name: str, mode: str) -> None:
     try:
         store.put_file(str(path), name, mode=mode)
-    except (FileExistsError, FileNotFoundError, PermissionError):
+    except (FileExistsError, PermissionError):
         raise
     except Exception as error:
-        said = f"{type(error).__name__} {error}"
-        if mode == "create" and any(
-            word in said for word in ("PreconditionFailed", "BlobAlreadyExists", "ConditionalRequest")
-        ):
+        code = _code(error)
+        if mode == "create" and code in _THERE:
             raise FileExistsError(name) from None
-        if mode == "create" and "NotImplemented" in said:  # a store that knows no conditions
+        if mode == "create" and code in ("NotImplemented", "InvalidArgument"):  # a store that knows no conditions
             if store.exists(name):
                 raise FileExistsError(name) from None
             store.put_file(str(path), name)
@@ -371,19 +314,41 @@ def _put_once(store: Any, path: Path, name: str, mode: str) -> None:
         raise
 
 
-def abort_uploads(address: str) -> int:
+_THERE = ("PreconditionFailed", "ConditionalRequestConflict", "BlobAlreadyExists", "412", "409")
+
+
+def _code(error: BaseException) -> str:
+    """What a store calls an error; its package may have made another of it."""
+    for one in (error, error.__cause__, error.__context__):
+        response = getattr(one, "response", None)
+        if isinstance(response, dict):
+            return str(response.get("Error", {}).get("Code", ""))
+        if (code := getattr(one, "error_code", None) or getattr(one, "code", None)) is not None:
+            return str(code)
+    return ""
+
+
+def abort_uploads(address: str, older: float = 86400.0) -> int:
     """Give up the multipart uploads below an address that a killed run has left open; how many there were.
 
     Only S3 keeps such: a block blob of Azure and an object of Google that was not finished goes by itself.
+
+    Parameters
+    ----------
+    address : str
+        of a folder
+    older : float
+        s; what was begun later may be another program's that still works on it
     """
     if not address.startswith("s3://"):
         return 0
     store, name = _of(address)
     bucket, _, prefix = name.partition("/")
-    begun = 0
+    ended = 0
     with contextlib.suppress(Exception):  # a right that not every user has; nothing of ours depends on it
         for upload in store.list_multipart_uploads(bucket):
-            if upload["Key"].startswith(prefix):
+            age = (datetime.now(timezone.utc) - upload["Initiated"]).total_seconds()
+            if prefix and upload["Key"].startswith(f"{prefix}/") and age >= older:
                 store.call_s3("abort_multipart_upload", Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
-                begun += 1
-    return begun
+                ended += 1
+    return ended

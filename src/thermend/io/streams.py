@@ -65,6 +65,8 @@ def _object(address: str) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="thermend-") as folder:
         path = stores.fetched(address, Path(folder) / stores.name_of(address))
+        if stores.found(f"{address}.msk") is not None:  # which is read with it
+            stores.fetched(f"{address}.msk", path.with_name(f"{path.name}.msk"))
         try:
             yield path
         except InputError as error:

@@ -66,7 +66,7 @@ def collect(
         if os.path.isdir(pattern):  # (False, not an error, for a name too long)
             # Of several folders each keeps its own name, so that their files do not meet.
             root = Path(path.resolve().name) if len(folders) > 1 else Path()
-            walked = [(f, problem) for f, problem in _walk(path, skip, suffixes) if not is_unfinished(f)]
+            walked = [(f, problem) for f, problem in walk(path, skip, suffixes) if not is_unfinished(f)]
             files = [Input(f, root / f.relative_to(path), problem=problem) for f, problem in walked]
             if not files:
                 raise UsageError(f"{pattern}: no image in this folder ({', '.join(suffixes)})")
@@ -141,7 +141,7 @@ def _known(path: Path, suffixes: Sequence[str]) -> bool:
     return path.suffix.lower() in suffixes and not path.name.startswith(".")
 
 
-def _walk(top: Path, skip: Path | None, suffixes: Sequence[str]) -> Iterator[tuple[Path, str | None]]:
+def walk(top: Path, skip: Path | None, suffixes: Sequence[str]) -> Iterator[tuple[Path, str | None]]:
     """The image files of a folder, and the folders below it that cannot be searched, with the reason."""
     closed: list[OSError] = []
     avoid = None if skip is None else skip.resolve()

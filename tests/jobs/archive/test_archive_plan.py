@@ -10,6 +10,7 @@ import pytest
 
 pq = pytest.importorskip("pyarrow.parquet", reason="needs the cluster extra")
 
+from thermend.app.cli import archive  # noqa: E402
 from thermend.errors import InputError, UsageError  # noqa: E402
 from thermend.estimation import diagnose  # noqa: E402
 from thermend.image import ThermalImage  # noqa: E402
@@ -107,6 +108,22 @@ def test_a_failure_remembers_what_was_ours(out):
     assert planned(out)[0][0].ours == (Kept(f"{out}/a.tif", "s1", "t1"),)
 
 
+def test_what_an_earlier_run_made_stays_ours(out):
+    """A picture that a later run did not ask for is still the archive's own."""
+    recorded(out, row(out, outputs=(Kept(f"{out}/a.tif", "s1", "t1"), Kept(f"{out}/a.compare.png", "s2", "t2"))))
+    recorded(out, row(out, finished=NOW + timedelta(hours=1), options="o2"))
+    (task,), _ = planned(out, options="o3", overwrite=True)
+    assert {kept.address for kept in task.ours} == {f"{out}/a.tif", f"{out}/a.compare.png"}
+
+
+def test_a_name_that_is_no_text_is_spelled_out(out):
+    name = b"/flights/\xff.tif".decode("utf-8", "surrogateescape")
+    recorded(out, row(out, input=name, reason=name))
+    assert manifest.Ledger(out).get(name).outcome == "done"
+    (said,) = pq.read_table(manifest.parts(out)[0]).to_pylist()
+    assert said["input"] == r"/flights/\xff.tif"
+
+
 def test_options_are_what_decides_on_a_result(tmp_path):
     job = Enhance(Path("x"), False)
     same = replace(job, out=Path("y"), overwrite=True, threads=3)
@@ -166,6 +183,7 @@ def test_pandas_and_duckdb_read_it(out):
     pandas, duckdb = pytest.importorskip("pandas"), pytest.importorskip("duckdb")
     recorded(out, row(out), row(out, input="s3://in/b.tif", outcome="failed", reason="is damaged"))
     recorded(out, row(out, finished=NOW + timedelta(hours=1)))
+    archive.report(out)
     frame = pandas.read_parquet(f"{out}/thermend-manifest")
     assert len(frame) == 3
     asked = (

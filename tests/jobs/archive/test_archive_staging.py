@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -89,6 +90,46 @@ def test_what_is_there_is_kept_and_costs_no_work(store, tmp_path):
     assert bytes_of(f"{store}-out/b/p.png", tmp_path) != b"somebody's"
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_an_input_is_never_replaced(store, tmp_path, overwrite):
+    from thermend.app.cli import enhance
+
+    before = bytes_of(f"{store}/b/p.png", tmp_path)
+    for inputs, out in (
+        ([f"{store}/b/p.png"], f"{store}/b"),
+        ([f"{store}/b/p.png"], f"{store}/b/p.png"),
+        ([f"{store}/b/*.png"], f"{store}/b"),
+        ([f"{store}/b"], f"{store}/b"),
+        ([store, f"{store}-2"], "memory://"),
+    ):
+        options = {"method": "classical.chain", "overwrite": overwrite}
+        with contextlib.suppress(UsageError):
+            assert enhance.run(inputs, out, {}, options, lambda _: None) == 2
+        assert bytes_of(f"{store}/b/p.png", tmp_path) == before
+
+
+def test_results_among_deeper_inputs_never_take_their_place(tmp_path, scene):
+    """-o is a folder above the inputs, and one of the results would lie where another input does."""
+    from thermend.app.cli import enhance
+
+    name = f"test-{uuid.uuid4().hex}"
+    Image.fromarray((255 * scene).astype(np.uint8)).save(tmp_path / "p.png")
+    data = (tmp_path / "p.png").read_bytes()
+    fsspec.filesystem("memory").pipe({f"/{name}/day1/a.png": data, f"/{name}/day1/day1/a.png": data + b" "})
+    options = {"method": "classical.chain", "overwrite": True}
+    assert enhance.run([f"memory://{name}/day1"], f"memory://{name}", {}, options, lambda _: None) == 1
+    assert bytes_of(f"memory://{name}/day1/a.png", tmp_path) == data
+    assert bytes_of(f"memory://{name}/day1/day1/a.png", tmp_path) != data + b" x"
+
+
+def test_a_picture_beside_one_result_is_kept_too(store, tmp_path):
+    from thermend.app.cli import enhance
+
+    for _ in range(2):
+        options = {"method": "classical.chain", "compare": True}
+        assert enhance.run([f"{store}/b/p.png"], f"{store}-out/one.png", {}, options, lambda _: None) == 0
+
+
 class TestRecorded:
     """With a manifest: an object that it does not know is never replaced, one that is ours and unchanged may be."""
 
@@ -139,6 +180,15 @@ class TestRecorded:
         other = Staged(replace(CHAIN, scale=2, overwrite=True), f"{store}-out", recorded=True).begin()
         assert "never replaced" in other(replace(task, ours=(replace(made, etag="older"),))).error
         assert bytes_of(target, tmp_path) == b"somebody's"
+
+    def test_all_is_clear_before_the_first_is_replaced(self, store, task, target, made, tmp_path):
+        fsspec.filesystem("memory").pipe(target[8:], b"somebody's")
+        fsspec.filesystem("memory").pipe(target[8:-4] + ".compare.png", b"ours")
+        ours = stores.found(target[:-4] + ".compare.png")
+        other = Staged(replace(CHAIN, compare=True), f"{store}-out", recorded=True).begin()
+        outcome = other(replace(task, ours=(Kept(ours.address, "", ours.etag),)))
+        assert "never replaced" in outcome.error
+        assert bytes_of(ours.address, tmp_path) == b"ours"
 
     def test_an_input_that_changes_meanwhile_is_named(self, store, task):
         outcome = Staged(CHAIN, f"{store}-out", recorded=True).begin()(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from thermend.app.cli import console
-from thermend.errors import ExistsError, UsageError
+from thermend.errors import ExistsError, InputError, UsageError
 from thermend.io import READABLE_SUFFIXES, RECORDING_SUFFIXES, stores
 from thermend.jobs import executors
-from thermend.jobs.archive.objects import Object, objects
-from thermend.jobs.archive.staging import Staged, Task
+from thermend.jobs.archive.objects import Object, objects, place_of
+from thermend.jobs.archive.staging import Staged, Task, fetched_with_side_files
 from thermend.jobs.enhance import Enhance
 from thermend.jobs.job import Outcome
 from thermend.machine import cores
@@ -42,14 +45,23 @@ def job_of(patterns: Sequence[str], out: str, options: dict[str, Any], reading: 
         if options.get(name):
             raise UsageError(why)
     options = {name: value for name, value in options.items() if name not in _NOT_THERE}
-    out = stores.checked(out)
+    for name in ("weights", "pattern", "prompts", "estimator", "prior", "features"):
+        if options.get(name) and os.path.exists(options[name]):
+            options[name] = os.path.abspath(options[name])  # workers are somewhere else
+    out = place_of(out)
     single = Path(out).suffix.lower() in (*READABLE_SUFFIXES, *RECORDING_SUFFIXES) and not Path(out).is_dir()
     job = Enhance(Path(), single, reading, **options)
     job.check()
-    for pattern in patterns:
-        if stores.checked(pattern).rstrip("/") == out.rstrip("/"):
-            raise UsageError(f"-o {out} is the input itself; inputs are never replaced, name another folder")
-    return Staged(job, out if stores.is_address(out) else str(Path(out).absolute()), single)
+    if out in (places := [place_of(pattern) for pattern in patterns]):
+        raise UsageError(f"-o {out} is the input itself; inputs are never replaced, name another folder")
+    for place in places:
+        if not single and place.rpartition("/")[0] == out and not _is_folder(place):
+            raise UsageError(f"-o {out} is where {place} lies; inputs are never replaced, name another folder")
+    return Staged(job, out, single)
+
+
+def _is_folder(place: str) -> bool:
+    return stores.found(place) is None
 
 
 def enhance(
@@ -63,6 +75,10 @@ def enhance(
         nothing is there, or several inputs have one result
     """
     tasks = [Task(item) for item in objects(patterns, staged.out)]
+    root = staged.out.rpartition("/")[0] if staged.single else staged.out
+    staged = replace(
+        staged, kept=frozenset(name for task in tasks for name in _names(task.item) if name.startswith(root))
+    )
     if staged.single and len(tasks) != 1:
         raise UsageError(f"-o {staged.out} names one file for {len(tasks)} inputs; name a folder")
     restorer = staged.job.restorer()
@@ -76,7 +92,20 @@ def enhance(
             yield task.item, outcome
 
 
-def archive(patterns: Sequence[str], staged: Staged, on: str, gpus: int | None, say: Callable[[str], None]) -> int:
+def _names(item: Object) -> list[str]:
+    """An input and what lies beside it: none of them is ever replaced."""
+    folder = item.address.rpartition("/")[0]
+    return [item.address, *(stores.joined(folder, name) for name in item.beside)]
+
+
+def archive(
+    patterns: Sequence[str],
+    staged: Staged,
+    on: str,
+    gpus: int | None,
+    say: Callable[[str], None],
+    as_json: bool = False,
+) -> int:
     """Mend what is missing of an archive, on Ray; returns the exit code.
 
     Raises
@@ -84,13 +113,15 @@ def archive(patterns: Sequence[str], staged: Staged, on: str, gpus: int | None, 
     UsageError
         as :func:`thermend.jobs.archive.run.enhance`
     """
-    from dataclasses import replace
-
     from thermend.jobs.archive import run
 
     if staged.single:
         raise UsageError(f"-o {staged.out}: an archive's results are a folder")
-    where = [stores.checked(text) if stores.is_address(text) else str(Path(text).absolute()) for text in patterns]
+    if gpus is not None and staged.job.device == "auto":
+        raise UsageError(
+            "--gpus: say what computes there, as in --engine torch --device cuda; by itself a method takes cores"
+        )
+    where = [place_of(text) for text in patterns]
     with console.progress(2, "mending") as seen:
         counts = run.enhance(
             where, replace(staged, recorded=True), on, gpus=gpus, complain=console.complain, progress=seen
@@ -99,7 +130,10 @@ def archive(patterns: Sequence[str], staged: Staged, on: str, gpus: int | None, 
     parts += [f"{counts.done} done before"] if counts.done else []
     parts += [f"{counts.kept} kept, made with other options (--overwrite replaces them)"] if counts.kept else []
     parts += [f"{counts.failed} failed"] if counts.failed else []
-    say(f"{', '.join(parts)}; of {counts.found} to {staged.out}")
+    if as_json:
+        say(json.dumps(asdict(counts), indent=1))
+    else:
+        say(f"{', '.join(parts)}; of {counts.found} to {staged.out}")
     return console.exit_code(counts.found - counts.failed, counts.failed)
 
 
@@ -119,25 +153,28 @@ def check_on(on: str | None, gpus: int | None) -> None:
         raise UsageError(f"--gpus {gpus}: expected 1 or more")
 
 
-class Copies(NamedTuple):
+class Copies:
     """What a command that knows files alone is given in place of addresses.
 
     Attributes
     ----------
     inputs : list of str
     out : str
+    failed : int
+        inputs that could not be fetched; a line was said of each
     """
 
-    inputs: list[str]
-    out: str
+    def __init__(self, inputs: Sequence[str], out: str) -> None:
+        self.inputs, self.out, self.failed = list(inputs), out, 0
+        self.said: list[str] = []
 
     def say(self, text: str) -> None:
-        """A command's answer, with the names that the user gave."""
-        print(executors.as_called(text))
+        """A command's answer; it is given when the results are where they belong."""
+        self.said.append(executors.as_called(text))
 
 
 @contextmanager
-def copies(patterns: Sequence[str], out: str = "", *, overwrite: bool = False) -> Iterator[Copies]:
+def copies(patterns: Sequence[str], out: str, *, overwrite: bool = False) -> Iterator[Copies]:
     """Files in place of addresses: inputs are fetched before, results are put after; for those that are there already, and are
     to be kept, the command finds files that are empty.
 
@@ -146,56 +183,69 @@ def copies(patterns: Sequence[str], out: str = "", *, overwrite: bool = False) -
     UsageError
         nothing is there
     InputError
-        a store refuses
+        a store refuses, or a result would take the place of an input
     """
+    local = Copies(patterns, out)
     if not are_named(patterns, out):
-        yield Copies(list(patterns), out)
+        yield local
+        print("\n".join(local.said), end="\n" if local.said else "")
         return
-    out = stores.checked(out)
+    local.out = out = place_of(out)
     with tempfile.TemporaryDirectory(prefix="thermend-") as folder:
         names: dict[str, str] = {}
-        inputs = [_copied(pattern, Path(folder) / f"in{number}", out, names) for number, pattern in enumerate(patterns)]
-        if not stores.is_address(out):
-            with executors.called(names):
-                yield Copies(inputs, out)
-            return
+        inputs: set[str] = set()
+        places = [
+            _copied(pattern, Path(folder) / f"in{n}", out, names, inputs, local) for n, pattern in enumerate(patterns)
+        ]
+        local.inputs = [place for place in places if place is not None]
+        if not local.inputs:
+            raise UsageError("none of the inputs could be fetched")
         results = Path(folder) / "out"
-        to = results / stores.name_of(out) if Path(out).suffix else results
-        names[str(to)] = out
-        kept = set() if overwrite else _kept(results, to, out)
+        kept: set[Path] = set()
+        to = results
+        if stores.is_address(out):
+            to = results / stores.name_of(out) if Path(out).suffix.lower() in READABLE_SUFFIXES else results
+            names[str(to)], local.out = out, str(to)
+            kept = set() if overwrite else _kept(results, to, out)
         with executors.called(names):
-            yield Copies(inputs, str(to))
+            yield local
         for path in sorted(p for p in results.rglob("*") if p.is_file() and p not in kept):
             address = out if path == to else stores.joined(out, path.relative_to(results).as_posix())
+            if address in inputs:
+                raise InputError(address, "is an input, and its result would replace it; choose another output")
             try:
                 stores.put(path, address, replace=overwrite)
             except ExistsError:  # another process has been quicker
                 console.complain(f"{address} exists already and is kept (--overwrite replaces it)")
+    print("\n".join(local.said), end="\n" if local.said else "")
 
 
-def _copied(pattern: str, folder: Path, out: str, names: dict[str, str]) -> str:
-    """Where the copy of an input lies; what it is a copy of goes among the names."""
-    pattern = stores.checked(pattern)
-    if not stores.is_address(pattern):
+def _copied(pattern: str, folder: Path, out: str, names: dict[str, str], inputs: set[str], local: Copies) -> str | None:
+    """Where the copy of an input lies, None where none could be made; what it is a copy of goes among the names."""
+    place = place_of(pattern)
+    if not stores.is_address(place):
         return pattern
-    found = list(objects([pattern], out, recordings=False))
-    top = folder / stores.name_of(pattern.partition("*")[0].rstrip("/"))
+    found = list(objects([place], out, recordings=False))
+    top = folder / stores.name_of(place.partition("*")[0].rstrip("/"))
+    fetched = []
     for item in found:
-        stores.fetched(item.address, top / item.place)
-    alone = len(found) == 1 and found[0].address == pattern
-    names[str(top)] = (
-        pattern.rpartition("/")[0]
-        if alone
-        else pattern.partition("*")[0].rpartition("/")[0]
-        if "*" in pattern
-        else pattern
-    )
-    return str(top / found[0].place if alone else top)
+        inputs.add(item.address)
+        try:
+            if item.problem:
+                raise InputError(item.address, item.problem)
+            fetched.append(fetched_with_side_files(item, (top / item.place).parent))
+        except InputError as error:
+            local.failed += 1
+            console.complain(str(error))
+        names[str(top / item.place)] = item.address
+    alone = len(found) == 1 and found[0].address == place
+    return None if not fetched else str(fetched[0] if alone else top)
 
 
 def _kept(results: Path, to: Path, out: str) -> set[Path]:
     there = [one.address for one in ([stores.found(out)] if to != results else stores.listed(out)) if one is not None]
     paths = {to if to != results else results / address[len(out) + 1 :] for address in there}
+    paths = {path for path in paths if path.resolve().is_relative_to(results)}
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()

@@ -70,17 +70,16 @@ def report(
     results: Results,
     out: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("-o", "--out", metavar="FILE.html", help="Instead of thermend-manifest/report.html in DST."),
+        typer.Option("-o", "--out", metavar="FILE.html", help="Instead of thermend-report.html in DST."),
     ] = None,
 ) -> None:
     """Write a page: counts, reasons, what was wrong with the images, the worst of them, speed and cost."""
     from thermend.io import stores
-    from thermend.jobs.archive.objects import MANIFEST
     from thermend.jobs.archive.report import MARK, as_html
     from thermend.jobs.archive.summary import summary_of
 
     text = as_html(summary_of(results), results)
-    target = stores.checked(out) if out is not None else stores.joined(stores.checked(results), MANIFEST, "report.html")
+    target = stores.checked(out) if out is not None else stores.joined(stores.checked(results), "thermend-report.html")
     with tempfile.TemporaryDirectory(prefix="thermend-") as folder:
         if stores.found(target) is not None:
             there = stores.fetched(target, Path(folder) / "there.html").read_text(encoding="utf-8", errors="replace")

@@ -35,12 +35,19 @@ def run(
     """
     if weights is not None and by is None:
         raise UsageError("--weights goes with --by: whose opinion is asked for")
-    inputs = collect(patterns)
-    from thermend.io import ReadOptions
+    from thermend.io import ReadOptions, stores
     from thermend.jobs.diagnose import Diagnose
 
     executors.quieten_libraries()
-    job = Diagnose(ReadOptions(**reading), by, weights)
+    job: Any = Diagnose(ReadOptions(**reading), by, weights)
+    inputs: list[Any]
+    if any(stores.is_address(pattern) for pattern in patterns):
+        from thermend.jobs.archive.objects import objects
+        from thermend.jobs.archive.staging import Fetched, Task
+
+        job, inputs = Fetched(job), [Task(item) for item in objects(patterns, "", recordings=False)]
+    else:
+        inputs = collect(patterns)
     workers = 1 if len(inputs) <= 2 or by is not None else min(cores(), len(inputs))
     rows: list[dict[str, Any]] = []
     failed = 0
@@ -53,7 +60,7 @@ def run(
                 failed += 1
                 console.complain(outcome.error)
             else:
-                rows.append({**outcome.found, "file": executors.as_called(outcome.found["file"])})
+                rows.append({**outcome.found, "file": outcome.source})
     rows.sort(key=lambda row: str(row["file"]))
     if as_json:
         say(json.dumps(rows, indent=1))

@@ -54,7 +54,7 @@ def run(
     if on is not None or addresses.are_named(patterns, out):
         staged = addresses.job_of(patterns, out, options, ReadOptions(**reading))
         if on is not None:
-            return addresses.archive(patterns, staged, on, gpus, say)
+            return addresses.archive(patterns, staged, on, gpus, say, as_json)
         return _of_addresses(patterns, staged, say, as_json)
     whole = bool(options.pop("recording", False))
     inputs = collect(patterns, skip=Path(out), recordings=True, folders_whole=whole)

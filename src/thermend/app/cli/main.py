@@ -197,13 +197,12 @@ def diagnose(
 ) -> None:
     """Tell what is wrong with thermal images: noise, stripes, blur, shading, dead pixels, contrast."""
     from thermend.app.cli import diagnose as command
-    from thermend.app.cli.addresses import copies
 
     reading = reading_of(
         unit, kelvin_per_count, offset, band, input_palette, emissivity, reflected_temperature, distance, max_pixels
     )
-    with copies(inputs) as local, files_for(local.inputs) as files:
-        code = command.run(files.inputs, reading, as_json, local.say, by, weights)
+    with files_for(inputs) as files:
+        code = command.run(files.inputs, reading, as_json, typer.echo, by, weights)
     raise typer.Exit(code)
 
 

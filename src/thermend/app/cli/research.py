@@ -44,7 +44,7 @@ def degrade(
 
     with copies(inputs, out, overwrite=overwrite) as local:
         code = command.run(local.inputs, local.out, preset, seed, layout, overwrite, local.say)
-    raise typer.Exit(code)
+    raise typer.Exit(code or min(local.failed, 1))
 
 
 def evaluate(

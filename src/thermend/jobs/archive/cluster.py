@@ -18,7 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from thermend.errors import MissingDependencyError, UsageError, first_line
+from thermend.errors import MissingDependencyError, ThermendError, UsageError, first_line
 from thermend.jobs.archive import manifest
 from thermend.jobs.archive.isolation import Isolated
 from thermend.jobs.archive.staging import Made, Staged, Task
@@ -98,7 +98,12 @@ def cluster(address: str) -> Iterator[Any]:
             f"--on ray needs more packages ({error.name} is missing): pip install 'thermend[cluster]'"
         ) from error
     asked: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
-    asked |= {"address": there} if there else {"address": "local", "num_cpus": cores(), "include_dashboard": False}
+    if there:
+        asked |= {"address": there}
+    else:
+        # Where memory runs out, the system ends the process beside a worker, which is counted; Ray would end the worker.
+        asked |= {"_system_config": {"memory_monitor_refresh_ms": 0}}
+        asked |= {"address": "local", "num_cpus": cores(), "include_dashboard": False}
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         with _without_lines():
@@ -162,7 +167,9 @@ def on_ray(
             yield from _from_afar(ray, staged, facts, blocks, most, gpus)
         else:
             yield from _rows(ray, staged, facts, [ray.put(block) for block in blocks], most, gpus)
-    except ray.exceptions.RayError as error:
+    except ThermendError:
+        raise
+    except Exception as error:  # of Ray, of its client, of what is beneath that
         raise UsageError(f"the cluster is lost ({first_line(error)}); the same command goes on") from error
 
 

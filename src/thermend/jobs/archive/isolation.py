@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from thermend.jobs import executors
 from thermend.jobs.archive.staging import Staged, Task
@@ -32,6 +35,7 @@ class Isolated:
     def __init__(self, staged: Staged, silence: float = _SILENCE) -> None:
         self._staged, self._silence = staged, silence
         self._worker: executors.Worker | None = None
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
     def __call__(self, task: Task) -> Outcome:
         """What became of an object; raises nothing of its own."""
@@ -51,7 +55,9 @@ class Isolated:
 
     def _ready(self) -> executors.Worker:
         if self._worker is None:
-            self._worker = executors.Worker(self._staged, multiprocessing.get_context("spawn"), _serve)
+            self._scratch = tempfile.TemporaryDirectory(prefix="thermend-")  # which goes with a process that is killed
+            staged = replace(self._staged, scratch=self._scratch.name)
+            self._worker = executors.Worker(staged, multiprocessing.get_context("spawn"), _serve)
         return self._worker
 
     def _heard(self, worker: executors.Worker) -> tuple[Outcome | None, str]:
@@ -72,11 +78,18 @@ class Isolated:
             self._worker.process.kill()
             self._worker.end()
             self._worker = None
+        if self._scratch is not None:
+            self._scratch.cleanup()
+            self._scratch = None
 
 
 def _serve(staged: Staged, connection: Connection) -> None:
     """What the process does: begin, then answer for each object until nobody asks, with signs of life between."""
     executors.settle()
+    with contextlib.suppress(
+        OSError
+    ):  # where memory runs out it is this process that ends, and not the worker beside it
+        Path("/proc/self/oom_score_adj").write_text("1000")
     last = 0.0
 
     def seen() -> None:

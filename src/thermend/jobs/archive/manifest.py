@@ -6,7 +6,8 @@ the folder as it is (docs/archives.md).
 
 from __future__ import annotations
 
-import hashlib
+import bisect
+import itertools
 import secrets
 import tempfile
 import time
@@ -19,6 +20,7 @@ from typing import Any
 from thermend.errors import InputError, MissingDependencyError, first_line
 from thermend.estimation import Diagnosis
 from thermend.io import stores
+from thermend.io.stores import digest
 from thermend.jobs.archive.objects import MANIFEST
 from thermend.jobs.archive.staging import Kept
 
@@ -65,16 +67,20 @@ def row(**values: Any) -> dict[str, Any]:
     diagnosis = values.get("diagnosis")
     if isinstance(diagnosis, Diagnosis):
         said = asdict(diagnosis)
-        values["diagnosis"] = {name: said[name] for name in _DIAGNOSIS.names} | {
-            "stripe_forms": list(said["stripe_forms"])
-        }
+        values["diagnosis"] = {field.name: said[field.name] for field in _DIAGNOSIS}
+        values["diagnosis"]["stripe_forms"] = list(said["stripe_forms"])
     outputs: tuple[Kept, ...] = values.pop("outputs", ())
     if outputs:
         first, *others = outputs
         values |= {"output": first.address, "output_sha256": first.sha256, "output_etag": first.etag}
         values["beside"] = [asdict(other) for other in others]
     values.setdefault("finished", datetime.now(timezone.utc))
-    return values
+    return {name: text(value) if isinstance(value, str) else value for name, value in values.items()}
+
+
+def text(said: str) -> str:
+    """A text as a manifest holds it: of a file's name that is not UTF-8, the bytes spelled out."""
+    return said.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def table(rows: Iterable[dict[str, Any]]) -> pa.Table:
@@ -163,13 +169,16 @@ def read(out: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The latest of what a manifest says of an input.
+    """What a manifest says of an input.
 
     Attributes
     ----------
     outcome, size, etag, options
-        as the columns
+        as the columns, of its latest row
     outputs : tuple of Kept
+        of that row
+    ours : tuple of Kept
+        of all its rows
     """
 
     outcome: str
@@ -177,6 +186,7 @@ class Known:
     etag: str
     options: str
     outputs: tuple[Kept, ...]
+    ours: tuple[Kept, ...]
 
 
 _WANTED = [
@@ -206,30 +216,52 @@ class Ledger:
 
     def __init__(self, out: str) -> None:
         self._tables = list(read(out, _WANTED))
-        self._index: dict[int, tuple[int, int]] = {}
-        latest: dict[int, datetime] = {}
-        for number, some in enumerate(self._tables):
-            for place, (name, when) in enumerate(zip(some["input"].to_pylist(), some["finished"].to_pylist())):
+        self._index: dict[int, int | list[int]] = {}
+        """Numbers of an input's rows, over all tables; a list where there are several."""
+        number = 0
+        for some in self._tables:
+            for name in some["input"].to_pylist():
                 key = digest(name)
-                if key not in latest or when >= latest[key]:
-                    latest[key], self._index[key] = when, (number, place)
+                before = self._index.get(key)
+                if before is None:
+                    self._index[key] = number
+                elif isinstance(before, int):
+                    self._index[key] = [before, number]
+                else:
+                    before.append(number)
+                number += 1
+        self._ends = list(itertools.accumulate(len(some) for some in self._tables))
 
     def __len__(self) -> int:
         return len(self._index)
 
     def get(self, name: str) -> Known | None:
         """What is known of an input."""
-        place = self._index.get(digest(name))
-        if place is None:
+        places = self._index.get(digest(text(name)))
+        if places is None:
             return None
-        said = self._tables[place[0]].slice(place[1], 1).to_pylist()[0]
-        outputs: tuple[Kept, ...] = ()
-        if said["output"]:
-            outputs = (Kept(said["output"], said["output_sha256"], said["output_etag"]),)
-            outputs += tuple(Kept(**other) for other in said["beside"] or ())
-        return Known(said["outcome"], said["size"] or 0, said["etag"] or "", said["options"] or "", outputs)
+        rows = sorted(
+            (self._row(n) for n in ([places] if isinstance(places, int) else places)), key=lambda r: r["finished"]
+        )
+        latest = rows[-1]
+        ours = dict.fromkeys(kept for said in rows for kept in _outputs(said))
+        return Known(
+            latest["outcome"],
+            latest["size"] or 0,
+            latest["etag"] or "",
+            latest["options"] or "",
+            _outputs(latest),
+            tuple(ours),
+        )
+
+    def _row(self, number: int) -> dict[str, Any]:
+        at = bisect.bisect_right(self._ends, number)
+        found: dict[str, Any] = self._tables[at].slice(number - (self._ends[at - 1] if at else 0), 1).to_pylist()[0]
+        return found
 
 
-def digest(text: str) -> int:
-    """Eight bytes that stand for a text."""
-    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).digest(), "big")
+def _outputs(said: dict[str, Any]) -> tuple[Kept, ...]:
+    if not said["output"]:
+        return ()
+    first = Kept(said["output"], said["output_sha256"], said["output_etag"])
+    return (first, *(Kept(**other) for other in said["beside"] or ()))

@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from thermend.io import stores
-from thermend.jobs.archive.manifest import DONE, KEPT, Ledger, digest
+from thermend.io.stores import digest
+from thermend.jobs.archive.manifest import DONE, KEPT, Ledger
 from thermend.jobs.archive.objects import MANIFEST, Object
 from thermend.jobs.archive.staging import Task
 from thermend.jobs.enhance import Enhance
@@ -31,7 +32,13 @@ def options_of(job: Enhance, weights: str | None) -> str:
     weights : str or None
         the hash of the method's weights
     """
-    said = {name: str(value) for name, value in asdict(job).items() if name not in _NOT_OPTIONS}
+    usual = asdict(
+        Enhance(job.out, job.single)
+    )  # what is as usual says nothing, so that an option that comes later does not
+    said = {
+        name: str(value) for name, value in asdict(job).items() if name not in _NOT_OPTIONS and value != usual[name]
+    }
+    said["method"] = job.method
     for name in _FILES:
         path = getattr(job, name)
         if path is not None and Path(path).is_file():
@@ -101,16 +108,16 @@ class Plan:
             self.counts.found += 1
             known = self.ledger.get(item.address)
             if known is None or known.outcome not in (DONE, KEPT) or not known.outputs:
-                yield Task(item, known.outputs if known is not None else ())
+                yield Task(item, known.ours if known is not None else ())
                 continue
             changed = (known.size, known.etag) != (item.size, item.etag)
             lost = any(one.address not in self.present for one in known.outputs)
             if changed or lost:
-                yield Task(item, known.outputs)
+                yield Task(item, known.ours)
             elif known.options == self.options:
                 self.counts.done += 1
             elif self.overwrite:
-                yield Task(item, known.outputs)
+                yield Task(item, known.ours)
             else:
                 self.counts.kept += 1
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
 from typing import Any
+
+import pyarrow as pa
 
 from thermend.errors import ThermendError, UsageError
 from thermend.io import stores
@@ -67,7 +71,8 @@ def enhance(
     """
     out, job = staged.out, staged.job
     check(patterns, out)
-    restorer = job.restorer()  # wrong names, weights and engines are found before the first file
+    here = job if gpus is None else replace(job, engine="auto", device="auto")  # this machine may have none
+    restorer = here.restorer()  # wrong names, weights and engines are found before the first file
     restorer.check_contrast(job.contrast, job.mode)
     options = options_of(job, restorer.weights_sha256)
     counts = Counts()
@@ -96,6 +101,8 @@ def _recorded(
     try:
         for some in rows:
             failed = 0
+            now = pa.array([datetime.now(timezone.utc)] * len(some), manifest.SCHEMA.field("finished").type)
+            some = some.set_column(some.column_names.index("finished"), "finished", now)  # one clock, of this machine
             for name, outcome, reason in zip(*(some[column].to_pylist() for column in ("input", "outcome", "reason"))):
                 if outcome == manifest.FAILED:
                     failed += 1

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from thermend.errors import ExistsError, InputError, ThermendError
 from thermend.estimation import Diagnosis, diagnose
@@ -92,12 +93,18 @@ class Staged:
     recorded : bool
         whether a manifest says which results may be replaced; without one, results that are there are kept, unless
         ``job.overwrite``
+    kept : frozenset of str
+        inputs that lie where results go
+    scratch : str or None
+        folder for temporary files
     """
 
     job: Enhance
     out: str
     single: bool = False
     recorded: bool = False
+    kept: frozenset[str] = frozenset()
+    scratch: str | None = None
 
     def source(self, task: Task) -> str:
         """An object, as a line names it."""
@@ -113,6 +120,59 @@ class Staged:
         return guarded(work, self.source, "mended")
 
 
+@dataclass(frozen=True)
+class Fetched:
+    """Work on objects of which nothing is stored: a job on files, each fetched for it.
+
+    Attributes
+    ----------
+    job : Job
+        whose inputs are :class:`thermend.jobs.sources.Input`
+    """
+
+    job: Any
+
+    def source(self, task: Task) -> str:
+        """An object, as a line names it."""
+        return task.item.address
+
+    def begin(self) -> Callable[[Task], Outcome]:
+        """Begin the job, once a process."""
+        inner = self.job.begin()
+
+        def work(task: Task) -> Outcome:
+            item = task.item
+            if item.problem:
+                return Outcome(item.address, error=f"{item.address}: {item.problem}")
+            with tempfile.TemporaryDirectory(prefix="thermend-") as folder:
+                file = fetched_with_side_files(item, Path(folder))
+                outcome: Outcome = inner(Input(file, Path(item.place), item.stem))
+                error = None if outcome.error is None else outcome.error.replace(str(file), item.address)
+                return replace(outcome, source=item.address, error=error)
+
+        return guarded(work, self.source, "read")
+
+
+def fetched_with_side_files(item: Object, folder: Path) -> Path:
+    """An object as a file, with what lies beside it; a file is where it is.
+
+    Raises
+    ------
+    InputError
+        it cannot be read, or was changed meanwhile
+    """
+    file = stores.fetched(item.address, folder / stores.name_of(item.address))
+    if stores.is_address(item.address):
+        if item.size and file.stat().st_size != item.size:
+            raise InputError(item.address, "was changed while it was read")
+        read, named = side_files.belonging(file.name, side_files.by_lower_case(item.beside))
+        for name in read:
+            stores.fetched(stores.joined(item.address.rpartition("/")[0], name), folder / name)
+        for name in named:
+            (folder / name).touch()
+    return file
+
+
 class _Stage:
     """One object on its way."""
 
@@ -126,9 +186,10 @@ class _Stage:
         if self.item.problem:
             return Outcome(name, error=f"{name}: {self.item.problem}")
         begun = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="thermend-") as folder:
+        with tempfile.TemporaryDirectory(prefix="thermend-", dir=self.staged.scratch) as folder:
             place, results = Path(folder) / "in", Path(folder) / "out"
-            file = self._fetched(place)
+            file = fetched_with_side_files(self.item, place)
+            self.seen()
             kept = self._placeholders(results)
             single = results / stores.name_of(self.staged.out) if self.staged.single else None
             job = replace(
@@ -146,34 +207,17 @@ class _Stage:
             known = Made(sha256_of(file), outputs, self.diagnosis, round(time.monotonic() - begun, 3))
             return replace(outcome, found=known)
 
-    def _fetched(self, folder: Path) -> Path:
-        """The object as a file, with what lies beside it; a file is where it is."""
-        item = self.item
-        file = stores.fetched(item.address, folder / stores.name_of(item.address))
-        if stores.is_address(item.address):
-            if item.size and file.stat().st_size != item.size:
-                raise InputError(item.address, "was changed while it was read")
-            read, named = side_files.belonging(file.name, item.beside)
-            for name in read:
-                stores.fetched(stores.joined(item.address.rpartition("/")[0], name), folder / name)
-            for name in named:
-                (folder / name).touch()
-        self.seen()
-        return file
-
     def _placeholders(self, results: Path) -> frozenset[Path]:
         """Empty files for the results that are there and are to be kept: the job then does not make them."""
         results.mkdir(parents=True)
         if self.staged.recorded or self.staged.job.overwrite:
             return frozenset()
         if self.staged.single:
-            there = stores.found(self.staged.out)
-            names = [] if there is None else [stores.name_of(self.staged.out)]
-            folder = results
+            folder, prefix = results, self.staged.out.rpartition(".")[0] + "."
         else:
             folder = (results / self.item.place).parent
             prefix = stores.joined(self.staged.out, self.item.place).rpartition("/")[0] + f"/{self.item.stem}."
-            names = [stores.name_of(one.address) for one in stores.starting_with(prefix)]
+        names = [stores.name_of(one.address) for one in stores.starting_with(prefix)]
         folder.mkdir(parents=True, exist_ok=True)
         kept = frozenset(folder / name for name in names)
         for path in kept:
@@ -200,16 +244,57 @@ class _Stage:
         )  # fmt: skip
 
     def _put(self, results: Path, kept: frozenset[Path]) -> tuple[Kept, ...]:
-        """Store all that was made, the result itself last: where it is, the rest is too."""
+        """Store all that was made, once it is clear that all of it may be; the result itself last."""
         files = sorted(path for path in results.rglob("*") if path.is_file() and path not in kept)
         main = [path for path in files if self._is_main(path)]
-        put: list[Kept] = []
+        targets = []
         for path in [p for p in files if p not in main] + main:
             relative = path.relative_to(results).as_posix()
             address = self.staged.out if self.staged.single and path in main else self._address(relative)
-            put.append(self._put_one(path, address))
+            if address in self.staged.kept or address == self.item.address:
+                raise InputError(address, "would replace that input; choose another output folder")
+            targets.append((path, address, sha256_of(path)))
+        if self.staged.recorded:
+            decided = [self._decided(address, digest) for _, address, digest in targets]
+        else:
+            decided = [None] * len(targets)
+        put: list[Kept] = []
+        for (path, address, digest), there in zip(targets, decided):
+            put.append(
+                there if isinstance(there, Kept) else self._put_one(path, address, digest, replace=there is not None)
+            )
             self.seen()
         return tuple(reversed(put))
+
+    def _decided(self, address: str, digest: str) -> Kept | str | None:
+        """What of a place: it holds the result already; something that makes room (a word); or nothing.
+
+        Raises
+        ------
+        InputError
+            it holds what is not ours
+        """
+        there = stores.found(address)
+        if there is None:
+            return None
+        now = _sha256_there(address)
+        if now == digest:
+            return Kept(address, digest, there.etag)
+        if not any(one.address == address and (one.etag == there.etag or one.sha256 == now) for one in self.task.ours):
+            raise InputError(address, NOT_OURS)
+        return "ours"
+
+    def _put_one(self, path: Path, address: str, digest: str, replace: bool) -> Kept:
+        try:
+            there = stores.put(
+                path, address, replace=replace or (self.staged.job.overwrite and not self.staged.recorded)
+            )
+        except ExistsError:  # by a request that was done, though its answer was an error; or by another program
+            found = stores.found(address)
+            if found is None or _sha256_there(address) != digest:
+                raise
+            there = found
+        return Kept(address, digest, there.etag)
 
     def _address(self, relative: str) -> str:
         out = self.staged.out
@@ -219,26 +304,6 @@ class _Stage:
         if self.staged.single:
             return path.name == stores.name_of(self.staged.out)
         return path.stem == self.item.stem and path.suffix.lower() in (*READABLE_SUFFIXES, *RECORDING_SUFFIXES)
-
-    def _put_one(self, path: Path, address: str) -> Kept:
-        digest = sha256_of(path)
-        if not self.staged.recorded:
-            there = stores.put(path, address, replace=self.staged.job.overwrite)
-            return Kept(address, digest, there.etag)
-        there_before = stores.found(address)
-        if there_before is None:
-            try:
-                return Kept(address, digest, stores.put(path, address).etag)
-            except ExistsError:  # a request that was done, though its answer was an error
-                there_before = stores.found(address)
-        if there_before is not None and (there_now := _sha256_there(address)) == digest:
-            return Kept(address, digest, there_before.etag)
-        elif there_before is not None and not any(
-            one.address == address and (one.etag == there_before.etag or one.sha256 == there_now)
-            for one in self.task.ours
-        ):
-            raise InputError(address, NOT_OURS)
-        return Kept(address, digest, stores.put(path, address, replace=True).etag)
 
 
 def _sha256_there(address: str) -> str:

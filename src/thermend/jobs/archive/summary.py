@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from thermend.errors import UsageError
 from thermend.io import stores
@@ -95,8 +96,8 @@ class Summary:
 
     def diagnosis(self, name: str) -> Any:
         """One number of the diagnoses, (inputs,), NaN where there is none."""
-        values = [None if said is None else said.get(name) for said in self.latest["diagnosis"].to_pylist()]
-        return np.array([np.nan if value is None else value for value in values], float)
+        found = pc.struct_field(self.latest["diagnosis"], name).combine_chunks()
+        return np.asarray(found.cast(pa.float64()).fill_null(float("nan")).to_numpy(zero_copy_only=False), float)
 
     def as_dict(self) -> dict[str, Any]:
         """For programs."""
