@@ -354,10 +354,13 @@ def write_page(page: Path, record: list[dict[str, Any]]) -> None:
         lines.append(
             f"| {target} | {sum(run['cases'] for run in runs):,} | {sum(len(run['findings']) for run in runs)} |"
         )
-    lines += [
-        f"| **all** | {sum(run['cases'] for run in record):,} | {sum(len(run['findings']) for run in record)} |",
-        "",
-    ]
+    for title, some in (
+        ("all cases", [run for run in record if not run["target"].startswith("kills")]),
+        ("all kills", [run for run in record if run["target"].startswith("kills")]),
+    ):
+        number = sum(len(run["findings"]) for run in some)
+        lines.append(f"| **{title}** | {sum(run['cases'] for run in some):,} | {number} |")
+    lines.append("")
     put(page, "fuzz", lines)
 
 

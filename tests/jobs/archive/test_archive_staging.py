@@ -241,6 +241,24 @@ def test_a_file_that_ends_its_process_is_tried_twice_and_named(tmp_path):
         isolated.end()
 
 
+def test_folders_of_workers_that_are_gone_are_removed(tmp_path, monkeypatch):
+    import subprocess
+    import sys
+    import tempfile
+
+    from thermend.jobs.archive import isolation
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    for name in (f"thermend-worker-{gone.pid}-a", f"thermend-worker-{os.getppid()}-b", "thermend-worker-x", "other"):
+        (tmp_path / name).mkdir()
+    with isolation._scratch() as own:
+        assert not (tmp_path / f"thermend-worker-{gone.pid}-a").exists()
+        assert len(list(tmp_path.iterdir())) == 4
+        assert Path(own).is_dir()
+
+
 @pytest.mark.slow
 def test_a_file_of_which_nothing_is_heard_is_given_up():
     isolated = Isolated(Trap(CHAIN, "out"), silence=4)

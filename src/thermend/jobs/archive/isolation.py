@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
+import shutil
 import sys
 import tempfile
 import time
@@ -55,7 +57,7 @@ class Isolated:
 
     def _ready(self) -> executors.Worker:
         if self._worker is None:
-            self._scratch = tempfile.TemporaryDirectory(prefix="thermend-")  # which goes with a process that is killed
+            self._scratch = _scratch()  # which goes with a process that is killed
             staged = replace(self._staged, scratch=self._scratch.name)
             self._worker = executors.Worker(staged, multiprocessing.get_context("spawn"), _serve)
         return self._worker
@@ -81,6 +83,30 @@ class Isolated:
         if self._scratch is not None:
             self._scratch.cleanup()
             self._scratch = None
+
+
+_PREFIX = "thermend-worker-"
+
+
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """A folder for temporary files, named after this process; those of processes that are gone are removed."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        owner = left.name[len(_PREFIX) :].partition("-")[0]
+        if owner.isdigit() and not _lives(int(owner)):
+            shutil.rmtree(left, ignore_errors=True)
+    return tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-")
+
+
+def _lives(process: int) -> bool:
+    if sys.platform == "win32":  # where the question would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is somebody else's
+        return True
+    return True
 
 
 def _serve(staged: Staged, connection: Connection) -> None:
