@@ -301,7 +301,9 @@ def reached(targets: list[str], cases: int, page: Path | None) -> None:
     watch = coverage.Coverage(
         data_file=None, include=[f"{root}/{part}{'' if '.' in part else '/*'}" for part in READERS]
     )
-    for name in [name for name in sys.modules if name.startswith(("thermend.io", "thermend.weights"))]:
+    for name in [
+        name for name in sys.modules if name.startswith(("thermend.io", "thermend.weights", "thermend.training"))
+    ]:
         del sys.modules[name]  # what runs at import counts too
     watch.start()
     for target in targets:

@@ -80,7 +80,7 @@ def cluster():
         yield f"ray://127.0.0.1:{ports[1]}"
     process.terminate()
     try:
-        process.wait(30)
+        process.wait(3)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

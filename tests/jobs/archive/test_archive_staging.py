@@ -278,3 +278,17 @@ def test_a_manifest_is_none_of_the_core(monkeypatch):
     monkeypatch.delitem(sys.modules, "thermend.jobs.archive.manifest", raising=False)
     with pytest.raises(UsageError, match=r"pip install 'thermend\[cluster\]'"):
         importlib.import_module("thermend.jobs.archive.manifest")
+
+
+def test_a_recording_is_one_object(tmp_path, scene, rng):
+    frames = [np.roll(scene, k, 1)[:64, :80] + rng.normal(0, 0.02, (64, 80)) for k in range(6)]
+    np.save(tmp_path / "r.npy", np.stack([20000 + 4000 * f for f in frames]).astype(np.uint16))
+    name = f"test-{uuid.uuid4().hex}"
+    fsspec.filesystem("memory").pipe(f"/{name}/r.npy", (tmp_path / "r.npy").read_bytes())
+    (item,) = objects([f"memory://{name}"], "memory://out")
+    outcome = Staged(CHAIN, f"memory://{name}-out", recorded=True).begin()(Task(item))
+    assert (outcome.error, outcome.frames) == (None, 6)
+    assert outcome.found.diagnosis is not None
+    plain = replace(CHAIN, out=tmp_path / "out").begin()(collect([str(tmp_path / "r.npy")], recordings=True)[0])
+    assert plain.error is None
+    assert bytes_of(f"memory://{name}-out/r.npy", tmp_path) == (tmp_path / "out/r.npy").read_bytes()
