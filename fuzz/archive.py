@@ -86,7 +86,10 @@ class Nodes:
         for process in psutil.process_iter(["cmdline", "name"]):
             words = " ".join(process.info["cmdline"] or ())
             with contextlib.suppress(psutil.Error):
-                beside = "spawn_main" in words and any("ray::" in "".join(p.cmdline()) for p in process.parents())
+                above = process.parents()
+                if not any(p.pid == os.getpid() for p in above):  # of another cluster
+                    continue
+                beside = "spawn_main" in words and any("ray::" in "".join(p.cmdline()) for p in above)
                 if beside or ("ray::" in words and "MapWorker" in words):
                     found.append(process)
         return found

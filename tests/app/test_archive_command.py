@@ -281,6 +281,13 @@ def test_other_commands_take_addresses_too(s3, files, tmp_path):
     assert (tmp_path / "01.png").read_bytes() == first
 
 
+@pytest.mark.parametrize("more", [(), ("--on", "ray")])
+def test_a_bucket_that_there_is_not_is_told_before_the_work(s3, files, more):
+    done = thermend("enhance", files, "-o", "s3://no-such-bucket/mended", *METHOD, *more)
+    assert done.returncode == 2
+    assert done.stderr.strip() == ("thermend: s3://no-such-bucket/mended: cannot be written: there is no such bucket")
+
+
 def test_a_part_that_is_refused_leaves_nothing_open(s3, server, tmp_path, monkeypatch):
     import s3fs.core
 

@@ -22,8 +22,8 @@ from thermend.io.addresses import checked, digest, glob_of, is_address, joined, 
 from thermend.io.atomic import whole_file
 
 __all__ = (
-    "Found", "abort_uploads", "checked", "digest", "fetched", "found", "glob_of", "is_address", "joined", "listed", "name_of",
-    "put", "starting_with", "tried",
+    "Found", "abort_uploads", "check_bucket", "checked", "digest", "fetched", "found", "glob_of", "is_address", "joined",
+    "listed", "name_of", "put", "starting_with", "tried",
 )  # fmt: skip
 
 Answer = TypeVar("Answer")
@@ -326,6 +326,21 @@ def _code(error: BaseException) -> str:
         if (code := getattr(one, "error_code", None) or getattr(one, "code", None)) is not None:
             return str(code)
     return ""
+
+
+def check_bucket(address: str) -> None:
+    """Refuse a place for results that cannot be one, before work is done for it.
+
+    Raises
+    ------
+    InputError
+        it is in a bucket that there is not, or that cannot be asked for
+    """
+    if not is_address(address) or address.startswith("memory://"):
+        return
+    store, name = _of(address)
+    if not tried(address, "written", lambda: store.exists(name.partition("/")[0])):
+        raise InputError(address, "cannot be written: there is no such bucket")
 
 
 def abort_uploads(address: str, older: float = 86400.0) -> int:

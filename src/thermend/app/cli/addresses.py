@@ -74,6 +74,7 @@ def enhance(
     UsageError
         nothing is there, or several inputs have one result
     """
+    stores.check_bucket(staged.out)
     tasks = [Task(item) for item in objects(patterns, staged.out)]
     root = staged.out.rpartition("/")[0] if staged.single else staged.out
     staged = replace(
@@ -204,6 +205,7 @@ def copies(patterns: Sequence[str], out: str, *, overwrite: bool = False) -> Ite
         kept: set[Path] = set()
         to = results
         if stores.is_address(out):
+            stores.check_bucket(out)
             to = results / stores.name_of(out) if Path(out).suffix.lower() in READABLE_SUFFIXES else results
             names[str(to)], local.out = out, str(to)
             kept = set() if overwrite else _kept(results, to, out)

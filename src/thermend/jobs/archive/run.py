@@ -71,6 +71,7 @@ def enhance(
     """
     out, job = staged.out, staged.job
     check(patterns, out)
+    stores.check_bucket(out)
     here = job if gpus is None else replace(job, engine="auto", device="auto")  # this machine may have none
     restorer = here.restorer()  # wrong names, weights and engines are found before the first file
     restorer.check_contrast(job.contrast, job.mode)
