@@ -275,9 +275,11 @@ def test_a_manifest_is_none_of_the_core(monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    monkeypatch.delitem(sys.modules, "thermend.jobs.archive.manifest", raising=False)
-    with pytest.raises(UsageError, match=r"pip install 'thermend\[cluster\]'"):
-        importlib.import_module("thermend.jobs.archive.manifest")
+    for name in ("arrow", "manifest", "cluster", "summary", "run"):
+        monkeypatch.delitem(sys.modules, f"thermend.jobs.archive.{name}", raising=False)
+    for name in ("manifest", "summary", "run"):
+        with pytest.raises(UsageError, match=r"pip install 'thermend\[cluster\]'"):
+            importlib.import_module(f"thermend.jobs.archive.{name}")
 
 
 def test_a_recording_is_one_object(tmp_path, scene, rng):

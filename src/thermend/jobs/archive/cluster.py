@@ -16,10 +16,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
-
 from thermend.errors import MissingDependencyError, ThermendError, UsageError, first_line
 from thermend.jobs.archive import manifest
+from thermend.jobs.archive.arrow import pa
 from thermend.jobs.archive.isolation import Isolated
 from thermend.jobs.archive.staging import Made, Staged, Task
 from thermend.jobs.job import Outcome

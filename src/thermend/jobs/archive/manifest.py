@@ -17,20 +17,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from thermend.errors import InputError, MissingDependencyError, first_line
+from thermend.errors import InputError, first_line
 from thermend.estimation import Diagnosis
 from thermend.io import stores
 from thermend.io.stores import digest
+from thermend.jobs.archive.arrow import pa, pq
 from thermend.jobs.archive.objects import MANIFEST
 from thermend.jobs.archive.staging import Kept
-
-try:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-except ImportError as error:
-    raise MissingDependencyError(
-        f"a manifest needs more packages ({error.name} is missing): pip install 'thermend[cluster]'"
-    ) from error
 
 DONE, KEPT, FAILED = "done", "kept", "failed"
 """Outcomes: its result is there; one that is there was not replaced, though it is of other options; there is none."""

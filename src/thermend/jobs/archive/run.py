@@ -9,11 +9,10 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
-import pyarrow as pa
-
 from thermend.errors import ThermendError, UsageError
 from thermend.io import stores
 from thermend.jobs.archive import cluster, manifest
+from thermend.jobs.archive.arrow import pa
 from thermend.jobs.archive.objects import objects
 from thermend.jobs.archive.plan import Counts, Plan, Present, batches, options_of
 from thermend.jobs.archive.staging import Staged

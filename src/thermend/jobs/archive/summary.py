@@ -9,12 +9,11 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from thermend.errors import UsageError
 from thermend.io import stores
 from thermend.jobs.archive import manifest
+from thermend.jobs.archive.arrow import pa, pc
 from thermend.jobs.archive.objects import MANIFEST
 
 COLUMNS = [
