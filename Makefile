@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: fuzz kills demo test quick lint docs samples pictures soak-recordings soak-server soak-archive clean
+.PHONY: fuzz guided kills demo test quick lint docs samples pictures soak-recordings soak-server soak-archive clean
 
 demo: $(VENV)/.core
 	$(BIN)/thermend enhance samples --out demo --compare --overwrite
@@ -37,6 +37,10 @@ kills: $(VENV)/.dev ## the command killed at random moments, into docs/robustnes
 
 fuzz: $(VENV)/.dev ## spoiled files through every reader and loader, into docs/robustness.json
 	cd fuzz && ../$(BIN)/python run.py --minutes $(MINUTES) --record ../docs/robustness.json --page ../docs/robustness.md
+
+guided: $(VENV)/.dev ## the same, guided by coverage (Atheris), into docs/robustness.json
+	$(PIP) --editable '.[fuzz]'
+	cd fuzz && ../$(BIN)/python guided.py --minutes $(MINUTES) --record ../docs/robustness.json --page ../docs/robustness.md
 
 soak-server: $(VENV)/.dev ## a thousand uploads from fifty clients, into docs/server.md
 	$(BIN)/python benchmarks/server.py --page docs/server.md
