@@ -46,7 +46,7 @@ def main() -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     record = json.loads(given.record.read_text()) if given.record.exists() else {}
     if given.what == "page":
-        put(given.page, "archives", lines_of(record))
+        put(given.page, "archives", [*lines_of(record), *kills(ROBUSTNESS)])
         return
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
@@ -175,6 +175,27 @@ def lines_of(record: dict[str, dict]) -> list[str]:
     return _speed(speed) + _small(small) + _million(speed, small)
 
 
+ROBUSTNESS = Path(__file__).parents[1] / "docs/robustness.json"
+
+
+def kills(record: Path) -> list[str]:
+    """What `fuzz/archive.py` has recorded."""
+    runs = [run for run in json.loads(record.read_text()) if run["target"] == "kills: archive"]
+    if not runs:
+        return []
+    killed = {kind: sum(run["killed"][kind] for run in runs) for kind in ("worker", "driver", "node")}
+    faults = {kind: sum(run["faults"][kind] for run in runs) for kind in ("errors", "late errors", "slow", "requests")}
+    findings = sum(len(run["findings"]) for run in runs)
+    wrong = faults["errors"] + faults["late errors"]
+    return [
+        f"{sum(killed.values())} kills ({killed['worker']} of workers, {killed['driver']} of drivers, {killed['node']} of "
+        f"nodes) while the store answered {wrong} of {faults['requests']:,} requests with 500 or 503, "
+        f"{faults['late errors']} of them after they were carried out, and {faults['slow']} late: {findings} findings. "
+        "Afterwards every result had the bytes of a plain run, there was none else, no upload was open, and a further run "
+        "found nothing to do.",
+    ]
+
+
 def _speed(found: dict | None) -> list[str]:
     if not found:
         return []
@@ -216,11 +237,11 @@ def _million(speed: dict | None, small: dict | None) -> list[str]:
         "a file takes as long as here, half to twice; the store answers at once):",
         "",
         *table(("cores", "hours", "the driver is busy", "results, and rows of the manifest, a second"), rows),
-        "",
         f"One driver gives out {limit:.0f} files a second at most: it becomes the limit at {limit * seconds:,.0f} cores; S3, "
         f"which takes {STORE:.0f} requests to write a second and prefix, at {STORE * seconds:,.0f}. What was done about it: "
         "files travel by the handful, a worker asks the store itself, rows come back a batch at a time and are written a "
         "thousand to a part, and the manifest is held as Arrow's columns with eight bytes of index an input.",
+        "",
     ]
 
 
