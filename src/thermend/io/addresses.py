@@ -52,6 +52,11 @@ def checked(text: str) -> str:
     return f"{scheme}://{rest.rstrip('/')}"
 
 
+def localised(text: str) -> str:
+    """Of ``file://`` the path; anything else as it is."""
+    return checked(text) if text.lower().startswith("file://") else text
+
+
 def joined(folder: str, *names: str) -> str:
     """The address (or path) below another."""
     return folder.rstrip("/") + "/" + str(PurePosixPath(*names))

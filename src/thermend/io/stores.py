@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from thermend.errors import ExistsError, InputError, MissingDependencyError, UsageError
-from thermend.io.addresses import checked, digest, glob_of, is_address, joined, name_of
+from thermend.io.addresses import checked, digest, glob_of, is_address, joined, localised, name_of
 from thermend.io.atomic import whole_file
 
 __all__ = (
     "Found", "abort_uploads", "check_bucket", "checked", "digest", "fetched", "found", "glob_of", "is_address", "joined",
-    "listed", "name_of", "put", "starting_with", "tried",
+    "listed", "localised", "name_of", "put", "starting_with", "tried",
 )  # fmt: skip
 
 Answer = TypeVar("Answer")

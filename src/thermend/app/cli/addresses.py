@@ -186,6 +186,7 @@ def copies(patterns: Sequence[str], out: str, *, overwrite: bool = False) -> Ite
     InputError
         a store refuses, or a result would take the place of an input
     """
+    patterns, out = [stores.localised(pattern) for pattern in patterns], stores.localised(out)
     local = Copies(patterns, out)
     if not are_named(patterns, out):
         yield local

@@ -41,6 +41,7 @@ def run(
     executors.quieten_libraries()
     job: Any = Diagnose(ReadOptions(**reading), by, weights)
     inputs: list[Any]
+    patterns = [stores.localised(pattern) for pattern in patterns]
     if any(stores.is_address(pattern) for pattern in patterns):
         from thermend.jobs.archive.objects import objects
         from thermend.jobs.archive.staging import Fetched, Task

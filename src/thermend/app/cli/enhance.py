@@ -44,13 +44,14 @@ def run(
     UsageError
         nothing could be started
     """
-    from thermend.io import ReadOptions
+    from thermend.io import ReadOptions, stores
     from thermend.jobs.enhance import Enhance, check_names
     from thermend.restoration.session.pattern import load as load_pattern
 
     on, gpus = options.pop("on", None), options.pop("gpus", None)
     addresses.check_on(on, gpus)
     executors.quieten_libraries()
+    patterns, out = [stores.localised(pattern) for pattern in patterns], stores.localised(out)
     if on is not None or addresses.are_named(patterns, out):
         staged = addresses.job_of(patterns, out, options, ReadOptions(**reading))
         if on is not None:
