@@ -17,6 +17,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 HERE = Path(__file__).parent
 INNER = "--inner"
 
@@ -80,8 +82,10 @@ def inner(target: str, words: list[str]) -> None:
         from run import TARGETS
 
         from thermend.errors import ThermendError
+        from thermend.io import palettes
         from thermend.jobs import executors
     executors.quieten_libraries()
+    palettes.recognise(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))  # its tables are made once
     read = TARGETS[target][1]
     place = tempfile.TemporaryDirectory()
 
