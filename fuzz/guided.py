@@ -2,8 +2,8 @@
 
     python fuzz/guided.py --minutes 1 [--target tiff ...] [--record docs/robustness.json] [--page docs/robustness.md]
 
-Needs the extra `fuzz`. A case that raises what is not ours, takes over five seconds or over 2 GB ends its target; its bytes stay
-in `fuzz/findings/`. What was kept of one run (`fuzz/corpus/`) is where the next begins.
+Needs the extra `fuzz`. A case that raises what is not ours, takes over five seconds or over 2 GB ends its target; its bytes
+stay in `fuzz/findings/`. What was kept of one run (`fuzz/corpus/`) is where the next begins.
 """
 
 from __future__ import annotations
