@@ -173,6 +173,15 @@ def test_a_stores_moods_are_waited_out_and_its_words_are_not_repeated(monkeypatc
             stores.tried("s3://b/k", "read", fail)
         assert "AKIA" not in str(refused.value)
         assert refused.value.__cause__ is None
+    calls = []
+
+    def unreachable():
+        calls.append(1)
+        raise ConnectionRefusedError
+
+    with pytest.raises(InputError, match="cannot be reached"):
+        stores.tried("s3://b/k", "read", unreachable)
+    assert len(calls) == 2
 
 
 def test_a_store_whose_package_is_missing_says_what_installs_it(monkeypatch):

@@ -32,6 +32,7 @@ _WAITS = (0.3, 1.0, 3.0, 8.0)
 """s between attempts, where a store is out of order; its own package has tried some times before."""
 _FINAL = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError, ImportError)
 _PAGE = 1000
+_UNREACHABLE = "the store cannot be reached"
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ def tried(address: str, what: str, action: Callable[[], Answer]) -> Answer:
     FileNotFoundError, FileExistsError
         as the action
     """
+    unreachable = 0
     for wait in (*_WAITS, None):
         try:
             return action()
@@ -93,7 +95,8 @@ def tried(address: str, what: str, action: Callable[[], Answer]) -> Answer:
         except _FINAL as error:
             raise InputError(address, f"cannot be {what}: {_reason(error)}") from None
         except Exception as error:  # each store's package has errors of its own
-            if wait is None or _is_final(error):
+            unreachable += _reason(error) == _UNREACHABLE  # which its package has tried for minutes
+            if wait is None or _is_final(error) or unreachable > 1:
                 raise InputError(address, f"cannot be {what}: {_reason(error)}") from None
             time.sleep(wait)
     raise AssertionError("unreachable")
@@ -111,7 +114,7 @@ def _reason(error: BaseException) -> str:
     if "credential" in kind.lower():
         return "no credentials were found; a store takes them from its environment or files"
     if any(word in kind.lower() for word in ("connect", "endpoint", "timeout")):
-        return "the store cannot be reached"
+        return _UNREACHABLE
     if isinstance(error, OSError) and error.errno is not None:
         return f"the store answered with an error ({os.strerror(error.errno)})"
     return f"the store answered with an error ({kind})"

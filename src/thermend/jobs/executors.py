@@ -34,7 +34,7 @@ def threads() -> int:
 
 def quieten_libraries() -> None:
     """Keep decoders from writing lines of their own about files that we complain about already."""
-    for name in ("tifffile", "PIL", "python_multipart"):
+    for name in ("tifffile", "PIL", "python_multipart", "s3fs", "gcsfs", "adlfs", "fsspec", "azure", "google"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     warnings.simplefilter("ignore")

@@ -193,6 +193,8 @@ def copies(patterns: Sequence[str], out: str, *, overwrite: bool = False) -> Ite
         print("\n".join(local.said), end="\n" if local.said else "")
         return
     local.out = out = place_of(out)
+    if out in [place_of(pattern) for pattern in patterns]:
+        raise UsageError(f"-o {out} is the input itself; inputs are never replaced")
     with tempfile.TemporaryDirectory(prefix="thermend-") as folder:
         names: dict[str, str] = {}
         inputs: set[str] = set()
