@@ -215,6 +215,21 @@ def test_a_damaged_part_is_named(out, spoil):
     assert refused.value.path == part
 
 
+@pytest.mark.parametrize("change", [{"input": None}, {"finished": None}, {"finished": 2**62}])
+def test_rows_that_make_no_sense_are_named(out, change):
+    """Of a part that is Parquet, and no manifest: a row without its input, a time that no calendar has."""
+    import pyarrow as pa
+
+    said = manifest.table([manifest.row(**row(out))])
+    (name, value), field = *change.items(), manifest.SCHEMA.field(next(iter(change)))
+    odd = pa.array([value], pa.int64()).cast(field.type) if isinstance(value, int) else pa.array([value], field.type)
+    said = said.set_column(said.column_names.index(name), field, odd)
+    Path(out, "thermend-manifest").mkdir()
+    pq.write_table(said, Path(out, "thermend-manifest/part-a.parquet"))
+    with pytest.raises(InputError, match="is no part of a manifest"):
+        manifest.Ledger(out)
+
+
 def test_a_summary_counts_each_input_once(out):
     recorded(out, row(out, outcome="failed", reason="s3://x/17.png: is cut short after 33 rows"))
     failed = {"run": "r2", "outcome": "failed", "outputs": (), "finished": NOW + timedelta(minutes=3)}

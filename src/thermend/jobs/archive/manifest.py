@@ -21,12 +21,13 @@ from thermend.errors import InputError, first_line
 from thermend.estimation import Diagnosis
 from thermend.io import stores
 from thermend.io.stores import digest
-from thermend.jobs.archive.arrow import pa, pq
+from thermend.jobs.archive.arrow import pa, pc, pq
 from thermend.jobs.archive.objects import MANIFEST
 from thermend.jobs.archive.staging import Kept
 
 DONE, KEPT, FAILED = "done", "kept", "failed"
 """Outcomes: its result is there; one that is there was not replaced, though it is of other options; there is none."""
+_LATEST = 2**53  # µs; in 2255
 MOST_ROWS, MOST_SECONDS = 1000, 60.0
 """After which a part is written: so much is known again only by making it again, where the driver is killed."""
 
@@ -153,11 +154,26 @@ def read(out: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
                 found = pq.read_table(path, columns=columns)
                 rows = found.cast(pa.schema([SCHEMA.field(name) for name in found.column_names]))
                 rows.validate(full=True)  # of a text, say, that is none
-                if rows.column("input").null_count or ("finished" in rows.column_names and rows["finished"].null_count):
-                    raise ValueError("a row without its input")
+                _check(rows)
             except (pa.ArrowException, KeyError, ValueError, OSError) as error:
                 raise InputError(address, f"is no part of a manifest ({first_line(error)})") from error
             yield rows
+
+
+def _check(rows: pa.Table) -> None:
+    """Refuse rows without an input, or of a time that no calendar has.
+
+    Raises
+    ------
+    ValueError
+        so they are
+    """
+    if rows.column("input").null_count:
+        raise ValueError("a row without its input")
+    if "finished" in rows.column_names and len(rows):
+        when = pc.min_max(rows["finished"].cast(pa.int64())).as_py()
+        if rows["finished"].null_count or not 0 <= when["min"] <= when["max"] < _LATEST:
+            raise ValueError("a row without its time")
 
 
 @dataclass(frozen=True, slots=True)
