@@ -17,6 +17,14 @@ from thermend.restoration.session import Session
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 
 
+@pytest.fixture(autouse=True)
+def _heeded():
+    """Ctrl-C as a terminal's processes have it; those that a shell starts in the background ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_a_signal_is_heeded_after_the_step():
     steps = []
 
@@ -100,6 +108,24 @@ def test_a_recording_is_interrupted_between_two_frames(tmp_path, flight, at):
     assert job("whole").begin()(item).error is None
     assert np.array_equal(np.load(tmp_path / "out/a.npy"), np.load(tmp_path / "whole/a.npy"))
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.npy"]
+
+
+def test_a_recording_that_is_whole_gets_its_name(tmp_path, flight, monkeypatch):
+    """The signal comes when all frames are done: nothing is left of what was on the way."""
+    from thermend.jobs.recordings import RecordingFile
+
+    item, job = flight
+    close = RecordingFile._close
+
+    def closed(self):
+        signal.raise_signal(signal.SIGINT)
+        close(self)
+
+    monkeypatch.setattr(RecordingFile, "_close", closed)
+    with pytest.raises(KeyboardInterrupt):
+        job("out").begin()(item)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.npy"]
+    assert len(np.load(tmp_path / "out/a.npy")) == 12
 
 
 def test_what_a_killed_run_has_added_is_not_taken_for_frames(tmp_path, flight):

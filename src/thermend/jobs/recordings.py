@@ -67,6 +67,8 @@ class RecordingFile:
     session: Session | None = None
     steps: tuple[str, ...] = ()
     done: int = 0
+    is_whole: bool = False
+    """Whether all frames are done, and its files ended."""
 
     def enhanced(self) -> Outcome:
         """Mend it, unless its result exists."""
@@ -97,16 +99,20 @@ class RecordingFile:
         frames = _after(first, frames, skipped)
         try:
             reason = self._all(frames, count)
-            self._close()
+            with held_back():  # it is whole: its files are ended and get their names
+                self._close()
+                self.is_whole = True
+                written = [o.target for o in self.outputs if self._keep(o)]
+                self._state.unlink(missing_ok=True)
         except (KeyboardInterrupt, SystemExit):
-            self._interrupted()
+            if not self.is_whole:
+                self._interrupted()
             raise
         except BaseException:
-            self._give_up()
+            if not self.is_whole:
+                self._give_up()
             raise
         left += [reason] if reason else []
-        written = [o.target for o in self.outputs if self._keep(o)]
-        self._state.unlink(missing_ok=True)
         left += self._saved_pattern()
         if target.suffix == ".npy" and first.metadata.frame is not None and first.metadata.frame.time is not None:
             left.append("its frame times")
