@@ -31,6 +31,7 @@ import numpy as np
 import thermend
 from thermend.app.server import uploads as _uploads  # noqa: F401 (loaded once, before processes are made)
 from thermend.engines import onnxruntime as _runtime  # noqa: F401
+from thermend.evaluation.reproduction import page as pages
 from thermend.io import palettes
 from thermend.jobs import executors
 from thermend.methods.deal import checkpoints as _deal  # noqa: F401
@@ -324,23 +325,15 @@ def reached(targets: list[str], cases: int, page: Path | None) -> None:
             f"| {Path(path).relative_to(root)} | {len(statements)} | {100 * done / max(1, len(statements)):.0f} % |"
         )
     table = [
-        "",
         f"{cases:,} cases of each target, in one process.",
         "",
         "| module | lines | reached |",
         "| --- | ---: | ---: |",
     ]
-    table += [*rows, f"| **all** | {lines[1]} | {100 * lines[0] / lines[1]:.0f} % |", ""]
+    table += [*rows, f"| **all** | {lines[1]} | {100 * lines[0] / lines[1]:.0f} % |"]
     print("\n".join(table))
     if page:
-        put(page, "reached", table)
-
-
-def put(page: Path, place: str, lines: list[str]) -> None:
-    """Replace what stands between two marks of a page."""
-    begin, end = f"<!-- {place} -->", f"<!-- end {place} -->"
-    head, _, rest = page.read_text(encoding="utf-8").partition(begin)
-    page.write_text(head + begin + "\n" + "\n".join(lines) + "\n" + end + rest.partition(end)[2], encoding="utf-8")
+        pages.put(page, "reached", table)
 
 
 def commit_of() -> str:
@@ -350,7 +343,7 @@ def commit_of() -> str:
 
 
 def write_page(page: Path, record: list[dict[str, Any]]) -> None:
-    lines = ["", "| target | cases | findings |", "| --- | ---: | ---: |"]
+    lines = ["| target | cases | findings |", "| --- | ---: | ---: |"]
     for target in dict.fromkeys((*TARGETS, *(run["target"] for run in record))):
         runs = [run for run in record if run["target"] == target]
         lines.append(
@@ -362,8 +355,7 @@ def write_page(page: Path, record: list[dict[str, Any]]) -> None:
     ):
         number = sum(len(run["findings"]) for run in some)
         lines.append(f"| **{title}** | {sum(run['cases'] for run in some):,} | {number} |")
-    lines.append("")
-    put(page, "fuzz", lines)
+    pages.put(page, "fuzz", lines)
 
 
 if __name__ == "__main__":

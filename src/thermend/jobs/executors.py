@@ -266,7 +266,11 @@ def _fed(worker: Worker, remaining: Iterator[Any], workers: list[Worker], job: J
 def _serve(job: Job[Any], connection: Connection) -> None:
     """What a process does: begin, then answer for each input until nobody asks."""
     settle()
-    work = begun(job)
+    answer(begun(job), connection)
+
+
+def answer(work: Callable[[Any], Outcome], connection: Connection) -> None:
+    """Work on what is asked for, until nobody asks."""
     while True:
         try:
             item = connection.recv()

@@ -55,13 +55,9 @@ def job_of(patterns: Sequence[str], out: str, options: dict[str, Any], reading: 
     if out in (places := [place_of(pattern) for pattern in patterns]):
         raise UsageError(f"-o {out} is the input itself; inputs are never replaced, name another folder")
     for place in places:
-        if not single and place.rpartition("/")[0] == out and not _is_folder(place):
+        if not single and place.rpartition("/")[0] == out and stores.found(place) is not None:
             raise UsageError(f"-o {out} is where {place} lies; inputs are never replaced, name another folder")
     return Staged(job, out, single)
-
-
-def _is_folder(place: str) -> bool:
-    return stores.found(place) is None
 
 
 def enhance(

@@ -112,9 +112,8 @@ def _lives(process: int) -> bool:
 def _serve(staged: Staged, connection: Connection) -> None:
     """What the process does: begin, then answer for each object until nobody asks, with signs of life between."""
     executors.settle()
-    with contextlib.suppress(
-        OSError
-    ):  # where memory runs out it is this process that ends, and not the worker beside it
+    # Where memory runs out it is this process that ends, and not the worker beside it.
+    with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
     last = 0.0
 
@@ -124,14 +123,7 @@ def _serve(staged: Staged, connection: Connection) -> None:
             last = time.monotonic()
             connection.send(None)
 
-    work = executors.begun(_Watched(staged, seen))
-    while True:
-        try:
-            task = connection.recv()
-        except (EOFError, OSError):
-            sys.exit(0)
-        outcome = work(task)
-        connection.send(replace(outcome, source=task.item.address))
+    executors.answer(executors.begun(_Watched(staged, seen)), connection)
 
 
 class _Watched:

@@ -25,8 +25,8 @@ from thermend.jobs.archive.arrow import pa, pc, pq
 from thermend.jobs.archive.objects import MANIFEST
 from thermend.jobs.archive.staging import Kept
 
-DONE, KEPT, FAILED = "done", "kept", "failed"
-"""Outcomes: its result is there; one that is there was not replaced, though it is of other options; there is none."""
+DONE, FAILED = "done", "failed"
+"""Outcomes: its result is there; there is none."""
 _LATEST = 2**53  # µs; in 2255
 MOST_ROWS, MOST_SECONDS = 1000, 60.0
 """After which a part is written: so much is known again only by making it again, where the driver is killed."""

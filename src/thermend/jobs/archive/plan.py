@@ -11,7 +11,7 @@ from pathlib import Path
 
 from thermend.io import stores
 from thermend.io.stores import digest
-from thermend.jobs.archive.manifest import DONE, KEPT, Ledger
+from thermend.jobs.archive.manifest import DONE, Ledger
 from thermend.jobs.archive.objects import MANIFEST, Object
 from thermend.jobs.archive.staging import Task
 from thermend.jobs.enhance import Enhance
@@ -32,9 +32,8 @@ def options_of(job: Enhance, weights: str | None) -> str:
     weights : str or None
         the hash of the method's weights
     """
-    usual = asdict(
-        Enhance(job.out, job.single)
-    )  # what is as usual says nothing, so that an option that comes later does not
+    # What is as usual says nothing: an option that comes later then changes no hash.
+    usual = asdict(Enhance(job.out, job.single))
     said = {
         name: str(value) for name, value in asdict(job).items() if name not in _NOT_OPTIONS and value != usual[name]
     }
@@ -107,7 +106,7 @@ class Plan:
         for item in objects:
             self.counts.found += 1
             known = self.ledger.get(item.address)
-            if known is None or known.outcome not in (DONE, KEPT) or not known.outputs:
+            if known is None or known.outcome != DONE or not known.outputs:
                 yield Task(item, known.ours if known is not None else ())
                 continue
             changed = (known.size, known.etag) != (item.size, item.etag)

@@ -39,9 +39,9 @@ def as_html(summary: Summary, out: str) -> str:
         what it is of, as the reader knows it
     """
     outcomes = summary.outcomes
-    done, failed, kept = (outcomes.get(name, 0) for name in (manifest.DONE, manifest.FAILED, manifest.KEPT))
+    done, failed = (outcomes.get(name, 0) for name in (manifest.DONE, manifest.FAILED))
     figures = [
-        ("inputs", f"{len(summary.latest):,}"), ("mended", f"{done + kept:,}"), ("failed", f"{failed:,}"),
+        ("inputs", f"{len(summary.latest):,}"), ("mended", f"{done:,}"), ("failed", f"{failed:,}"),
         ("core-hours", f"{summary.core_hours:,.2f}"),
         ("data read", _bytes(sum(size or 0 for size in summary.latest["size"].to_pylist()))),
     ]  # fmt: skip
