@@ -20,8 +20,15 @@ _LEAST_SHARE = 0.4
 _LEAST_RESPONSE = 0.04
 """Of phase correlation; unrelated frames of noise have 0.02."""
 _REFINEMENTS = 2
+_SAMPLES = 20_000
+"""Pixels that tell how unlike two frames are."""
+_STEADY, _AS_MUCH = 0.3, 0.95
+"""Gain from which on a motion is so plain that the next frame's is looked for beside it first; and the share of that gain which
+it must have again."""
 _HALVED = 400
 """Pixels; larger frames are registered at half their size, where noise is less and nothing is lost."""
+_ON_THE_EDGE = 1e-3
+"""Pixels beyond the first or last that are still seen."""
 _STILL = 0.04
 """Pixels; whoever moves less is still, and is not resampled."""
 
@@ -93,7 +100,13 @@ class Motion:
 
     def overlap(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
         """Where the earlier frame saw what this one sees, (H, W)."""
-        return np.asarray(self.warp(np.ones(shape, np.float32), border=0.0, smooth=True) > 0.999)
+        height, width = shape
+        x, y = np.arange(width), np.arange(height)[:, None]
+        inner = np.ones(shape, bool)
+        for (by_x, by_y, offset), last in zip(self.matrix, (width - 1, height - 1), strict=True):
+            place = (by_x * x + offset).astype(np.float32) + (by_y * y).astype(np.float32)
+            inner &= (place > -_ON_THE_EDGE) & (place < last + _ON_THE_EDGE)
+        return inner
 
 
 def register(earlier: Image, later: Image, noise: float = 0.0, expected: Motion | None = None) -> Motion:
@@ -118,15 +131,17 @@ def register(earlier: Image, later: Image, noise: float = 0.0, expected: Motion 
             cv2.resize(part, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for part in (earlier, later)
         )
         return register(before, after, noise / 2, None if expected is None else expected.scaled(0.5)).scaled(2.0)
+    still = Motion.none()
+    unlike = _unlikeness(still, earlier, later)
     guesses = [expected] if expected is not None and expected.found else []
+    if guesses and (steady := _steady(guesses[0], earlier, later, unlike)) is not None:
+        return steady
     first, second = _as_bytes(earlier, later, noise)
     corners = cv2.goodFeaturesToTrack(first, _CORNERS, 0.02, 7)
     if corners is not None and len(corners) >= _LEAST_CORNERS:
         tracked = _tracked(first, second, corners)
         guesses += [] if tracked is None else [tracked]
     guesses.append(_shifted(earlier, later))
-    still = Motion.none()
-    unlike = _unlikeness(still, earlier, later)
     best, least = still, 0.98 * unlike
     for guess in guesses:
         found = _unlikeness(guess, earlier, later)
@@ -136,6 +151,17 @@ def register(earlier: Image, later: Image, noise: float = 0.0, expected: Motion 
     if refined is not None and (found := _unlikeness(refined, earlier, later)) < least:
         best, least = refined, found
     return best if best is still else Motion(best.matrix, gain=1 - least / unlike)
+
+
+def _steady(expected: Motion, earlier: Image, later: Image, unlike: float) -> Motion | None:
+    """The camera went on nearly as before: its motion, made exact, explains as much as it did then; nothing else is tried."""
+    if expected.gain < _STEADY:
+        return None
+    refined = _refined(expected, earlier, later)
+    if refined is None:
+        return None
+    gain = 1 - _unlikeness(refined, earlier, later) / max(unlike, 1e-12)
+    return Motion(refined.matrix, gain) if gain > _AS_MUCH * expected.gain else None
 
 
 def _refined(motion: Motion, earlier: Image, later: Image) -> Motion | None:
@@ -154,11 +180,12 @@ def _refined(motion: Motion, earlier: Image, later: Image) -> Motion | None:
         limit = 2.5 * 1.4826 * float(np.median(np.abs(off[::2, ::2]))) + 1e-9
         inner = motion.overlap(earlier.shape)[::step, ::step]
         inner &= np.abs(off) < 4 * limit
-        columns = np.stack([across, down, across * x + down * y, down * x - across * y])[:, inner].astype(np.float64)
+        columns = np.stack([across, down, across * x + down * y, down * x - across * y]) * inner
+        columns = columns.reshape(4, -1).astype(np.float64)
         square = columns @ columns.T
         if np.linalg.cond(square / np.outer(*[np.sqrt(np.diag(square)) + 1e-12] * 2)) > 1e6:
             return None
-        a, b, zoom, turn = np.linalg.solve(square, columns @ np.clip(off[inner], -limit, limit).astype(np.float64))
+        a, b, zoom, turn = np.linalg.solve(square, columns @ np.clip(off, -limit, limit).ravel().astype(np.float64))
         # seen from the later frame, a small motion comes before the one that is known already
         small = np.array([[1 + zoom, -turn, a], [turn, 1 + zoom, b], [0, 0, 1]])
         middle = np.array([[1, 0, width / 2], [0, 1, height / 2], [0, 0, 1]])
@@ -177,8 +204,9 @@ def _unlikeness(motion: Motion, earlier: Image, later: Image) -> float:
         off = off[motion.overlap(earlier.shape)[2:-2, 2:-2]]
         if off.size < 0.5 * later.size:
             return float("inf")
-    sample = off.ravel()[:: max(1, off.size // 20000)]
-    return float(np.sort(sample)[: max(1, int(0.9 * sample.size))].mean())
+    sample = off.ravel()[:: max(1, off.size // _SAMPLES)]
+    count = max(1, int(0.9 * sample.size))
+    return float(np.partition(sample, count - 1)[:count].mean())
 
 
 def _as_bytes(earlier: Image, later: Image, noise: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

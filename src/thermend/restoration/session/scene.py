@@ -48,6 +48,10 @@ _JUMPED, _LEAST_JUMP = 1.4, 1.0
 """Times the variance that is expected, and grey levels of 255, from which on the pattern is another."""
 _NOISELESS = 0.8 / 255
 """Noise over time that is not worth a mean over time, which costs a little sharpness."""
+_CUT_OFF = 0.002
+"""Shares of the range, at whose ends a frame is cut off and shows no noise."""
+_BLOCK, _CALM = 16, 0.3
+"""Pixels; and the share of such blocks that the noise is read off: those where the scene, badly registered, adds the least."""
 _LEAST_NOISE = 0.15
 """Grey levels of 255: what rounding to 8 bits leaves."""
 
@@ -109,6 +113,11 @@ class Scene:
     def is_noiseless(self) -> bool:
         """Whether there is no noise over time that would be worth a mean."""
         return self.noise < _NOISELESS**2
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether a frame adds nothing to the scene that would be worth mending: no noise, no pattern."""
+        return self.given < _NOISELESS
 
     def is_another_picture(self, frame: Image, motion: Motion) -> bool:
         """Whether no motion makes a frame like the one before."""
@@ -183,7 +192,7 @@ class Scene:
         if self.taught < 1:  # what of the finest detail is no noise may all be pattern
             self.uncertainty[:] = max(self.fine - self.noise, self.noise / 2)
         total = self.variance + self.uncertainty + np.float32(self.noise)
-        self._learn_noise(innovation, known & ~moved)
+        self._learn_noise(innovation, known & ~moved & (frame > _CUT_OFF) & (frame < 1 - _CUT_OFF))
         self.variance[moved] = np.float32(_UNKNOWN * self.noise)
         # what a frame says of the scene is the less, the more of it may be the pattern's: all of that where the camera moved
         other = np.float32(self.noise) + self.uncertainty * np.float32(teaches)
@@ -232,7 +241,9 @@ class Scene:
         if before is None or usable.mean() < 0.2:
             return
         # two innovations of one pixel have its pattern in common, and not their noise
-        spread = self._spread_of((innovation - before)[usable]) ** 2 / 2
+        spread = _least_variance(innovation - before, usable) / 2
+        if not np.isfinite(spread):
+            return
         expected = float(np.median(self.variance[usable][::16]))
         found = max(spread - expected, 0.05 * spread, (_LEAST_NOISE / 255) ** 2)
         rate = max(0.1, 1 / self.frames)
@@ -244,6 +255,15 @@ def _fine_variance(frame: Image) -> float:
     found = cv2.filter2D(frame, cv2.CV_32F, _FINEST)[1:-1, 1:-1]
     sample = np.abs(found.ravel()[:: max(1, found.size // 50000)])
     return max((float(np.median(sample)) * 1.4826 / 6) ** 2, (_LEAST_NOISE / 255) ** 2)
+
+
+def _least_variance(values: Image, usable: NDArray[np.bool_]) -> float:
+    """Variance of what is the same everywhere, as noise is, and not of what a scene adds in places; NaN where nothing tells."""
+    height, width = (max(1, side // _BLOCK) for side in values.shape)
+    share = cv2.resize(usable.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    power = cv2.resize(np.where(usable, values, np.float32(0)) ** 2, (width, height), interpolation=cv2.INTER_AREA)
+    there = share > 0.5
+    return float(np.quantile(power[there] / share[there], _CALM)) if there.any() else float("nan")
 
 
 def _steepness(estimate: Image) -> Image:

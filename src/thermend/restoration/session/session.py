@@ -227,7 +227,8 @@ class Session:
             memory.choice.judge(plain, motion, scene.given**2)
             scene.see(measured, motion, missing if bad is None else bad | missing)
             if memory.carried is not None:
-                memory.carried.moved(motion, scene.moved, None if memory.choice.prefers_many else scene.change)
+                stays = not memory.choice.prefers_many and not scene.is_noiseless
+                memory.carried.moved(motion, scene.moved, scene.change if stays else None)
         memory.motion, memory.plain = motion, measured - self._pattern_of(memory)
         memory.last = shares
         memory.since_start += 1
@@ -301,9 +302,9 @@ class Session:
         """From the scene's estimate, by what the method did before."""
         assert memory.carried is not None
         scene = memory.scene
-        estimate = (
-            calmed(scene.estimate, scene.is_noisy | ~memory.carried.is_known, scene.given) if best is None else best
-        )
+        estimate = scene.estimate if best is None else best
+        if best is None and not scene.is_clean:
+            estimate = calmed(estimate, scene.is_noisy | ~memory.carried.is_known, scene.given)
         made = memory.carried.apply(estimate)
         if memory.plain is not None:
             added = given_back(memory.carried.clean(estimate), memory.plain)
