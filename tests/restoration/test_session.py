@@ -12,16 +12,20 @@ from conftest import psnr
 import thermend
 from thermend.evaluation.recordings.measures import Seen
 from thermend.evaluation.recordings.simulation import PRESETS, Conditions, Frame, recorded
-from thermend.filters.motion import register
+from thermend.filters.motion import Motion, register
 from thermend.image import FrameFacts, Metadata, ThermalImage
 
 SHAPE = (112, 144)
 
 
-def frames_of(scene: np.ndarray, wanted: Conditions, seed: int = 0) -> list[Frame]:
+SIZES = (1.0, 2.0, 4.0, 8.0, 16.0)
+"""Pixels, of texture."""
+
+
+def frames_of(scene: np.ndarray, wanted: Conditions, seed: int = 0, sizes: tuple[float, ...] = SIZES) -> list[Frame]:
     large = cv2.resize(255 * scene, None, fx=1.25, fy=1.25, interpolation=cv2.INTER_CUBIC)
     draw = np.random.default_rng(5)
-    for size in (1.0, 2.0, 4.0, 8.0, 16.0):  # ground, foliage, clouds: as much of each size
+    for size in sizes:  # ground, foliage, clouds: as much of each size
         texture = cv2.GaussianBlur(draw.standard_normal(large.shape).astype(np.float32), (0, 0), size)
         large += 7 * texture / texture.std()
     large = np.clip(large, 0, 255).astype(np.float32)
@@ -74,6 +78,45 @@ def test_small_targets_that_move_are_kept_and_leave_no_ghost(scene, auto):
             seen.add(frame, mended)
     assert np.median(seen.kept) > 0.8
     assert abs(np.mean(seen.ghosts)) < 1
+
+
+def test_an_undamaged_recording_stays_as_it_is(scene, auto):
+    """What the scene's own texture and the registration leave over is no noise, and the method's detail is not carried."""
+    frames = frames_of(scene, replace(PRESETS["undamaged"], frames=50), sizes=SIZES[1:])
+    session = auto.session(contrast="keep")
+    mended, alone = Seen(), Seen()
+    for frame in frames:
+        mended.add(frame, session(picture(frame)).pixels)
+        alone.add(frame, auto(picture(frame), contrast="keep").pixels)
+    assert np.mean(mended.errors[20:]) <= np.mean(alone.errors[20:])
+    assert 10 * np.log10(255**2 / np.mean(mended.errors[20:])) > 50
+    assert session.memory.scene.is_clean
+
+
+def test_small_targets_in_strong_noise_are_given_back(scene, auto):
+    frames = frames_of(scene, replace(PRESETS["noise"], frames=60))
+    session = auto.session(contrast="keep")
+    seen = Seen()
+    for frame in frames:
+        seen.add(frame, session(picture(frame)).pixels)
+    assert np.median(seen.kept) > 0.8
+    assert abs(np.mean(seen.ghosts)) < 1
+
+
+def test_the_method_rests_where_it_has_nothing_to_mend(scene, auto):
+    frames = frames_of(scene, replace(PRESETS["undamaged"], frames=80, targets=0), sizes=SIZES[1:])
+    session = auto.session(contrast="keep")
+    for frame in frames:
+        session(picture(frame))
+    assert session.memory.rest > 1
+    rested = session.memory.seen
+    assert session.memory.seen < 30
+    with_damage = replace(PRESETS["noise"], frames=80, targets=0)
+    session = auto.session(contrast="keep")
+    for frame in frames_of(scene, with_damage):
+        session(picture(frame))
+    assert session.memory.rest == 1
+    assert session.memory.seen > rested
 
 
 def test_a_shutter_is_found_where_the_picture_froze(scene, chain):
@@ -249,6 +292,26 @@ def test_motion_is_found(scene, shift, angle, zoom):
     inner = (slice(20, -20), slice(20, -20))
     assert float(np.abs(back - later)[inner].mean()) < 0.004
     assert not register(scene, np.random.default_rng(0).normal(0.5, 0.1, scene.shape).astype(np.float32)).found
+
+
+@pytest.mark.parametrize("matrix", [[[1, 0, 3.5], [0, 1, -2.2]], [[0.99, -0.02, 4], [0.02, 0.99, -7]]])
+def test_the_overlap_is_what_both_frames_saw(matrix):
+    motion = Motion(np.array(matrix, float), 0.5)
+    seen = motion.warp(np.ones(SHAPE, np.float32), border=0.0, smooth=True) > 0.999
+    found = motion.overlap(SHAPE)
+    assert (found != seen).mean() < 0.02  # OpenCV rounds places to 1/32 pixel: along the edge, a pixel wide at most
+    assert not (cv2.erode(seen.astype(np.uint8), np.ones((3, 3))).astype(bool) & ~found).any()
+
+
+def test_a_camera_that_goes_on_as_before_is_found_beside_its_motion(scene):
+    """The motion before is tried first, and is left where it explains too little."""
+    large = cv2.resize(scene, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    early, now, jumped = (np.ascontiguousarray(large[60 : 60 + SHAPE[0], x : x + SHAPE[1]]) for x in (60, 63, 71))
+    first = register(early, now)
+    assert first.matrix[0, 2] == pytest.approx(3, abs=0.1)
+    for later, shift in ((now, 3), (jumped, 11)):
+        again = register(early, later, expected=first)
+        assert again.matrix[0, 2] == pytest.approx(shift, abs=0.15)
 
 
 def test_a_scale_and_other_methods_have_sessions_too(scene):

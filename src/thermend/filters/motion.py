@@ -20,7 +20,7 @@ _LEAST_SHARE = 0.4
 _LEAST_RESPONSE = 0.04
 """Of phase correlation; unrelated frames of noise have 0.02."""
 _REFINEMENTS = 2
-_SAMPLES = 20_000
+_SAMPLES = 10_000
 """Pixels that tell how unlike two frames are."""
 _STEADY, _AS_MUCH = 0.3, 0.95
 """Gain from which on a motion is so plain that the next frame's is looked for beside it first; and the share of that gain which

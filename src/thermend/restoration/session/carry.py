@@ -19,6 +19,8 @@ Image = NDArray[np.float32]
 
 _VISIBLE = 3.0 / 255
 """Share of the range; less is not seen."""
+_NOTHING, _NO_GAIN = 0.15 / 255, 0.005
+"""Share of the range, root mean square, and of the contrast: a method that changes less has nothing to mend."""
 _FOLLOWS = 0.25
 """Share of a new gain and field that is taken over; what is older fades."""
 
@@ -56,6 +58,12 @@ class Carried:
         gain = self.gain + _FOLLOWS * (new.gain - self.gain)
         smooth = self.field + np.float32(_FOLLOWS) * (new.field - self.field)
         return Carried(gain, smooth, new.detail, new.known)
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether the method left the scene as it is."""
+        changed = np.sqrt(float((self.detail**2).mean()) + float((self.field**2).mean()))
+        return abs(self.gain - 1) < _NO_GAIN and bool(changed < _NOTHING)
 
     def keep_large(self) -> None:
         """Detail that cannot be seen is left out: of a picture without noise it is the method's own error."""

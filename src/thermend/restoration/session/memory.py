@@ -49,6 +49,10 @@ class Memory:
         the last frame without its pattern and bad pixels
     motion : Motion or None
         of the camera, from the frame before to the last
+    certain : (H, W) bool or None
+        where the last frame showed for certain what the method had not
+    rest : int
+        times as rarely as else that the method sees a frame: more than 1 where it found nothing to mend
     """
 
     low: float
@@ -68,3 +72,5 @@ class Memory:
     frozen: int = 0
     plain: Image | None = None
     motion: Motion | None = None
+    certain: NDArray[np.bool_] | None = None
+    rest: int = 1

@@ -52,6 +52,8 @@ _CUT_OFF = 0.002
 """Shares of the range, at whose ends a frame is cut off and shows no noise."""
 _BLOCK, _CALM = 16, 0.3
 """Pixels; and the share of such blocks that the noise is read off: those where the scene, badly registered, adds the least."""
+_SAMPLES = 8_000
+"""Pixels that a median is taken of."""
 _LEAST_NOISE = 0.15
 """Grey levels of 255: what rounding to 8 bits leaves."""
 
@@ -227,7 +229,7 @@ class Scene:
         return cv2.dilate(found, np.ones((3, 3), np.uint8)).astype(bool) & known
 
     def _spread_of(self, values: Image) -> float:
-        sample = values[:: max(1, values.size // 20000)]
+        sample = values[:: max(1, values.size // _SAMPLES)]
         return float(np.median(np.abs(sample)) * 1.4826) if sample.size else 0.0
 
     def _teaches(self, motion: Motion, shape: tuple[int, int]) -> float:
@@ -275,4 +277,4 @@ def _steepness(estimate: Image) -> Image:
 
 def _middle(values: Image) -> float:
     """Median of a sample, which is as good and costs a tenth."""
-    return float(np.median(values.ravel()[:: max(1, values.size // 20000)]))
+    return float(np.median(values.ravel()[:: max(1, values.size // _SAMPLES)]))

@@ -33,14 +33,18 @@ if TYPE_CHECKING:
 
 Image = NDArray[np.float32]
 
-EVERY = 12
-"""Frames between two that the method sees, once the scene is known."""
+EVERY = 24
+"""Frames between two that the method sees, once the scene is known; half as many where much of the scene is new."""
+_NEW = 0.06
+"""Share of the frame that the method has not seen."""
 _AT_FIRST = 10
 """Frames after a beginning that the method sees one and all; then it sees every second, after twice as many every third."""
 _CERTAIN = 0.8
 """Certainty of the scene from which on its estimate may be what the method is given."""
 _TRIED_EVERY = 6
 """Times that the method sees a frame, of which one is a trial: it is given both, and the next frame is the judge."""
+_RESTS = 4
+"""Times as rarely, at most, that the method sees a frame of which it has nothing more to mend."""
 _SMALLEST = 16
 """Pixels; frames with a shorter side are mended one by one: they show too little to tell how the camera moved."""
 _FROZEN = 2
@@ -233,11 +237,19 @@ class Session:
         memory.last = shares
         memory.since_start += 1
         memory.since_seen += 1
-        due = memory.since_seen >= min(self.every, max(1, memory.since_start // _AT_FIRST))
+        due = self._is_due(memory)
         memory.clean = None if single is None else single.clean
         if due or memory.carried is None or self.scale != 1:
             return self._mended(image, measured, memory, single)
         return self._carried(image, memory)
+
+    def _is_due(self, memory: Memory) -> bool:
+        """Whether the method is to see this frame: the more rarely, the longer the scene is known and the less it had to mend."""
+        wait = min(self.every, max(1, memory.since_start // _AT_FIRST))
+        if memory.rest > 1:
+            return memory.since_seen >= memory.rest * wait
+        is_new = memory.carried is not None and float((~memory.carried.is_known).mean()) > _NEW
+        return memory.since_seen >= (max(1, wait // 2) if is_new and wait == self.every else wait)
 
     def _alone(self, measured: Image, memory: Memory) -> Image:
         """A frame as it is by itself; without the pattern only where that was known before."""
@@ -294,6 +306,8 @@ class Session:
         new = Carried.of(scene.estimate, chosen.pixels)
         if scene.is_noiseless:
             new.keep_large()
+        idle = known and new.is_nothing
+        memory.rest = min(2 * memory.rest, _RESTS) if idle else 1
         before = memory.carried
         memory.carried = new if before is None else before.then(new)
         return replace(self._carried(image, memory, scene.estimate), verification=chosen.result.verification)
@@ -304,10 +318,12 @@ class Session:
         scene = memory.scene
         estimate = scene.estimate if best is None else best
         if best is None and not scene.is_clean:
-            estimate = calmed(estimate, scene.is_noisy | ~memory.carried.is_known, scene.given)
+            unseen = scene.is_noisy if memory.rest > 1 else scene.is_noisy | ~memory.carried.is_known
+            estimate = calmed(estimate, unseen, scene.given)
         made = memory.carried.apply(estimate)
         if memory.plain is not None:
-            added = given_back(memory.carried.clean(estimate), memory.plain)
+            hints = [mask for mask in (memory.certain, scene.moved) if mask is not None]
+            added, memory.certain = given_back(memory.carried.clean(estimate), memory.plain, hints)
             made = made if added is None else made + np.float32(memory.carried.gain) * added
         if self.mode == "radiometric":
             keep(made, image, memory.last - self._pattern_of(memory), memory.low, memory.high)

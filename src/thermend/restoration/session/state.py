@@ -45,6 +45,9 @@ def save(session: Session, path: str | os.PathLike[str], **more: Any) -> None:
     ):
         if array is not None:
             arrays[name] = array
+    for name, mask in (("certain", memory.certain), ("moved", memory.scene.moved)):
+        if mask is not None:
+            arrays[name] = mask.astype(np.float32)
     if memory.carried is not None:
         arrays |= {"field": memory.carried.field, "detail": memory.carried.detail, "known": memory.carried.known}
     facts = {
@@ -74,6 +77,7 @@ def save(session: Session, path: str | os.PathLike[str], **more: Any) -> None:
         "since_start": memory.since_start,
         "since_seen": memory.since_seen,
         "frozen": memory.frozen,
+        "rest": memory.rest,
         "steps": [[step.method, dict(step.facts), list(step.removed)] for step in memory.steps],
         "more": more,
     }
@@ -141,6 +145,10 @@ def _motion(said: Any) -> Motion | None:
     return None if said is None else Motion(np.array(said[0], float).reshape(2, 3), float(said[1]))
 
 
+def _mask(arrays: dict[str, Any], name: str) -> np.ndarray | None:
+    return arrays[name] > 0.5 if name in arrays else None
+
+
 def _memory(facts: dict[str, Any], arrays: dict[str, Any]) -> Memory:
     scene = Scene(
         arrays["estimate"],
@@ -152,6 +160,7 @@ def _memory(facts: dict[str, Any], arrays: dict[str, Any]) -> Memory:
         float(facts["taught"]),
         int(facts["seen"]),
         arrays.get("innovation"),
+        _mask(arrays, "moved"),
     )
     carried = None
     if facts["gain"] is not None:
@@ -180,4 +189,6 @@ def _memory(facts: dict[str, Any], arrays: dict[str, Any]) -> Memory:
         int(facts["frozen"]),
         arrays.get("plain"),
         _motion(facts["motion"]),
+        _mask(arrays, "certain"),
+        int(facts.get("rest", 1)),  # older states know of none
     )
