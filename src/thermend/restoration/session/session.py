@@ -244,7 +244,7 @@ class Session:
         return self._carried(image, memory)
 
     def _is_due(self, memory: Memory) -> bool:
-        """Whether the method is to see this frame: the more rarely, the longer the scene is known and the less it had to mend."""
+        """Whether the method is to see this frame: the more rarely, the longer the scene is known."""
         wait = min(self.every, max(1, memory.since_start // _AT_FIRST))
         if memory.rest > 1:
             return memory.since_seen >= memory.rest * wait
