@@ -183,6 +183,7 @@ def test_a_pattern_is_kept_and_taken_off_stills(tmp_path):
         (["-o", "x.png"], "no recording is written so"),
         (["--pattern", "missing.npz"], "missing.npz"),
         (["--save-pattern", "p.npz", "--each-frame"], "--save-pattern"),
+        (["--look-ahead", "5", "--each-frame"], "--look-ahead"),
     ],
 )
 def test_wrong_use_is_one_line(tmp_path, options, said):
@@ -203,6 +204,20 @@ def test_a_recording_that_was_cut_off_is_mended_as_far_as_it_goes(tmp_path):
     done = thermend("enhance", tmp_path / "cut.mkv", "-o", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert 10 < len(list(package.read_frames(tmp_path / "out/cut.mkv"))) < 60
+
+
+@pytest.mark.parametrize("share", [1.0, 2 / 3])
+def test_a_look_ahead_changes_the_first_frames_and_loses_none(tmp_path, share):
+    """As far as a recording goes, and however far it looks."""
+    data = recorded(tmp_path / "whole.mkv", frames(60)).read_bytes()
+    (tmp_path / "a.mkv").write_bytes(data[: int(len(data) * share)])
+    results = {}
+    for name, more in (("causal", []), ("ahead", ["--look-ahead", "40"]), ("far", ["--look-ahead", "500"])):
+        done = thermend("enhance", tmp_path / "a.mkv", "-o", tmp_path / f"{name}.mkv", *METHOD, *more)
+        assert done.returncode == 0, done.stderr
+        results[name] = np.stack([image.pixels for image in package.read_frames(tmp_path / f"{name}.mkv")])
+    assert results["causal"].shape == results["ahead"].shape == results["far"].shape
+    assert not np.array_equal(results["causal"][0], results["ahead"][0])
 
 
 def test_live_frames_come_from_opencv(tmp_path):

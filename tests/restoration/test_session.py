@@ -243,6 +243,38 @@ def test_a_pattern_that_was_learned_helps_stills_of_the_camera(scene, auto, tmp_
         load(tmp_path / "p.npz").taken_off(ThermalImage(frames[0].clean, "celsius"))
 
 
+def test_a_look_ahead_knows_the_pattern_at_the_first_frame(scene, chain):
+    wanted = replace(PRESETS["pattern"], frames=60, targets=0)
+    frames = frames_of(scene, wanted)
+    causal, ahead = chain.session(contrast="keep"), chain.session(contrast="keep")
+    assert ahead.look_ahead(picture(frame) for frame in frames)
+    assert ahead.frames == 0
+    first, known = (session(picture(frames[0])).pixels for session in (causal, ahead))
+    assert psnr(known, frames[0].clean, 255) > psnr(first, frames[0].clean, 255) + 3
+    still = frames_of(scene, replace(PRESETS["tripod"], frames=20))
+    assert not chain.session(contrast="keep").look_ahead(picture(frame) for frame in still)
+
+
+def test_a_look_ahead_ends_at_the_shutter(scene, chain):
+    """The pattern that follows is another's; it is not taken off the first frame."""
+    frames = frames_of(scene, replace(PRESETS["pattern"], frames=50, targets=0, shutter=40))
+    session = chain.session(contrast="keep")
+    assert session.look_ahead(picture(frame) for frame in frames)
+    other = chain.session(contrast="keep")
+    other.look_ahead(picture(frame) for frame in frames[:40])
+    assert np.array_equal(session(picture(frames[0])).pixels, other(picture(frames[0])).pixels)
+
+
+def test_methods_one_after_another_are_all_named_in_a_sessions_record(scene):
+    session = thermend.load("classical.seid+classical.nlm").session()
+    frames = frames_of(scene, replace(PRESETS["pattern"], frames=3))
+    for frame in frames:
+        record = session(picture(frame)).metadata.provenance
+        assert record["method"] == "classical.seid+classical.nlm"
+        assert record["variant"] is None
+        assert {step["method"] for step in record["steps"]} >= {"session", "classical.seid"}
+
+
 def test_frames_that_differ_in_size_or_unit_are_refused(chain):
     session = chain.session()
     session(np.full((40, 50), 90, np.uint8))

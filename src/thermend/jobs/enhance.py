@@ -63,6 +63,8 @@ class Enhance:
         whether the frames of a recording are mended one by one, without a session
     pattern, save_pattern : str or None
         files of a camera's fixed pattern: to take off, and to write
+    look_ahead : int
+        frames of a recording that the camera's pattern is learned from before the first is mended
     resume : bool
         whether recordings that were interrupted are gone on with
     threads : int or None
@@ -94,6 +96,7 @@ class Enhance:
     each_frame: bool = False
     pattern: str | None = None
     save_pattern: str | None = None
+    look_ahead: int = 0
     resume: bool = False
     threads: int | None = None
 
@@ -142,6 +145,9 @@ class Enhance:
             raise UsageError(f"--scale {self.scale}: expected 1, 2 or 4")
         if self.depth not in (None, *DEPTHS):
             raise UsageError(f"--depth {self.depth}: expected 8, 16 or 32")
+        if self.look_ahead and (self.each_frame or self.pattern is not None):
+            with_it = "--each-frame has no session" if self.each_frame else "--pattern names a pattern already"
+            raise UsageError(f"--look-ahead learns the pattern for a session; {with_it}")
         if self.palette is not None:
             palettes.table(self.palette)
 

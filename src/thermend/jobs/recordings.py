@@ -9,6 +9,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +97,8 @@ class RecordingFile:
         target, name = self.outputs[0].target, str(self.item.path)
         left = list(first.metadata.left)
         skipped = self._begin(first.metadata.frame_rate, mode)
-        frames = _after(first, frames, skipped)
+        frames = self._looked_ahead(chain([first], frames))
+        frames = islice(frames, skipped, None)
         try:
             reason = self._all(frames, count)
             with held_back():  # it is whole: its files are ended and get their names
@@ -124,6 +126,19 @@ class RecordingFile:
             left=tuple(left),
             frames=self.done,
         )
+
+    def _looked_ahead(self, frames: Iterator[ThermalImage]) -> Iterator[ThermalImage]:
+        """The frames; of the first ones, where that is asked for, the session has learned the pattern before."""
+        if not self.job.look_ahead or self.session is None:
+            return frames
+        held: list[ThermalImage] = []
+        broken: list[InputError] = []
+        try:
+            held.extend(islice(frames, self.job.look_ahead))
+        except InputError as error:  # what came before it is mended all the same
+            broken.append(error)
+        self.session.look_ahead(held)
+        return chain(held, _broken_off(broken[0]) if broken else frames)
 
     @property
     def _state(self) -> Path:
@@ -206,6 +221,8 @@ class RecordingFile:
         files = recordings.stills(path) if path.is_dir() else [path]
         facts = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
         settings = {k: str(v) for k, v in asdict(self.job).items() if k not in _NOT_SETTINGS}
+        if not self.job.look_ahead:
+            del settings["look_ahead"]  # which older states know nothing of
         settings["weights"] = str(self.restorer.weights_sha256)
         outputs = [str(output.target.name) for output in self.outputs]
         return hashlib.sha256(json.dumps([facts, settings, outputs], sort_keys=True).encode()).hexdigest()
@@ -303,13 +320,10 @@ class RecordingFile:
         return []
 
 
-def _after(first: ThermalImage, others: Iterator[ThermalImage], done: int) -> Iterator[ThermalImage]:
-    """The frames from the first that is not done on."""
-    if not done:
-        yield first
-    for number, image in enumerate(others, 1):
-        if number >= done:
-            yield image
+def _broken_off(error: InputError) -> Iterator[ThermalImage]:
+    """What follows the last whole frame."""
+    raise error
+    yield
 
 
 def _shown(kind: str | None, before: ThermalImage, after: ThermalImage, palette: str | None) -> ThermalImage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +11,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thermend.errors import NotFiniteError, UsageError
-from thermend.image import MAX_PIXELS, Depth, ThermalImage
+from thermend.image import MAX_PIXELS, Depth, Metadata, ThermalImage
 from thermend.io.metadata import scale_exif, scale_geotiff
 from thermend.methods.info import MethodInfo
-from thermend.methods.protocol import ChoosesContrast, FillsCores, Method, Task, UsesNetworks, declares
+from thermend.methods.protocol import ChoosesContrast, FillsCores, Method, StepRecord, Task, UsesNetworks, declares
 from thermend.methods.watch import Cancel, Progress, Watch
 from thermend.normalisation import Normalisation
 from thermend.restoration.many import is_stack, is_tensor, restored_stack, restored_tensor
 from thermend.restoration.preparation import check_finite, prepare, repeated
 from thermend.restoration.provenance import provenance_of
 from thermend.restoration.result import Result
-from thermend.restoration.verification import verified
+from thermend.restoration.verification import Verification, verified
 
 if TYPE_CHECKING:
     from thermend.restoration.session import Session
@@ -143,7 +144,7 @@ class Restorer:
         pattern : str or PathLike or None
             a file that :meth:`Session.save_pattern` wrote
         every : int or None
-            frames between two that the method itself sees, once the scene is known; None, 12
+            frames between two that the method itself sees, once the scene is known; None, 24
 
         Returns
         -------
@@ -167,6 +168,17 @@ class Restorer:
             pattern=pattern,
             every=EVERY if every is None else every,
         )
+
+    def provenance(
+        self,
+        metadata: Metadata,
+        mode: str,
+        scale: int,
+        steps: Sequence[StepRecord],
+        verification: Verification | None = None,
+    ) -> dict[str, Any]:
+        """The record of a restoration; as :func:`thermend.restoration.provenance.provenance_of`."""
+        return provenance_of(self.method, metadata, mode, scale, steps, verification)
 
     def restored(
         self,
@@ -194,7 +206,7 @@ class Restorer:
         except NotFiniteError as error:
             raise NotFiniteError(f"{self.info.full_name} {error}") from None
         verification = verified(image, result, made.measured, diagnosis) if self.info.generative else None
-        provenance = provenance_of(self.method, image.metadata, mode, grown, restored.steps, verification)
+        provenance = self.provenance(image.metadata, mode, grown, restored.steps, verification)
         task.watch.at(1, 1)
         metadata = replace(result.metadata, provenance=provenance)
         found = None if made.judge is None else made.judge.found

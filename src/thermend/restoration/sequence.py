@@ -9,12 +9,13 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from thermend.errors import UsageError
-from thermend.image import ThermalImage
+from thermend.image import Metadata, ThermalImage
 from thermend.methods.info import MethodInfo
 from thermend.methods.protocol import ChoosesContrast, Enlarges, StepRecord, declares
 from thermend.methods.watch import Cancel, Progress
 from thermend.restoration.restorer import MODES, Restorer
 from thermend.restoration.result import Result
+from thermend.restoration.verification import Verification
 
 THEN = "+"
 """Between the names of methods that follow one another."""
@@ -126,6 +127,18 @@ class RestorerSequence(Restorer):
             verdicts += [found.verification] if found.verification is not None else []
         worst = max(verdicts, key=lambda verdict: verdict.suspect) if verdicts else None
         return Result(image, tuple(steps), worst, diagnosis)
+
+    def provenance(
+        self,
+        metadata: Metadata,
+        mode: str,
+        scale: int,
+        steps: Sequence[StepRecord],
+        verification: Verification | None = None,
+    ) -> dict[str, Any]:
+        """The record of what all of them did together, as in a session."""
+        found = super().provenance(metadata, mode, scale, steps, verification)
+        return found | {"method": self.info.name, "variant": None, "weights_sha256": self.weights_sha256}
 
     def mode_for(self, image: ThermalImage, mode: str) -> str:
         """The mode in which all of them will restore an image."""

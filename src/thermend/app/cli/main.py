@@ -140,6 +140,16 @@ def enhance(
         Optional[str],  # noqa: UP045
         typer.Option("--save-pattern", metavar="FILE", help="Keep the fixed pattern that a recording shows."),
     ] = None,
+    look_ahead: Annotated[
+        int,
+        typer.Option(
+            "--look-ahead",
+            metavar="N",
+            min=0,
+            max=1000,
+            help="Learn a recording's fixed pattern from its first N frames before the first is mended.",
+        ),
+    ] = 0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with recordings that were interrupted (NAME.partial.EXT).")
     ] = False,
@@ -168,7 +178,8 @@ def enhance(
         "depth": depth, "compare": compare, "engine": engine, "device": device, "precision": precision,
         "prompts": prompts, "estimator": estimator, "prior": prior, "features": features, "tile": tile,
         "trust_map": trust_map, "overwrite": overwrite, "recording": recording, "each_frame": each_frame,
-        "pattern": pattern, "save_pattern": save_pattern, "resume": resume, "on": on, "gpus": gpus,
+        "pattern": pattern, "save_pattern": save_pattern, "look_ahead": look_ahead,
+        "resume": resume, "on": on, "gpus": gpus,
     }  # fmt: skip
     with files_for(inputs, out) as files:
         code = command.run(files.inputs, files.out, reading, options, files.say, as_json)

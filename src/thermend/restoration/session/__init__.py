@@ -13,6 +13,7 @@
 | `coarse` | what is smooth in a frame |
 | `calm` | places that the method has not seen yet |
 | `pattern` | a camera's pattern as a file, for its stills |
+| `ahead` | that pattern, learned before the first frame is mended |
 | `memory`, `state` | all that a session knows, saved |
 """
 

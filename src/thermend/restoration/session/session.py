@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,9 @@ from thermend.errors import UsageError
 from thermend.filters.motion import Motion, register
 from thermend.image import ThermalImage
 from thermend.methods.protocol import StepRecord
-from thermend.restoration.provenance import provenance_of
 from thermend.restoration.result import Result
 from thermend.restoration.session import state as states
+from thermend.restoration.session.ahead import learned
 from thermend.restoration.session.calm import calmed, filled
 from thermend.restoration.session.carry import Carried
 from thermend.restoration.session.defects import Defects, replaced
@@ -104,7 +105,7 @@ class Session:
         """Frames, from 0, from which on the pattern was another."""
         self.is_whole = True
         """Whether what it knows is that of whole frames: not where it was interrupted within one."""
-        self._pattern = pattern
+        self._known = None if pattern is None else load_pattern(pattern)
         if state is not None:
             states.load(self, state)
 
@@ -173,16 +174,38 @@ class Session:
         UsageError
             it has had no frame yet, or the camera never moved, so that nothing of the pattern is known
         """
-        memory = self.memory
-        if memory is None or memory.scene.taught < _LEARNED:
+        if not self.knows_pattern:
             raise UsageError(
                 "nothing is known of the camera's pattern: it shows only where the camera moves, for some frames at least"
             )
-        bad = memory.defects.confirmed()
+        self.pattern().save(path, overwrite=overwrite)
+
+    @property
+    def knows_pattern(self) -> bool:
+        """Whether the camera moved for long enough to show its pattern."""
+        return self.memory is not None and self.memory.scene.taught >= _LEARNED
+
+    def pattern(self) -> CameraPattern:
+        """The camera's fixed pattern and bad pixels, as they are known by now."""
+        memory = self.memory
+        assert memory is not None
         pixels = self._pattern_of(memory) * np.float32(memory.high - memory.low)
-        CameraPattern(
-            pixels, np.zeros(pixels.shape, bool) if bad is None else bad, memory.unit, memory.serial, self.frames
-        ).save(path, overwrite=overwrite)
+        bad = memory.defects.confirmed()
+        bad = np.zeros(pixels.shape, bool) if bad is None else bad
+        return CameraPattern(pixels, bad, memory.unit, memory.serial, self.frames)
+
+    def look_ahead(self, frames: Iterable[ThermalImage | ArrayLike]) -> bool:
+        """Learn the camera's pattern from the frames that come, before the first is mended; True where they show one.
+
+        Parameters
+        ----------
+        frames : iterable of ThermalImage or array_like
+            they are not mended by this call
+        """
+        ahead = Session(self.restorer, mode=self.mode, contrast=self.contrast, every=self.every)
+        found = learned(ahead, frames)
+        self._known = self._known if found is None else found
+        return found is not None
 
     def _begun(self, image: ThermalImage) -> Memory:
         low, high = (0.0, 255.0) if image.is_picture else image.extent
@@ -190,8 +213,7 @@ class Session:
         shares = filled((image.pixels - np.float32(low)) / np.float32(high - low), None)
         scene, defects = Scene.begun(shares), Defects.none(image.shape)
         memory = Memory(low, high, image.unit, image.metadata.serial, scene, defects, shares)
-        if self._pattern is not None:
-            known = load_pattern(self._pattern)
+        if (known := self._known) is not None:
             known.check(image)
             memory.scene.pattern = known.pixels / np.float32(high - low)
             memory.scene.uncertainty[:] = memory.scene.noise * np.float32(0.05)
@@ -253,7 +275,7 @@ class Session:
 
     def _alone(self, measured: Image, memory: Memory) -> Image:
         """A frame as it is by itself; without the pattern only where that was known before."""
-        return measured if self._pattern is None else measured - self._pattern_of(memory)
+        return measured if self._known is None else measured - self._pattern_of(memory)
 
     def _is_early(self, memory: Memory) -> bool:
         """Whether the scene is still so uncertain that the method sees each single frame."""
@@ -333,7 +355,7 @@ class Session:
         if image.nodata is not None:
             pixels[image.nodata] = np.nan
         steps = self._steps(memory)
-        provenance = provenance_of(self.restorer.method, image.metadata, self.mode, 1, steps)
+        provenance = self.restorer.provenance(image.metadata, self.mode, 1, steps)
         changes: dict[str, Any] = {"metadata": replace(image.metadata, provenance=provenance)}
         if self.mode == "display" and image.unit != "display":
             changes |= {"unit": "display", "valid_range": (0.0, 255.0)}
