@@ -20,6 +20,8 @@ _CERTAIN, _LIKELY = 4.5, 2.5
 """Standard deviations of the 3 × 3 mean of the difference: anywhere, and where something is likely."""
 _REACH = 11
 """Pixels; the side of the square around what was certain, or moves, in which it is looked for."""
+_FEW = 0.003
+"""Share of the frame; hints that are more lead nowhere: noise with long tails gives rise to them all over."""
 _PASSES = 6
 _SAMPLES = 8_000
 
@@ -42,9 +44,9 @@ def given_back(result: Image, frame: Image, hints: Sequence[Mask] = ()) -> tuple
     sample = stands_out.ravel()[:: max(1, mean.size // _SAMPLES)]
     spread = max(1.4826 * float(np.median(sample)), 1e-6)
     certain = stands_out > _CERTAIN * spread
-    if hints:
-        likely = np.logical_or.reduce(list(hints)).astype(np.uint8)
-        near = cv2.dilate(likely, np.ones((_REACH, _REACH), np.uint8)).astype(bool)
+    likely = np.logical_or.reduce([certain, *hints])
+    if 0 < float(likely.mean()) < _FEW:
+        near = cv2.dilate(likely.astype(np.uint8), np.ones((_REACH, _REACH), np.uint8)).astype(bool)
         certain |= near & (stands_out > _LIKELY * spread)
     if not 0 < float(certain.mean()) < 0.2:
         return None, None
