@@ -20,8 +20,10 @@ _CERTAIN, _LIKELY = 4.5, 2.5
 """Standard deviations of the 3 × 3 mean of the difference: anywhere, and where something is likely."""
 _REACH = 11
 """Pixels; the side of the square around what was certain, or moves, in which it is looked for."""
-_FEW = 0.003
-"""Share of the frame; hints that are more lead nowhere: noise with long tails gives rise to them all over."""
+_TAIL, _TAIL_OF_NOISE = 0.98, 2.33
+"""Quantile, and where it lies in standard deviations of normal noise; the thresholds are the higher, the farther it is out."""
+_LONG, _LONGEST = 1.05, 1.5
+"""Times that, from which on noise has long tails and hints lead nowhere: it gives rise to them all over; and at most."""
 _PASSES = 6
 _SAMPLES = 8_000
 
@@ -43,10 +45,11 @@ def given_back(result: Image, frame: Image, hints: Sequence[Mask] = ()) -> tuple
     stands_out = np.abs(mean - level)
     sample = stands_out.ravel()[:: max(1, mean.size // _SAMPLES)]
     spread = max(1.4826 * float(np.median(sample)), 1e-6)
-    certain = stands_out > _CERTAIN * spread
-    likely = np.logical_or.reduce([certain, *hints])
-    if 0 < float(likely.mean()) < _FEW:
-        near = cv2.dilate(likely.astype(np.uint8), np.ones((_REACH, _REACH), np.uint8)).astype(bool)
+    tail = float(np.quantile(sample, _TAIL)) / (_TAIL_OF_NOISE * spread)
+    certain = stands_out > _CERTAIN * min(max(tail, 1.0), _LONGEST) * spread
+    if hints and tail < _LONG:
+        likely = np.logical_or.reduce(list(hints)).astype(np.uint8)
+        near = cv2.dilate(likely, np.ones((_REACH, _REACH), np.uint8)).astype(bool)
         certain |= near & (stands_out > _LIKELY * spread)
     if not 0 < float(certain.mean()) < 0.2:
         return None, None
