@@ -38,8 +38,8 @@ EVERY = 24
 """Frames between two that the method sees, once the scene is known; half as many where much of the scene is new."""
 _NEW = 0.06
 """Share of the frame that the method has not seen."""
-_AT_FIRST = 10
-"""Frames after a beginning that the method sees one and all; then it sees every second, after twice as many every third."""
+_AT_FIRST, _SPACED = 10, 5
+"""Frames after a beginning that the method sees one and all; then every second, and with every further five one more rarely."""
 _CERTAIN = 0.8
 """Certainty of the scene from which on its estimate may be what the method is given."""
 _TRIED_EVERY = 6
@@ -267,7 +267,7 @@ class Session:
 
     def _is_due(self, memory: Memory) -> bool:
         """Whether the method is to see this frame: the more rarely, the longer the scene is known."""
-        wait = min(self.every, max(1, memory.since_start // _AT_FIRST))
+        wait = min(self.every, memory.since_start // _SPACED) if memory.since_start >= _AT_FIRST else 1
         if memory.rest > 1:
             return memory.since_seen >= memory.rest * wait
         is_new = memory.carried is not None and float((~memory.carried.is_known).mean()) > _NEW
