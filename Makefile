@@ -28,7 +28,7 @@ pictures: $(VENV)/.dev ## draw the pictures of README and docs again
 	$(BIN)/python docs/pictures.py
 
 soak-recordings: $(VENV)/.dev ## long recordings: speed and memory, into docs/recordings.md
-	cd benchmarks && ../$(BIN)/python recordings.py --soak --page ../docs/recordings.md
+	cd benchmarks && ../$(BIN)/python recordings.py --soak --methods classical.chain deal ppfn dual-decoder hidra --page ../docs/recordings.md
 
 MINUTES ?= 1
 KILLS ?= 20

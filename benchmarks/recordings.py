@@ -1,6 +1,6 @@
 """Speed and memory of recordings: frames a second with decoding and encoding, latency of a frame, memory over many frames.
 
-python benchmarks/recordings.py [--page docs/recordings.md] [--soak]
+python benchmarks/recordings.py [--page docs/recordings.md] [--soak] [--methods deal ppfn ...]
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ def main() -> None:
     parser.add_argument("--page", type=Path)
     parser.add_argument("--preset", default="pattern")
     parser.add_argument("--soak", action="store_true", help=f"memory over {SOAK} frames, too")
+    parser.add_argument(
+        "--methods", nargs="*", default=[], metavar="METHOD", help="others than auto, at the smaller size"
+    )
     given = parser.parse_args()
     rows = [speed(shape, given.preset) for shape in SIZES]
     head = ["", "frames/s, whole command", "a frame, median", "95 %", "`auto` alone, warm", "share"]
@@ -45,6 +48,10 @@ def main() -> None:
         *table(head, rows),
     ]
     shown = [("recordings-speed", lines)] + ([("recordings-soak", [memory()])] if given.soak else [])
+    if given.methods:
+        others = [[f"`{name}`", *speed(SIZES[-1], given.preset, name)[1:]] for name in given.methods]
+        head = ["320 x 256", *head[1:4], "alone, warm", "share"]
+        shown.append(("recordings-methods", table(head, others)))
     for place, text in shown:
         print(*text, sep="\n")
         if given.page is not None:
@@ -62,7 +69,7 @@ def frames(shape: tuple[int, int], count: int, preset: str):
         yield ThermalImage(frame.given, "display", "uint8", metadata=facts)
 
 
-def speed(shape: tuple[int, int], preset: str) -> list[str]:
+def speed(shape: tuple[int, int], preset: str, method: str = "auto") -> list[str]:
     """One row: the command on a file, and the session alone."""
     with tempfile.TemporaryDirectory() as place:
         source = Path(place) / "a.mkv"
@@ -70,9 +77,10 @@ def speed(shape: tuple[int, int], preset: str) -> list[str]:
             for frame in frames(shape, FRAMES, preset):
                 writer.write(frame)
         began = time.perf_counter()
-        subprocess.run([sys.executable, "-c", COMMAND, "enhance", str(source), "-o", f"{place}/b.mp4"], check=True)
+        words = ["enhance", str(source), "-o", f"{place}/b.mp4", "--method", method]
+        subprocess.run([sys.executable, "-c", COMMAND, *words], check=True)
         whole = time.perf_counter() - began
-        restorer = thermend.load("auto")
+        restorer = thermend.load(method)
         session, taken, alone = restorer.session(), [], []
         for number, frame in enumerate(thermend.read_frames(source)):
             began = time.perf_counter()
