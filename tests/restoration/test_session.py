@@ -14,6 +14,7 @@ from thermend.evaluation.recordings.measures import Seen
 from thermend.evaluation.recordings.simulation import PRESETS, Conditions, Frame, recorded
 from thermend.filters.motion import Motion, register
 from thermend.image import FrameFacts, Metadata, ThermalImage
+from thermend.restoration.session.defects import Defects
 
 SHAPE = (112, 144)
 
@@ -186,6 +187,19 @@ def test_bad_pixels_are_confirmed_over_time_and_blinking_ones_too(scene, chain, 
     found = set(zip(*(int_array.tolist() for int_array in np.nonzero(session.memory.defects.confirmed()))))
     assert {(50, 60), (70, 90)} <= found
     assert len(found) < 10
+
+
+def test_a_line_along_which_the_camera_moves_is_not_bad(rng):
+    """It stands out of its neighbours in every frame, as dead pixels do; but with all of its neighbours along it."""
+    defects = Defects.none(SHAPE)
+    dead = [(20, 30), (60, 61), (60, 62), (90, 100)]
+    for _ in range(40):
+        frame = (0.5 + 0.01 * rng.standard_normal(SHAPE)).astype(np.float32)
+        frame[45] += 0.3
+        for y, x in dead:
+            frame[y, x] = 1.0
+        found = defects.see(frame, True)
+    assert {(int(y), int(x)) for y, x in np.argwhere(found)} == set(dead)
 
 
 def test_a_session_goes_on_from_its_state_bit_by_bit(scene, auto, tmp_path):

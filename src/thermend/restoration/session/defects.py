@@ -17,6 +17,9 @@ _DEAD, _BLINKING = 0.6, 0.2
 _FRAMES_FOR_DEAD, _FRAMES_FOR_BLINKING = 8, 30
 _REMEMBERED = 100
 """Frames; what was seen before them fades."""
+_AROUND, _CROWD = 15, 12
+"""Side of a square, pixels; and how many within it may stand out now and then: of a line or a rough place of the scene, along
+which the camera moves, more do."""
 _MOST = 0.02
 """Share of a frame; more are not single pixels."""
 
@@ -63,9 +66,13 @@ class Defects:
         if self.frames < _FRAMES_FOR_DEAD:
             return None
         bad = self.share > _DEAD
+        often = self.share > _BLINKING
         if self.frames >= _FRAMES_FOR_BLINKING:
-            bad |= self.share > _BLINKING
-        return bad
+            bad |= often
+        crowd = cv2.boxFilter(
+            often.astype(np.float32), -1, (_AROUND, _AROUND), normalize=False, borderType=cv2.BORDER_REFLECT
+        )
+        return np.asarray(bad & (crowd < _CROWD + 0.5))
 
 
 def replaced(frame: Image, bad: NDArray[np.bool_]) -> Image:

@@ -271,7 +271,8 @@ class Session:
         if memory.rest > 1:
             return memory.since_seen >= memory.rest * wait
         is_new = memory.carried is not None and float((~memory.carried.is_known).mean()) > _NEW
-        return memory.since_seen >= (max(1, wait // 2) if is_new and wait == self.every else wait)
+        soon = is_new or not self.knows_pattern  # on a tripod the method is all that takes the pattern off
+        return memory.since_seen >= (min(wait, max(1, self.every // 2)) if soon else wait)
 
     def _alone(self, measured: Image, memory: Memory) -> Image:
         """A frame as it is by itself; without the pattern only where that was known before."""
