@@ -1,6 +1,5 @@
 """How well HiDRA's vectors of several trainings tell damage apart: a linear probe on each, and t-SNE side by side (Fig. 7).
 
-    pip install scikit-learn
     python benchmarks/separation.py "full"=RUN/weights.safetensors [NAME=WEIGHTS ...] --train DIR [DIR ...] \\
         --on roadscene=DIR hit-uav=DIR [--picture OUT.png] [--page PAGE --place PLACE]
 

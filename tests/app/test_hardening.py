@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import signal
 import subprocess
@@ -14,6 +15,8 @@ from command import COMMAND
 from command import thermend as run_command
 
 import thermend
+from thermend.app.cli import archive
+from thermend.app.cli.main import app
 
 pytestmark = pytest.mark.slow
 
@@ -64,6 +67,17 @@ def test_interrupted_while_it_begins_it_ends_without_a_trace(tmp_path, scene, nu
         _, errors = process.communicate(timeout=60)
         assert "Traceback" not in errors
         assert process.returncode in (code, 0, -number)  # 0: it was done; the last: Python itself had not begun
+
+
+def test_every_command_heeds_signals_once_it_is_imported():
+    """After its imports, of which an exception would come out as something else, and before anything that is to be put away."""
+    callbacks = [command.callback for command in (*app.registered_commands, *archive.app.registered_commands)]
+    assert {callback.__name__ for callback in callbacks} >= {"enhance", "train", "status"}
+    for callback in callbacks:
+        lines = [line.strip() for line in inspect.getsource(callback).splitlines() if line.strip()]
+        heeds = lines.index("interruption.heed()")
+        assert lines[heeds - 1].startswith("from ")
+        assert not any(line.startswith(("from ", "import ")) for line in lines[heeds:])
 
 
 @pytest.mark.parametrize("value", [3.4e38, 1e38, 1e-42])

@@ -1,7 +1,9 @@
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import pytest
 import thermend
 from thermend.errors import ThermendWarning
 from thermend.jobs.enhance import Enhance
+from thermend.jobs.executors import Worker, worker_environment
 from thermend.jobs.interruption import held_back
 from thermend.jobs.observer import Observer
 from thermend.jobs.sources import collect
@@ -53,6 +56,32 @@ def test_a_second_signal_is_heeded_at_once():
     with pytest.raises(KeyboardInterrupt):
         work()
     assert steps == ["once"]
+
+
+def test_a_process_is_started_whole():
+    """Half of one would write a traceback about what its parent did not send."""
+    said = []
+
+    @worker_environment()
+    def start():
+        signal.raise_signal(signal.SIGINT)
+        said.append(subprocess.check_output([sys.executable, "-c", "print('whole')"], text=True))
+
+    with pytest.raises(KeyboardInterrupt):
+        start()
+    assert said == ["whole\n"]
+
+
+def test_a_worker_does_not_hear_what_a_terminal_sends_to_all():
+    """Not even while it is still importing."""
+    worker = Worker(Enhance(None, False, method="classical.dct"), multiprocessing.get_context("spawn"))
+    os.kill(worker.process.pid, signal.SIGINT)
+    time.sleep(0.3)
+    os.kill(worker.process.pid, signal.SIGINT)
+    assert worker.process.is_alive()
+    worker.end()
+    assert worker.process.exitcode == 0
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 def test_a_fault_of_the_step_does_not_lose_the_signal():

@@ -11,12 +11,13 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sized
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, TypeVar
 
 from thermend.errors import Cancelled, ThermendError, ThermendWarning
-from thermend.jobs.interruption import stop
+from thermend.jobs.interruption import held_back, stop
 from thermend.jobs.job import Job, Outcome
 
 Item = TypeVar("Item")
@@ -146,9 +147,10 @@ def begun(job: Job[Item]) -> Callable[[Item], Outcome]:
 @contextlib.contextmanager
 def worker_environment() -> Iterator[None]:
     """What a process is started in: a thread for each library, since each of the other cores has a process too, and no folder
-    of the user's on its path. Python would put the current one first, and run a ``multiprocessing.py`` that lies there."""
+    of the user's on its path. Python would put the current one first, and run a ``multiprocessing.py`` that lies there. A
+    signal waits until it has been started whole, since half of one complains at length; Ctrl-C is its parent's to heed."""
     changed = dict.fromkeys((*_ONE_THREAD, "PYTHONSAFEPATH"), "1")
-    with _starting:
+    with _starting, held_back(), _without_interruptions():
         before = {name: os.environ.get(name) for name in changed}
         here = Path.cwd() if sys.version_info < (3, 11) else None  # which does not know PYTHONSAFEPATH
         os.environ.update(changed)
@@ -164,6 +166,20 @@ def worker_environment() -> Iterator[None]:
                     os.environ.pop(name, None)
                 else:
                     os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _without_interruptions() -> Iterator[None]:
+    """What is started within never hears Ctrl-C, which a terminal sends to every process there is."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # whose own start would let them in again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Worker:

@@ -16,6 +16,16 @@ def stop(number: int, _: Any) -> None:
     raise SystemExit(128 + number)
 
 
+def heed() -> None:
+    """From here on, there is something to put away: a signal that asks to end is an exception, which every clean-up sees.
+
+    Before, while a command is still being imported, it ends the process at once (``app.cli.begin``): an exception within an
+    import reaches nobody as what it is.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, stop)
+
+
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
     """What is within is one step: a signal that comes meanwhile is heeded after it, and a second one at once."""

@@ -13,6 +13,7 @@ import typer
 from thermend.app.cli import console
 from thermend.app.cli.options import JsonOption
 from thermend.errors import InputError
+from thermend.jobs import interruption
 
 app = typer.Typer(help="Tell what was done of an archive, by the manifest in its results.", no_args_is_help=True)
 Results = Annotated[str, typer.Argument(metavar="DST", help="Folder of the results, or its address.")]
@@ -23,6 +24,7 @@ def status(results: Results, as_json: JsonOption = False) -> None:
     """How many inputs are done, failed, and by which runs."""
     from thermend.jobs.archive.summary import summary_of
 
+    interruption.heed()
     said = summary_of(results).as_dict()
     if as_json:
         print(json.dumps(said, indent=1))
@@ -57,6 +59,7 @@ def failures(results: Results, as_json: JsonOption = False) -> None:
     from thermend.jobs.archive.summary import summary_of
     from thermend.jobs.executors import printable
 
+    interruption.heed()
     found = summary_of(results).failures
     if as_json:
         print(json.dumps([{"input": name, "reason": reason} for name, reason in found], indent=1))
@@ -78,6 +81,7 @@ def report(
     from thermend.jobs.archive.report import MARK, as_html
     from thermend.jobs.archive.summary import summary_of
 
+    interruption.heed()
     text = as_html(summary_of(results), results)
     target = stores.checked(out) if out is not None else stores.joined(stores.checked(results), "thermend-report.html")
     with tempfile.TemporaryDirectory(prefix="thermend-") as folder:

@@ -1,4 +1,5 @@
-"""The first that runs of the command: an interruption while everything else is still being imported leaves no trace."""
+"""The first and the last that runs of the command: an interruption while everything is being imported, or when all is done,
+leaves no trace. Between the two a command heeds it itself (:func:`thermend.jobs.interruption.heed`)."""
 
 from __future__ import annotations
 
@@ -9,13 +10,19 @@ from typing import Any
 
 def run() -> None:
     """Entry point of `thermend`."""
-    signal.signal(signal.SIGINT, _leave)
-    signal.signal(signal.SIGTERM, _leave)
+    _leave_at_once()
     from thermend.app.cli.main import run as run_command
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    run_command()
+    try:
+        run_command()
+    finally:
+        _leave_at_once()
+
+
+def _leave_at_once() -> None:
+    signal.signal(signal.SIGINT, _leave)
+    signal.signal(signal.SIGTERM, _leave)
 
 
 def _leave(number: int, _: Any) -> None:
-    os._exit(128 + number)  # nothing is begun yet that would have to be put away
+    os._exit(128 + number)  # there is nothing to put away

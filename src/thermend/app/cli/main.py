@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import warnings
 from typing import Annotated, Optional
@@ -170,6 +169,7 @@ def enhance(
     """
     from thermend.app.cli import enhance as command
 
+    interruption.heed()
     reading = reading_of(
         unit, kelvin_per_count, offset, band, input_palette, emissivity, reflected_temperature, distance, max_pixels
     )
@@ -209,6 +209,7 @@ def diagnose(
     """Tell what is wrong with thermal images: noise, stripes, blur, shading, dead pixels, contrast."""
     from thermend.app.cli import diagnose as command
 
+    interruption.heed()
     reading = reading_of(
         unit, kelvin_per_count, offset, band, input_palette, emissivity, reflected_temperature, distance, max_pixels
     )
@@ -222,6 +223,7 @@ def methods(as_json: JsonOption = False) -> None:
     """List the methods."""
     from thermend.app.cli import methods as command
 
+    interruption.heed()
     raise typer.Exit(command.run(as_json, typer.echo))
 
 
@@ -244,6 +246,7 @@ def serve(
     from thermend.app.cli import serve as command
     from thermend.app.server.settings import Settings
 
+    interruption.heed()
     settings = Settings(
         host, port, token, tuple(allow_host or ()), max_upload, max_pixels, queue, keep, timeout, memory, storage, workers
     )  # fmt: skip
@@ -258,7 +261,6 @@ app.add_typer(archive.app, name="archive")
 
 def run() -> None:
     """Entry point; every expected error becomes one line and an exit code."""
-    signal.signal(signal.SIGTERM, interruption.stop)
     warnings.showwarning = console.complain  # type: ignore[assignment]
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: its threads would only wait for one another
     try:

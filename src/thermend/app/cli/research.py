@@ -20,6 +20,7 @@ from thermend.app.cli.options import (
     VisibleOption,
     check_options,
 )
+from thermend.jobs import interruption
 
 
 def degrade(
@@ -42,6 +43,7 @@ def degrade(
     from thermend.app.cli import degrade as command
     from thermend.app.cli.addresses import copies
 
+    interruption.heed()
     with copies(inputs, out, overwrite=overwrite) as local:
         code = command.run(local.inputs, local.out, preset, seed, layout, overwrite, local.say)
     raise typer.Exit(code or min(local.failed, 1))
@@ -88,6 +90,7 @@ def evaluate(
     from thermend.app.cli import evaluate as command
     from thermend.jobs.evaluate import Evaluate
 
+    interruption.heed()
     job = Evaluate(
         method, weights, engine, device, precision, prompts, preset, seed, scale, fuse_weights, tuple(measure or ()),
         estimator, prior, features,
@@ -140,6 +143,7 @@ def benchmark(
     from thermend.app.cli import benchmark as command
     from thermend.evaluation.comparison import Comparison
 
+    interruption.heed()
     check_options(scale, fuse, fuse_weights, visible)
     comparison = Comparison(engine, device, precision, seed, scale, fuse_weights, tuple(measure or ()))
     images = command.Images(clean or (), presets or (), degraded or (), dataset, visible)
@@ -158,6 +162,7 @@ def train(
     """Train a method as a recipe says, or go on with a run that was interrupted (needs the extra `train`)."""
     from thermend.app.cli import train as command
 
+    interruption.heed()
     raise typer.Exit(command.run(recipe, changes or [], typer.echo))
 
 
@@ -181,4 +186,5 @@ def export(
     """Write a network as ONNX, for engines and to train on (needs the extra `train`)."""
     from thermend.app.cli import export as command
 
+    interruption.heed()
     raise typer.Exit(command.run(method, weights, out, overwrite, typer.echo, prompts, half))
