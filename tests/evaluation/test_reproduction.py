@@ -14,13 +14,18 @@ pytest.importorskip("torch")
 
 from thermend import InputError, UsageError
 from thermend.degradations import PRESETS
+from thermend.errors import ThermendError
 from thermend.evaluation.comparison import Asked
 from thermend.evaluation.measures import ON_REQUEST
-from thermend.evaluation.reproduction.experiments import SYSTEMS, Claim, Table, experiments
+from thermend.evaluation.records import Case, Record
+from thermend.evaluation.reproduction import training
+from thermend.evaluation.reproduction.experiments import SCALES, SYSTEMS, Claim, Table, TrainedTable, experiments
 from thermend.evaluation.reproduction.page import put
 from thermend.evaluation.reproduction.tables import Given, lines, measured, verdict
 from thermend.evaluation.tables import MEASURES, Row
+from thermend.methods import find
 from thermend.restoration.loading import info_of
+from thermend.training.recipe import check, read_recipe
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -35,9 +40,16 @@ def test_every_table_names_what_there_is(system):
         assert set(table.measures) <= set(MEASURES)
         assert set(table.learned) <= set(ON_REQUEST)
         assert set(table.visible) <= set(table.sets)
-        labels = [Asked.of(text).label for text in table.methods]
-        for text in table.methods:
-            info_of(Asked.of(text).name)
+        if isinstance(table, TrainedTable):
+            labels = [row.label for row in table.rows]
+            assert len(set(labels)) == len(labels)
+            assert all((training.recipes_folder() / f"{row.recipe}.yaml").is_file() for row in table.rows)
+            assert set(table.seeds) == set(table.changes) == set(table.hours) == set(SCALES)
+            assert table.split is None or (training.recipes_folder() / table.split).is_file()
+        else:
+            labels = [Asked.of(text).label for text in table.methods]
+            for text in table.methods:
+                info_of(Asked.of(text).name)
         for claim in table.claims:
             assert {claim.method, *claim.beside} <= {*labels, "input"}
             assert all(MEASURES[name].better for name in claim.measures)
@@ -128,3 +140,83 @@ def test_smoke_fills_no_page(tmp_path):
     done = subprocess.run([*command, "--only", "released"], capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].endswith("no such folder"), done.stderr
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_recipe_can_be_trained_at_every_scale(system, scale, tmp_path):
+    """Its keys are keys of its method's recipe, and no two runs with one folder are different."""
+    known: dict[Path, dict] = {}
+    for table in experiments(system).tables:
+        if isinstance(table, TrainedTable):
+            given = Given(tmp_path, scale, {}, None, tmp_path / "runs")
+            for run in training.runs_of(table, given):
+                words = training.words_of(run, training.changes_of(table, given), training.recipes_folder())
+                values = read_recipe(*words, print)
+                recipe = check(find(values["method"]).load_recipe(), values, words[0])
+                assert known.setdefault(run.out, recipe) == recipe
+
+
+@pytest.mark.slow
+def test_recipes_are_trained_once_and_set_beside_the_first(data, tmp_path):
+    """Two rows, one seed, two steps; the second time nothing is trained and nothing measured."""
+    asked = TrainedTable.model_validate({
+        "place": "here", "source": "theirs", "training": ["val"], "presets": ["deal-low-contrast"], "sets": {"few": "val"},
+        "images": {"smoke": None}, "measures": ["psnr", "ssim"], "seeds": {"smoke": 1}, "hours": {"smoke": 0.1},
+        "changes": {"smoke": {"steps": 2, "batch_size": 1, "patch_size": 64, "warmup_steps": 1, "max_images": None}},
+        "shorter_side": 64, "claims": [{"says": "wins", "method": "all", "beside": ["average"]}],
+        "rows": [
+            {"label": "all", "recipe": "deal/table7-all", "paper": {"psnr": 31.5}},
+            {"label": "average", "recipe": "deal/table7-average", "changes": {"steps": 3}},
+        ],
+    })  # fmt: skip
+    given, told = Given(data, "smoke", {}, None, tmp_path / "runs"), []
+    trainings = training.Trainings(2, False)
+    found, missing = training.measured(asked, given, trainings, tmp_path / "r.jsonl", told.append)
+    assert (len(found), missing) == (4, [])
+    assert {record.case.method for record in found} == {"all, seed 0", "average, seed 0"}
+    with Image.open(tmp_path / "runs/smoke/few-64/0.png") as picture:
+        assert min(picture.size) == 64
+    assert (tmp_path / "runs/smoke/here/table7-all-0/weights.safetensors").is_file()
+    made = training.lines(asked, found, missing, given)
+    assert made[0] == "2 of few, 1 seed; scale `smoke`, 0.1 hours of one core to train."
+    assert "|  | all, theirs | 31.50 |  |  |  |" in made
+    said = len(told)
+    again, _ = training.measured(asked, given, trainings, tmp_path / "r.jsonl", told.append)
+    assert again == found
+    assert [line for line in told[said:] if "is trained" not in line] == []
+    changed = asked.model_copy(update={"changes": {"smoke": {**asked.changes["smoke"], "batch_size": 2}}})
+    with pytest.raises(ThermendError, match="table7-all was not trained to its end"):
+        training.measured(changed, given, trainings, None, told.append)
+
+
+def test_a_row_is_compared_image_by_image_over_seeds():
+    """Values by hand: the first is ahead by 2 and 4 dB of two images, mean of two seeds each."""
+    table = TrainedTable.model_validate({
+        "place": "x", "rows": [{"label": "a", "recipe": "r"}, {"label": "b", "recipe": "r"}], "training": [],
+        "presets": ["none"], "sets": {}, "images": {}, "measures": ["psnr", "ag"], "seeds": {"small": 2}, "changes": {},
+        "hours": {"small": 2.5},
+        "claims": [{"says": "better", "method": "a", "beside": ["b"], "measures": ["psnr"]}],
+    })  # fmt: skip
+    case = lambda method, image: Case(method, "none", "set", image, "", None, 1, "")  # noqa: E731
+    values = {("a", 0): (30, 20), ("a", 1): (32, 22), ("b", 0): (28, 18), ("b", 1): (30, 16)}
+    found = [
+        Record(case(f"{label}, seed {seed}", f"{n}.png"), {"psnr": v, "ag": 1.0}, {"psnr": 9.0}, 0)
+        for (label, seed), both in values.items() for n, v in enumerate(both)
+    ]  # fmt: skip
+    made = training.lines(table, found, [], Given(Path(), "small", {}, None))
+    assert made[0] == "2 of set, 2 seeds (mean ± deviation over them); scale `small`, 2.5 hours of one core to train."
+    assert made[3] == "|  |  | PSNR | AG | a ahead, PSNR |"
+    assert made[5:8] == [
+        "| undamaged | input | 9.00 |  |  |",
+        "|  | a | 26.00 ± 1.00 | 1.00 ± 0.00 |  |",
+        "|  | b | 23.00 ± 0.00 | 1.00 ± 0.00 | +3.00 ± 1.00 |",
+    ]
+    assert made[-1] == "- better: held in all 1 comparisons."
+
+
+@pytest.mark.slow
+def test_a_table_that_is_not_there_is_named(tmp_path):
+    words = ("-m", "thermend.evaluation.reproduction", "ppfn", "--data", str(tmp_path), "--only", "table-9")
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (2, "thermend: --only table-9: the tables are reach, ablation\n")

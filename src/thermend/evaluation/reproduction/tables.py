@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from thermend.datasets.samples import samples
+import cv2
+from PIL import Image
+
+from thermend.datasets.samples import Sample, samples
 from thermend.errors import ThermendError, UsageError
 from thermend.evaluation import records, tables
 from thermend.evaluation.comparison import Asked, Comparison, Condition, Item
-from thermend.evaluation.images import spread
+from thermend.evaluation.images import grey, spread
 from thermend.evaluation.records import UNDAMAGED, Record
-from thermend.evaluation.reproduction.experiments import Claim, Scale, Table
+from thermend.evaluation.reproduction.experiments import Claim, Measured, Scale, Table
+from thermend.io.atomic import whole_file
 from thermend.io.folders import image_files
 
 _AS_IT_IS = "as it is"
@@ -30,12 +34,20 @@ class Given:
     weights : mapping
         files by the names that tables know them by
     fuse_weights : str or None
+    runs : Path
+        folder of what is made on the way, below one for each scale
     """
 
     data: Path
     scale: Scale
     weights: Mapping[str, str]
     fuse_weights: str | None
+    runs: Path = Path("runs")
+
+    @property
+    def made(self) -> Path:
+        """Where what is made on the way at this scale lies."""
+        return self.runs / self.scale
 
 
 def asked(table: Table, weights: Mapping[str, str]) -> tuple[list[Asked], list[str]]:
@@ -52,7 +64,7 @@ def asked(table: Table, weights: Mapping[str, str]) -> tuple[list[Asked], list[s
     return found, left
 
 
-def conditions(table: Table, given: Given) -> list[Condition]:
+def conditions(table: Measured, given: Given) -> list[Condition]:
     """The table's conditions, on so many images as the scale says. Where images are fused each set is one by itself.
 
     Raises
@@ -72,8 +84,25 @@ def conditions(table: Table, given: Given) -> list[Condition]:
             condition = preset if visible is None else f"{name}, {_AS_IT_IS if preset == UNDAMAGED else preset}"
             if not usable:
                 raise UsageError(f"{given.data / place}: none of the images of {table.place}")
-            found.append(Condition(name, condition, preset, spread(usable, table.images.get(given.scale))))
+            chosen = spread(usable, table.images.get(given.scale))
+            if table.shorter_side is not None:
+                folder = given.made / f"{name}-{table.shorter_side}"
+                chosen = [_smaller(sample, folder, table.shorter_side) for sample in chosen]
+            found.append(Condition(name, condition, preset, chosen))
     return found
+
+
+def _smaller(sample: Sample, folder: Path, side: int) -> Sample:
+    """A sample whose clean image is a picture of another size."""
+    pixels = grey(sample.clean)
+    scale = side / min(pixels.shape)
+    size = [round(length * scale) for length in pixels.shape[::-1]]
+    path = folder / Path(sample.name).with_suffix(".png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    with whole_file(path, overwrite=True) as temporary:
+        Image.fromarray(picture).save(temporary, "PNG")
+    return replace(sample, clean=path)
 
 
 def measured(
@@ -86,13 +115,21 @@ def measured(
     ThermendError
         nothing could be begun
     """
+    methods, left = asked(table, given.weights)
+    found, missing = compared(table, methods, given, store, say)
+    return found, [*(f"{label}: its weights were not given" for label in left), *missing]
+
+
+def compared(
+    table: Measured, methods: Sequence[Asked], given: Given, store: Path | None, say: Callable[[str], None]
+) -> tuple[list[Record], list[str]]:
+    """As :func:`measured`, of these methods."""
     fuse = given.fuse_weights if table.visible else None
     if table.visible and fuse is None:
         raise UsageError(f"{table.place}: needs --fuse-weights FILE")
     comparison = Comparison(precision=table.precision, fuse_weights=fuse, learned=table.learned)
     places = conditions(table, given)
-    methods, left = asked(table, given.weights)
-    missing = [f"{label}: its weights were not given" for label in left]
+    missing: list[str] = []
     settings = comparison.settings(methods, table.presets)
     items = list(comparison.items(settings, places))
     known = {} if store is None else records.read(store)
@@ -126,11 +163,21 @@ def lines(table: Table, found: Sequence[Record], missing: Sequence[str], scale: 
     paper = {condition: (table.source, values) for condition, values in table.paper.items()}
     made = tables.summary(found, table.measures, seconds=False, beside=paper)
     rows = tables.rows(found)
-    told = [f"- {claim.says}: {verdict(claim, rows)}." for claim in table.claims]
-    sets = dict.fromkeys(record.case.images for record in found)
-    images = {(record.case.images, record.case.image) for record in found}
-    counts = ", ".join(f"{sum(name == of for of, _ in images)} of {name}" for name in sets)
-    return [f"{counts}; scale `{scale}`.", "", *made, *told, *(f"- left out: {line}" for line in missing)]
+    return [f"{counts(found)}; scale `{scale}`.", "", *made, *told(table, rows, missing)]
+
+
+def counts(found: Sequence[Record]) -> str:
+    """How many images of which sets."""
+    images = {(record.case.images, record.case.image): None for record in found}
+    return ", ".join(
+        f"{sum(name == of for of, _ in images)} of {name}" for name in dict.fromkeys(of for of, _ in images)
+    )
+
+
+def told(table: Measured, rows: Sequence[tables.Row], missing: Sequence[str]) -> list[str]:
+    """What became of a table's claims, and what is missing."""
+    claims = [f"- {claim.says}: {verdict(claim, rows)}." for claim in table.claims]
+    return [*claims, *(f"- left out: {line}" for line in missing)]
 
 
 def verdict(claim: Claim, rows: Sequence[tables.Row]) -> str:

@@ -83,7 +83,7 @@ class PpfnRecipe(Recipe):
     ----------
     method : ``ppfn/BACKBONE``
     options : dict
-        what the backbone's class takes
+        what the backbone's class takes; null is none, whatever the recipe's base has
     prompts : {'dual', 'degradation', 'none'}
         ``dual``, ``degradation`` alone, or ``none``
     fusion, nonlinear : FusionKind, bool
@@ -129,6 +129,11 @@ class PpfnRecipe(Recipe):
         if backbone not in NAMES:
             raise ValueError(f"backbone {backbone!r} is not known; known are {', '.join(NAMES)}")
         return f"ppfn/{backbone}"
+
+    @field_validator("options", mode="before")
+    @classmethod
+    def _none(cls, options: Any) -> Any:
+        return {} if options is None else options
 
     @field_validator("order")
     @classmethod
