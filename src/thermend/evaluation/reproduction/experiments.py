@@ -107,6 +107,8 @@ class Row(_Section):
     label : str
     recipe : str
         below the recipes, without its suffix, as in ``deal/table7-all``
+    name : str
+        of its runs; without one the recipe's
     changes : dict
         keys of the recipe, dotted where they lie within others, that are others in this row
     paper : dict
@@ -115,6 +117,7 @@ class Row(_Section):
 
     label: str
     recipe: str
+    name: str = ""
     changes: dict[str, Any] = Field(default_factory=dict)
     paper: dict[str, float] = Field(default_factory=dict)
 

@@ -59,7 +59,7 @@ def runs_of(table: TrainedTable, given: Given) -> list[Run]:
     """The trainings of a table, seed by seed, each in a folder of its own; those that have ended are not made again."""
     folder = given.made / (table.runs or table.place)
     rows = [(seed, row) for seed in range(table.seeds[given.scale]) for row in table.rows]
-    return [Run(row, seed, folder / f"{Path(row.recipe).name}-{seed}") for seed, row in rows]
+    return [Run(row, seed, folder / f"{row.name or Path(row.recipe).name}-{seed}") for seed, row in rows]
 
 
 def changes_of(table: TrainedTable, given: Given) -> dict[str, Any]:
