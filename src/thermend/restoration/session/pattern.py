@@ -110,7 +110,7 @@ def load(path: str | os.PathLike[str]) -> CameraPattern:
 @lru_cache(maxsize=4)
 def _loaded(path: Path, changed: int, size: int) -> CameraPattern:
     try:
-        with np.load(path, allow_pickle=False) as held:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as held:  # which alone leaves a bad file open
             if str(held["kind"]) != _KIND:
                 raise InputError(path, "is not a fixed pattern of thermend")
             pixels, bad = held["pixels"].astype(np.float32), held["bad"].astype(bool)

@@ -121,7 +121,7 @@ def facts_of(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
-        with np.load(path, allow_pickle=False) as held:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as held:  # which alone leaves a bad file open
             facts = json.loads(str(held["facts"]))
             arrays = {name: held[name] for name in held.files if name != "facts"}
     except OSError as error:
