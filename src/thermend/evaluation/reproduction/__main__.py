@@ -50,7 +50,7 @@ def main() -> int:
     )
     chosen = parser.parse_args()
     weights = dict(entry.split("=", 1) for entry in chosen.weights if "=" in entry)
-    given = Given(chosen.data, chosen.scale, weights, chosen.fuse_weights, chosen.runs)
+    given = Given(chosen.data, chosen.scale, weights, chosen.fuse_weights, chosen.runs, chosen.engine)
     if chosen.scale == "smoke" and chosen.page is not None:
         parser.error("--scale smoke claims nothing, and fills no page")
     return exit_code(lambda: _fill(chosen, given))

@@ -36,6 +36,8 @@ class Given:
     fuse_weights : str or None
     runs : Path
         folder of what is made on the way, below one for each scale
+    engine : str
+        as for :func:`thermend.load`
     """
 
     data: Path
@@ -43,6 +45,7 @@ class Given:
     weights: Mapping[str, str]
     fuse_weights: str | None
     runs: Path = Path("runs")
+    engine: str = "auto"
 
     @property
     def made(self) -> Path:
@@ -127,7 +130,7 @@ def compared(
     fuse = given.fuse_weights if table.visible else None
     if table.visible and fuse is None:
         raise UsageError(f"{table.place}: needs --fuse-weights FILE")
-    comparison = Comparison(precision=table.precision, fuse_weights=fuse, learned=table.learned)
+    comparison = Comparison(given.engine, precision=table.precision, fuse_weights=fuse, learned=table.learned)
     places = conditions(table, given)
     missing: list[str] = []
     settings = comparison.settings(methods, table.presets)
