@@ -37,6 +37,7 @@ def main() -> int:
         "--weights", nargs="+", default=[], metavar="NAME=FILE", help="files that tables ask for by name"
     )
     parser.add_argument("--fuse-weights", metavar="FILE", help="of ReCo, for fused images")
+    parser.add_argument("--engine", default="auto", help="as of `thermend evaluate`")
     parser.add_argument(
         "--runs",
         type=Path,
