@@ -58,6 +58,13 @@ def test_a_comparison_is_measured_once_and_goes_on_where_it_was(clean, tmp_path)
     assert "8 of 12 are measured already" in asked(clean, out).stdout  # another image of that name
 
 
+def test_so_many_images_are_taken_evenly_and_the_rest_later(clean, tmp_path):
+    out = tmp_path / "r.html"
+    assert asked(clean, out, "--images", 2).returncode == 0
+    assert {r["image"] for r in lines(tmp_path / "r.jsonl")} == {"0.png", "deep/2.png"}
+    assert "8 of 12 are measured already" in asked(clean, out).stdout
+
+
 def test_all_pictures_are_files_beside_the_report(clean, tmp_path):
     done = asked(clean, tmp_path / "r.html", "--pictures", "all")
     assert done.returncode == 0, done.stderr

@@ -59,6 +59,8 @@ class Images:
         a published layout and its folder
     visible : str or None
         folder of visible images of the same names
+    count : int or None
+        images of each set, evenly over their names; None is all
     """
 
     clean: Sequence[str]
@@ -66,6 +68,7 @@ class Images:
     degraded: Sequence[str]
     dataset: tuple[str, str] | None
     visible: str | None
+    count: int | None = None
 
 
 def run(
@@ -144,6 +147,13 @@ def _number(pictures: str) -> int | None:
 
 
 def _conditions(images: Images) -> Iterator[Condition]:
+    from thermend.evaluation.images import spread
+
+    for condition in _all_conditions(images):
+        yield condition._replace(samples=spread(condition.samples, images.count))
+
+
+def _all_conditions(images: Images) -> Iterator[Condition]:
     from thermend.datasets import LAYOUTS
     from thermend.datasets.samples import samples
     from thermend.evaluation.comparison import Condition

@@ -117,6 +117,10 @@ def benchmark(
         typer.Option(metavar="[NAME=]DIR...", help="Folders of degraded images of the same names."),
     ] = None,
     dataset: DatasetOption = None,
+    count: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--images", metavar="N", min=1, help="Of each folder, evenly over the names; all if not said."),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of the presets.")] = 0,
     scale: EvaluatedScaleOption = 1,
     measure: Annotated[
@@ -146,7 +150,7 @@ def benchmark(
     interruption.heed()
     check_options(scale, fuse, fuse_weights, visible)
     comparison = Comparison(engine, device, precision, seed, scale, fuse_weights, tuple(measure or ()))
-    images = command.Images(clean or (), presets or (), degraded or (), dataset, visible)
+    images = command.Images(clean or (), presets or (), degraded or (), dataset, visible, count)
     raise typer.Exit(command.run(comparison, methods, images, Path(out), pictures, overwrite, typer.echo))
 
 
