@@ -1,9 +1,9 @@
-"""Every method without a network under every preset, `auto` on undamaged images, and the diagnosis against the truth.
+"""Every classical method under every preset, and the diagnosis against the truth.
 
-    python benchmarks/laboratory.py roadscene=DIR hit-uav=DIR [NAME=DIR ...] [--out docs/benchmarks.md]
+    python benchmarks/laboratory.py roadscene=DIR hit-uav=DIR [NAME=DIR ...] [--page docs/benchmarks.md]
 
 Each DIR holds undamaged 8-bit thermal images that no method was trained or tuned on. Seeded: the same images, the same
-numbers. `auto` is measured on all images, the other methods on a few of each set, since some take seconds.
+numbers. The diagnosis is asked on all images, the methods on a few of each set, since some take seconds.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ import cv2
 import numpy as np
 import torch
 from folders import named, strided
-from pages import table
+from pages import put, table
 from scipy.stats import spearmanr
 
 import thermend
-from thermend import InputError, ThermalImage, metrics
+from thermend import InputError
 from thermend.datasets.samples import Sample
 from thermend.degradations import (
     PRESETS,
@@ -36,7 +36,7 @@ from thermend.degradations import (
     stripes,
 )
 from thermend.degradations.severity import rounded
-from thermend.evaluation.measures import IDENTICAL_PSNR, Measured, Preset, measure
+from thermend.evaluation.measures import Measured, Preset, measure
 from thermend.methods import CATALOGUE
 
 SEED = 0
@@ -48,7 +48,7 @@ SEVERITIES = {
 }
 """Of one degradation at a time: grey levels of 255, pixels, a factor about the mean."""
 FURTHER_NOISE = (0.0, 10.0)
-METHODS = [entry.full_name for entry in CATALOGUE if entry.network is None and entry.name != "onnx"]
+METHODS = [entry.full_name for entry in CATALOGUE if entry.full_name.startswith("classical.")]
 
 
 def single_threaded() -> None:
@@ -67,18 +67,6 @@ def run_method(path: Path, preset: str, method: str) -> Measured:
         lambda image, scale: restorer.restore(image, mode="display", scale=scale),
         Preset(preset, SEED),
     )
-
-
-def to_itself(path: Path) -> tuple[float, float] | None:
-    """PSNR of an undamaged image after `auto`: as a picture, and as counts in radiometric mode."""
-    try:
-        image = thermend.read(path)
-    except InputError:
-        return None
-    clean = np.rint(image.pixels)
-    picture = loaded("auto").restore(clean.astype(np.uint8)).pixels
-    counts = loaded("auto").restore(ThermalImage.from_array(20_000 + 10 * clean)).pixels
-    return tuple(min(metrics.psnr(p, clean), IDENTICAL_PSNR) for p in (picture, (counts - 20_000) / 10))  # type: ignore[return-value]
 
 
 def diagnosed(path: Path) -> list[tuple[str, float, float]]:
@@ -123,39 +111,10 @@ def gains(measured: Sequence[Measured]) -> list[str]:
     return [*cells, f"{np.median([m.seconds for m in measured]):.2f}"]
 
 
-def report(sets: dict[str, list[Path]], few: int, pool: ProcessPoolExecutor) -> list[str]:
-    lines = ["## Undamaged images, to themselves", ""]
-    rows = []
-    for name, files in sets.items():
-        values = np.array([v for v in pool.map(to_itself, files) if v])
-        for column, mode in enumerate(("display", "radiometric")):
-            rows.append(
-                (
-                    f"{name} {mode}",
-                    str(len(values)),
-                    f"{values[:, column].min():.1f}",
-                    f"{np.median(values[:, column]):.1f}",
-                )
-            )
-    lines += table(("images and mode", "number", "worst PSNR", "median"), rows)
-
-    lines += ["## `auto` under every preset, all images", ""]
-    lines += ["`classical.chain` is `auto` without networks.", ""]
+def classical(sets: dict[str, list[Path]], few: int, pool: ProcessPoolExecutor) -> list[str]:
+    """Every classical method under every preset."""
     head = ("", "PSNR in", "out", "gain", "SSIM in", "out", "gain", "s")
-    for name, files in sets.items():
-        rows = []
-        for preset in PRESETS:
-            found = list(pool.map(partial(run_method, preset=preset, method="auto"), files))
-            chain = gains(list(pool.map(partial(run_method, preset=preset, method="classical.chain"), files)))
-            rows.append((f"`{preset}`", *gains(found), chain[1], chain[4]))
-            print(name, *rows[-1], flush=True)
-        lines += [f"### {name}, {len(files)} images", "", *table((*head, "PSNR, chain", "SSIM, chain"), rows)]
-
-    lines += ["## Every method under every preset", ""]
-    lines += [
-        "Methods against one degradation are measured under all the others too: what they then do is part of the answer.",
-        "",
-    ]
+    lines = []
     for preset in PRESETS:
         lines += [f"<details><summary><code>{preset}</code></summary>", ""]
         for name, files in sets.items():
@@ -167,13 +126,11 @@ def report(sets: dict[str, list[Path]], few: int, pool: ProcessPoolExecutor) -> 
             print(name, preset, flush=True)
             lines += [f"{name}, {len(chosen)} images", "", *table(head, rows)]
         lines += ["</details>", ""]
+    return lines
 
-    lines += ["## The diagnosis against the truth", ""]
-    lines += [
-        "One degradation at a time, six severities, without and with further noise of σ 10, every image: Spearman's rank",
-        "correlation over all pairs of truth and estimate.",
-        "",
-    ]
+
+def diagnosis(sets: dict[str, list[Path]], pool: ProcessPoolExecutor) -> list[str]:
+    """Spearman's rank correlation over all pairs of truth and estimate."""
     rows = []
     for name, files in sets.items():
         pairs = [p for each in pool.map(diagnosed, files) for p in each]
@@ -183,34 +140,23 @@ def report(sets: dict[str, list[Path]], few: int, pool: ProcessPoolExecutor) -> 
             row.append(f"{spearmanr(truths, estimates)[0]:.3f}")
         rows.append(row)
         print(*row, flush=True)
-    return lines + table(("images", "number", *SEVERITIES), rows)
+    return table(("images", "number", *SEVERITIES), rows)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sets", nargs="+", metavar="NAME=DIR")
-    parser.add_argument("--few", type=int, default=4, help="images of each set for the methods other than auto")
-    parser.add_argument("--images", type=int, default=1000, help="of each set at most, for everything else")
-    parser.add_argument("--out", type=Path, help="write the page to this Markdown file")
+    parser.add_argument("--few", type=int, default=4, help="images of each set for the methods")
+    parser.add_argument("--images", type=int, default=1000, help="of each set at most, for the diagnosis")
+    parser.add_argument("--page", type=Path, help="whose places `classical` and `diagnosis` are filled")
     chosen = parser.parse_args()
     sets = {name: strided([p for p in files if not is_refused(p)], chosen.images) for name, files in named(chosen.sets)}
     os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"  # read by processes that begin afresh
     with ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=single_threaded) as pool:
-        body = report(sets, chosen.few, pool)
-    names = " ".join(f"{name}=DIR" for name in sets)
-    counted = ", ".join(f"{len(files)} images of {name}" for name, files in sets.items())
-    page = [
-        "# What the methods reach",
-        "",
-        f"`python benchmarks/laboratory.py {names} --few {chosen.few} --out docs/benchmarks.md`",
-        "",
-        f"{counted} (val), seed {SEED}. PSNR in dB; s: seconds an image on one core, by which",
-        "methods may be compared with each other and with nothing else.",
-        "",
-        *body,
-    ]
-    if chosen.out:
-        chosen.out.write_text("\n".join(page))
+        parts = {"classical": classical(sets, chosen.few, pool), "diagnosis": diagnosis(sets, pool)}
+    for place, lines in parts.items():
+        if chosen.page:
+            put(chosen.page, place, lines)
 
 
 def is_refused(path: Path) -> bool:
