@@ -150,14 +150,15 @@ def worker_environment() -> Iterator[None]:
     of the user's on its path. Python would put the current one first, and run a ``multiprocessing.py`` that lies there. A
     signal waits until it has been started whole, since half of one complains at length; Ctrl-C is its parent's to heed."""
     changed = dict.fromkeys((*_ONE_THREAD, "PYTHONSAFEPATH"), "1")
-    with _starting, held_back(), _without_interruptions():
+    with _starting, held_back():
         before = {name: os.environ.get(name) for name in changed}
         here = Path.cwd() if sys.version_info < (3, 11) else None  # which does not know PYTHONSAFEPATH
         os.environ.update(changed)
         if here is not None:
             os.chdir(Path(os.__file__).parent)
         try:
-            yield
+            with _without_interruptions():  # only now: it begins a process itself
+                yield
         finally:
             if here is not None:
                 os.chdir(here)
