@@ -14,7 +14,7 @@ pytest.importorskip("torch")
 
 from thermend import InputError, UsageError
 from thermend.degradations import PRESETS
-from thermend.errors import ThermendError
+from thermend.errors import MissingDependencyError, ThermendError
 from thermend.evaluation.comparison import Asked
 from thermend.evaluation.measures import ON_REQUEST
 from thermend.evaluation.records import Case, Record
@@ -223,3 +223,9 @@ def test_a_table_that_is_not_there_is_named(tmp_path):
         2,
         "thermend: --only table-9: the tables are reach, ablation, backbones\n",
     )
+
+
+def test_without_yaml_the_command_says_in_a_line_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'thermend\[train\]'"):
+        experiments("deal")

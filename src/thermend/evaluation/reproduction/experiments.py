@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from thermend.training.yaml_text import yaml_value
+
 SYSTEMS = ("deal", "dual-decoder", "ppfn", "hidra")
 """Whose tables are here."""
 Scale = Literal["smoke", "small", "paper"]
@@ -184,8 +186,12 @@ class Experiments(_Section):
 
 
 def experiments(system: str) -> Experiments:
-    """The tables of one of :data:`SYSTEMS`."""
-    import yaml
+    """The tables of one of :data:`SYSTEMS`.
 
+    Raises
+    ------
+    MissingDependencyError
+        PyYAML is not installed
+    """
     text = (files("thermend.evaluation.reproduction") / f"{system}.yaml").read_text("utf-8")
-    return Experiments.model_validate(yaml.safe_load(text))
+    return Experiments.model_validate(yaml_value(text))
