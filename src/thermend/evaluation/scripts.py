@@ -9,8 +9,9 @@ from thermend.errors import ThermendError
 
 
 def told(line: str) -> None:
-    """Say how far the work is, on standard error."""
-    print(line, file=sys.stderr, flush=True)
+    """Say how far the work is, on standard error; a line at a time, whoever else says something."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def exit_code(work: Callable[[], None]) -> int:

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from thermend.errors import RenamedWarning, ThermendWarning, UsageError
-from thermend.methods import auto, classical, deal, detail, dual_decoder, hidra, level, onnx, ppfn
+from thermend.methods import auto, classical, deal, detail, dual_decoder, funie_gan, hidra, level, onnx, ppfn
 from thermend.methods.info import MethodInfo, todays_name
 
 CATALOGUE: tuple[MethodInfo, ...] = (
@@ -21,6 +21,7 @@ CATALOGUE: tuple[MethodInfo, ...] = (
     *deal.METHODS,
     *detail.METHODS,
     *dual_decoder.METHODS,
+    *funie_gan.METHODS,
     *ppfn.METHODS,
     *hidra.METHODS,
     *level.METHODS,

@@ -167,7 +167,10 @@ class Drawn:
 
     def piece(self, image: torch.Tensor) -> torch.Tensor:
         """(..., crop, crop) of the image, or of what it was degraded to."""
-        part = image[..., self.top : self.top + self.crop, self.left : self.left + self.crop]
+        return self.oriented(image[..., self.top : self.top + self.crop, self.left : self.left + self.crop])
+
+    def oriented(self, part: torch.Tensor) -> torch.Tensor:
+        """A piece, (..., crop, crop), mirrored and transposed."""
         part = part.flip(self.flips) if self.flips else part
         return (part.transpose(-2, -1) if self.turned else part).contiguous()
 

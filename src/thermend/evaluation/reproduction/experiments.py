@@ -113,6 +113,8 @@ class Row(_Section):
         of its runs; without one the recipe's
     changes : dict
         keys of the recipe, dotted where they lie within others, that are others in this row
+    at : dict
+        by scale: keys that are others in this row at that scale alone
     paper : dict
         the paper's values, by measure, on its own images
     """
@@ -121,6 +123,7 @@ class Row(_Section):
     recipe: str
     name: str = ""
     changes: dict[str, Any] = Field(default_factory=dict)
+    at: dict[Scale, dict[str, Any]] = Field(default_factory=dict)
     paper: dict[str, float] = Field(default_factory=dict)
 
 

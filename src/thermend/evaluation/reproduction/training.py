@@ -58,7 +58,8 @@ def recipes_folder() -> Path:
 def runs_of(table: TrainedTable, given: Given) -> list[Run]:
     """The trainings of a table, seed by seed, each in a folder of its own; those that have ended are not made again."""
     folder = given.made / (table.runs or table.place)
-    rows = [(seed, row) for seed in range(table.seeds[given.scale]) for row in table.rows]
+    scaled = [row.model_copy(update={"changes": row.changes | row.at.get(given.scale, {})}) for row in table.rows]
+    rows = [(seed, row) for seed in range(table.seeds[given.scale]) for row in scaled]
     return [Run(row, seed, folder / f"{row.name or Path(row.recipe).name}-{seed}") for seed, row in rows]
 
 

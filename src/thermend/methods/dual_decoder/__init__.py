@@ -4,6 +4,7 @@
 | --- | --- |
 | `network` | generator with inner and outer skips and cross-level attention (Figs. 2 to 4); Markovian discriminator |
 | `training` | the joint loss (Eqs. 4 to 8) |
+| `augmentation` | Fig. 6: more faces of few |
 | `method` | the generator in use |
 | `checkpoints` | weights |
 """

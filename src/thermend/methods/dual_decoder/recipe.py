@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from thermend.methods.dual_decoder.names import WIDTHS, AttentionKind, CriticNorm
+from thermend.methods.dual_decoder.names import WIDTHS, AttentionKind, Augmentation, CriticNorm
 from thermend.training.names import PRESETS
 from thermend.training.recipe import Recipe, Section
 
@@ -81,6 +81,8 @@ class DualDecoderRecipe(Recipe):
     channels : int
         of the image that both networks see: 1, as the released file states, or 3, a grey image thrice, as the weights that ship
         have it
+    augmentations : tuple of Augmentation
+        of the clean pieces, before they are spoilt, as in :mod:`thermend.methods.dual_decoder.augmentation`
     preset : str
         what spoils the images
     losses, critic : Losses, Critic
@@ -96,6 +98,7 @@ class DualDecoderRecipe(Recipe):
     attention: AttentionKind = "cross-level"
     widths: tuple[int, ...] | None = None
     channels: Literal[1, 3] = 3
+    augmentations: tuple[Augmentation, ...] = ()
     preset: str = "dual-decoder"
     losses: Losses = Losses()
     critic: Critic = Critic()

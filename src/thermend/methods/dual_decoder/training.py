@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -12,9 +13,11 @@ from torch.nn import functional
 
 from thermend.degradations import preset
 from thermend.degradations.severity import rounded
+from thermend.methods.dual_decoder.augmentation import AugmentedCrops
 from thermend.methods.dual_decoder.checkpoints import built
 from thermend.methods.dual_decoder.network import MarkovianDiscriminator
 from thermend.methods.dual_decoder.recipe import DualDecoderRecipe
+from thermend.training.data import CleanCrops
 from thermend.training.features import Features, features
 from thermend.training.module import TrainingError, TrainingModule
 from thermend.training.recipe import Recipe
@@ -50,6 +53,12 @@ class DualDecoderTraining(TrainingModule):
             for term, network, file, blocks in wanted
             if getattr(losses, term)
         }
+
+    @classmethod
+    def samples(cls, recipe: Recipe, paths: Sequence[Path]) -> CleanCrops:
+        assert isinstance(recipe, DualDecoderRecipe)
+        asked = (paths, recipe.patch_size, recipe.seed, recipe.convention, recipe.source)
+        return AugmentedCrops(*asked, recipe.augmentations) if recipe.augmentations else CleanCrops(*asked)
 
     def make_optimizers(self) -> list[torch.optim.Optimizer]:
         networks: list[nn.Module] = [self.network, *([] if self.critic is None else [self.critic])]
