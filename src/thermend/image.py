@@ -187,6 +187,11 @@ class ThermalImage:
         """(H, W) bool, True where the pixel is a finite number."""
         return np.isfinite(self.pixels)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no pixel is valid: what a recorder may leave in place of a frame while the shutter is closed."""
+        return not bool(self.valid.any())
+
     @cached_property
     def extent(self) -> tuple[float, float]:
         """The 0.1th and 99.9th percentile of the valid pixels, in the image's unit."""

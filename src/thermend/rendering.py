@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 def rendered(image: ThermalImage) -> NDArray[np.uint8]:
-    """An (H, W) uint8 picture of any image: grey levels as they are, everything else from its 0.1th to 99.9th percentile."""
+    """An (H, W) uint8 picture of any image: grey levels as they are, everything else from its 0.1th to 99.9th percentile; one
+    without any valid pixel is black."""
+    if image.is_empty:
+        return np.zeros(image.shape, np.uint8)
     pixels = np.nan_to_num(image.pixels, nan=float(image.extent[0]))
     if image.unit == "display":
         return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)

@@ -86,6 +86,35 @@ def test_temperatures_go_into_tiff_and_stay_temperatures(tmp_path):
     assert np.load(tmp_path / "out2/t.npy").shape == (12, 64, 80)
 
 
+@pytest.mark.parametrize("options", [(), ("--each-frame",), ("--mode", "display", "--palette", "iron", "--compare")])
+@pytest.mark.parametrize("name", ["t.npy", "t.tif", "stills"])
+def test_frames_without_any_valid_pixel_do_not_end_a_recording(tmp_path, options, name):
+    given = np.stack([image.pixels for image in frames(5, "celsius")])
+    given[[0, 3]] = np.nan
+    if name == "stills":
+        (tmp_path / name).mkdir()
+        for number, pixels in enumerate(given):
+            np.save(tmp_path / name / f"{number}.npy", pixels)
+    elif name == "t.npy":
+        np.save(tmp_path / name, given)
+    else:
+        recorded(tmp_path / name, [ThermalImage(pixels, "celsius") for pixels in given])
+    words = ("--recording",) if name == "stills" else ()
+    out = tmp_path / "o.npy"
+    done = thermend("enhance", tmp_path / name, "-o", out, "--unit", "celsius", *words, *options, *METHOD)
+    assert done.returncode == 0, done.stderr
+    assert "2 frames without any valid pixel, which are as empty in the result" in done.stderr
+    back = [np.isnan(frame.pixels) for frame in package.read_frames(out)]
+    if "display" not in options:
+        assert [bool(frame.all()) for frame in back] == [True, False, False, True, False]
+    assert len(back) == 5
+    np.save(tmp_path / "none.npy", np.full_like(given, np.nan))
+    none = thermend("enhance", tmp_path / "none.npy", "-o", tmp_path / "none-out.npy", *METHOD)
+    assert (none.returncode, none.stderr.count("\n")) == (2, 1)
+    assert "has no valid pixel in any frame" in none.stderr
+    assert not (tmp_path / "none-out.npy").exists()
+
+
 def test_each_frame_is_mended_by_itself_where_that_is_asked_for(tmp_path):
     images = frames(5)
     recorded(tmp_path / "a.mkv", images)

@@ -325,6 +325,22 @@ def test_no_data_stays_without_data(chain, rng):
         np.testing.assert_array_equal(np.isnan(result.pixels), nodata)
 
 
+@pytest.mark.parametrize("scale", [1, 2])
+@pytest.mark.parametrize(("mode", "unit"), [("radiometric", "celsius"), ("display", "display")])
+def test_a_frame_without_any_valid_pixel_is_empty_and_teaches_nothing(chain, rng, mode, unit, scale):
+    """Before the first frame, and between two: the others come out as if it had not been there."""
+    images = [ThermalImage(20 + rng.normal(0, 1, (40, 50)).astype(np.float32), "celsius") for _ in range(8)]
+    empty = ThermalImage(np.full((40, 50), np.nan, np.float32), "celsius")
+    with_it, without = (chain.session(mode=mode, scale=scale) for _ in range(2))
+    results = [with_it(image) for image in (empty, *images[:4], empty, *images[4:])]
+    assert [result.is_empty for result in results] == [True] + 4 * [False] + [True] + 4 * [False]
+    assert all((result.shape, result.unit) == ((40 * scale, 50 * scale), unit) for result in results)
+    assert results[0].metadata.provenance["method"] == chain.info.full_name
+    for result, image in zip([r for r in results if not r.is_empty], images):
+        np.testing.assert_array_equal(result.pixels, without(image).pixels)
+    assert with_it.frames == 10
+
+
 @pytest.mark.parametrize(
     ("shift", "angle", "zoom"), [((3.3, -2.1), 0.0, 1.0), ((0.0, 0.0), 1.5, 1.0), ((1.0, 1.0), 0.5, 1.02)]
 )

@@ -31,7 +31,7 @@ from typing import get_args
 
 from thermend.errors import InputError, ThermendError, UsageError, first_line
 from thermend.image import Depth, ThermalImage, register_writer
-from thermend.io.options import ReadOptions, StatedUnit
+from thermend.io.options import FrameOptions, ReadOptions, StatedUnit
 from thermend.io.stamp import stamped
 from thermend.io.streams import Source, all_of, as_file, is_path, to_address
 from thermend.io.suffixes import READABLE_SUFFIXES, RECORDING_SUFFIXES, WRITABLE_SUFFIXES
@@ -128,6 +128,7 @@ def read_frames(
     Yields
     ------
     ThermalImage
+        one without any valid pixel (`is_empty`) too: frames follow it
 
     Raises
     ------
@@ -136,7 +137,7 @@ def read_frames(
     UsageError
         an argument makes no sense, or the folder holds no image
     """
-    options = ReadOptions(unit, palette, emissivity, reflected_temperature, distance, band, kelvin_per_count, offset)
+    options = FrameOptions(unit, palette, emissivity, reflected_temperature, distance, band, kelvin_per_count, offset)
     if isinstance(path, str) and not is_path(path):
         return all_of(path, lambda file: read_pages(file, options))
     if not Path(path).is_dir():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from thermend.errors import UsageError
 from thermend.image import MAX_PIXELS, ZERO_CELSIUS_IN_KELVIN
@@ -35,7 +35,11 @@ class ReadOptions:
         first is stated
     max_pixels : int
         larger images are refused before they are decoded
+    empty : bool
+        an image without any valid pixel is given, as of recordings (:class:`FrameOptions`); a single one is refused
     """
+
+    empty: ClassVar[bool] = False
 
     unit: StatedUnit | None = None
     palette: str | None = None
@@ -91,3 +95,14 @@ class ReadOptions:
     def overrides_radiometry(self) -> bool:
         """Whether emissivity, reflected temperature or distance are stated."""
         return any(v is not None for v in (self.emissivity, self.reflected_temperature, self.distance))
+
+
+class FrameOptions(ReadOptions):
+    """The same of a recording's frames: one without any valid pixel does not end it."""
+
+    empty = True
+
+    @classmethod
+    def of(cls, options: ReadOptions) -> FrameOptions:
+        """What is stated of an input, of its frames."""
+        return cls(**vars(options))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from thermend import io
 from thermend.errors import InputError
 from thermend.image import FrameFacts, ThermalImage
 from thermend.io.folders import image_files
-from thermend.io.options import ReadOptions
+from thermend.io.options import FrameOptions, ReadOptions
 from thermend.io.suffixes import RECORDING_SUFFIXES
 
 _MAY_BE = (".npy", ".fff")
@@ -38,7 +39,7 @@ class Recording:
         Raises
         ------
         InputError
-            no frame can be read; one that differs in size from those before
+            no frame can be read; one that differs in size from those before. One without any valid pixel is given
         """
         shape = None
         for number, image in enumerate(self._read(options or ReadOptions())):
@@ -53,11 +54,12 @@ class Recording:
             yield image
 
     def _read(self, options: ReadOptions) -> Iterator[ThermalImage]:
+        options = FrameOptions.of(options)
         if not self.path.is_dir():
             yield from io.read_pages(self.path, options)
             return
         for file in stills(self.path):
-            yield io.read(file) if options == ReadOptions() else next(io.read_pages(file, options))
+            yield from islice(io.read_pages(file, options), 1)
 
 
 def opened(path: Path) -> Recording:

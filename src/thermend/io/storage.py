@@ -268,9 +268,10 @@ def decode(
         if written_gain is not None:
             pixels, depth = _scaled(pixels, *written_gain), "float32"
         valid_range = None if depth == "float32" else (0.0, float(np.iinfo(depth).max))
-    if not np.isfinite(pixels).any():
+    is_empty = not np.isfinite(pixels).any()
+    if is_empty and not options.empty:
         raise InputError(path, "has no valid pixel (all are NaN, infinite or no-data)")
-    if unit == "celsius":
+    if unit == "celsius" and not is_empty:
         _check_plausible(path, pixels, stated or "scale")
     pixels.flags.writeable = False  # ours alone: `ThermalImage` need not copy it
     facts = {"pixels": pixels, "unit": unit, "depth": depth, "valid_range": valid_range, "nodata": missing}

@@ -28,7 +28,7 @@ def side_by_side(before: ThermalImage, after: ThermalImage, palette: str) -> The
 
 
 def _picture(image: ThermalImage, scale: ThermalImage) -> np.ndarray:
-    if image.unit == "display":
+    if image.unit == "display" or image.is_empty:
         return rendered(image)
     low, high = scale.extent
     pixels = np.nan_to_num(image.pixels, nan=low, posinf=high, neginf=low)

@@ -68,6 +68,8 @@ class RecordingFile:
     session: Session | None = None
     steps: tuple[str, ...] = ()
     done: int = 0
+    empty: int = 0
+    """Frames of this run without any valid pixel, which are as they came."""
     is_whole: bool = False
     """Whether all frames are done, and its files ended."""
 
@@ -115,6 +117,7 @@ class RecordingFile:
                 self._give_up()
             raise
         left += [reason] if reason else []
+        left += [f"{self.empty} frames without any valid pixel, which are as empty in the result"] if self.empty else []
         left += self._saved_pattern()
         if target.suffix == ".npy" and first.metadata.frame is not None and first.metadata.frame.time is not None:
             left.append("its frame times")
@@ -237,6 +240,8 @@ class RecordingFile:
                     raise
                 return f"what follows frame {self.done}: {error.reason}"
             if image is None:
+                if self.done and self.empty == self.done:
+                    raise InputError(self.item.path, "has no valid pixel in any frame")
                 return None
             self.observer.go_on()
             with held_back():  # what the session knows and what is written belong to the same frames
@@ -258,9 +263,12 @@ class RecordingFile:
         job = self.job
         if self.session is not None:
             result = self.session.restored(image)
+        elif image.is_empty:
+            result = self.restorer.left_empty(image, mode=job.mode, scale=job.scale)
         else:
             given = job.without_pattern(image)
             result = self.restorer.restored(given, mode=job.mode, scale=job.scale, contrast=job.contrast)
+        self.empty += image.is_empty
         self.steps = tuple(dict.fromkeys((*self.steps, *(step.method for step in result.steps))))
         if self.observer.images is not None:
             self.observer.images(self.done, image, result)

@@ -212,6 +212,16 @@ class Restorer:
         found = None if made.judge is None else made.judge.found
         return Result(replace(result, metadata=metadata), tuple(restored.steps), verification, found)
 
+    def left_empty(self, image: ThermalImage, *, mode: str = "auto", scale: int = 1) -> Result:
+        """What becomes of a recording's frame without any valid pixel: as it came, in the unit of the other frames' results."""
+        mode = self.mode_for(image, mode)
+        _check_scale(image, scale)
+        void = np.zeros([side * scale for side in image.shape], np.float32)
+        given = replace(image, nodata=np.ones(image.shape, bool))
+        result = _on_its_levels(given, void, Normalisation(0.0, 1.0), mode, scale)
+        record = self.provenance(image.metadata, mode, scale, ())
+        return Result(replace(result, metadata=replace(result.metadata, provenance=record)), ())
+
     def mode_for(self, image: ThermalImage, mode: str) -> str:
         """The mode in which an image will be restored.
 

@@ -23,7 +23,7 @@ from thermend.methods.funie_gan.training import FunieGANRecipe, FunieGANTraining
 from thermend.training.features import Features  # noqa: E402
 from thermend.training.recipe import check  # noqa: E402
 from thermend.training.run import train  # noqa: E402
-from thermend.weights.checkpoints import read_metadata, write_tensors  # noqa: E402
+from thermend.weights.checkpoints import read_metadata, read_tensors, write_tensors  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
@@ -127,7 +127,7 @@ def test_terms_are_the_released_codes(folder, monkeypatch):
 
 def test_a_step_weighs_the_terms_and_the_discriminator_learns(folder, monkeypatch):
     training, batch = prepared(folder, monkeypatch, losses={"absolute": 7, "content": 3})
-    own, critic = training.optimizers()
+    own, _ = training.optimizers()
     monkeypatch.setattr(own, "step", lambda: None)
     before = [p.clone() for p in training.network.parameters()]
     logged = [training.step(batch, torch.Generator().manual_seed(0)) for _ in range(12)]
@@ -151,20 +151,49 @@ def test_without_content_nothing_pretrained_is_asked_for(folder, monkeypatch):
     assert "features" not in training.metadata()
 
 
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "w.safetensors"
+    tensors = {name: tensor.contiguous() for name, tensor in built({"widths": SMALL}).state_dict().items()}
+    write_tensors(path, tensors, {"method": "funie-gan", "widths": list(SMALL)})
+    return path
+
+
 def test_a_recipe_becomes_weights_that_mend(folder, tmp_path, scene):
-    train(FunieGANTraining, recipe(folder, out=str(tmp_path / "run")))
-    weights = tmp_path / "run" / "weights.safetensors"
-    assert read_metadata(weights)["features"] == {"content": "small vgg19"}
-    assert load_network(weights).widths == SMALL
-    given = thermend.ThermalImage((255 * scene).astype(np.float32))
-    mended = thermend.enhance(given, method="funie-gan", weights=weights)
-    assert mended.pixels.shape == scene.shape
-    assert np.isfinite(mended.pixels).all()
+    path = train(recipe(folder, out=str(tmp_path / "run")), FunieGANTraining)
+    assert read_metadata(path)["features"] == {"content": "small vgg19"}
+    assert load_network(path).widths == SMALL
+    picture = np.rint(255 * scene).astype(np.uint8)
+    mended = thermend.load("funie-gan", weights=path, engine="torch").restore(picture).pixels
+    assert mended.shape == scene.shape
+    assert np.isfinite(mended).all()
 
 
-def test_none_ships_and_others_are_refused(tmp_path, scene):
+@pytest.mark.parametrize("engine", ["torch", "onnxruntime", "openvino"])
+def test_every_engine_gives_what_the_network_gives(weights, scene, for_engine, engine):
+    path = for_engine("funie-gan", weights, engine)
+    picture = np.rint(scene[:96, :128] * 255).astype(np.uint8)
+    result = thermend.load("funie-gan", weights=path, engine=engine).restore(picture).pixels
+    with torch.no_grad():
+        given = torch.from_numpy(picture.astype(np.float32) / 255)[None, None]
+        expected = load_network(weights)(given)[0, 0].numpy() * 255
+    np.testing.assert_allclose(result, expected, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    "facts", [{"widths": [4, 8]}, {"widths": [4, 8, 16]}, {"widths": [2**20] * 3}, {"widths": "x"}]
+)
+def test_a_file_that_misdescribes_itself_is_refused_by_name(weights, tmp_path, facts):
+    path = tmp_path / "x.safetensors"
+    write_tensors(path, read_tensors(weights), read_metadata(weights) | facts)
+    with pytest.raises(InputError, match=r"x\.safetensors: holds no weights of FUnIE-GAN's generator"):
+        load_network(path)
+
+
+def test_none_ships_and_others_are_refused(tmp_path):
     with pytest.raises(UsageError, match="funie-gan ships no weights and needs --weights FILE; `thermend train` makes"):
-        thermend.enhance(scene, method="funie-gan")
+        thermend.load("funie-gan")
     other = tmp_path / "other.safetensors"
     write_tensors(other, {"x": torch.zeros(3)}, {"method": "funie-gan"})
     with pytest.raises(InputError, match="FUnIE-GAN's generator"):

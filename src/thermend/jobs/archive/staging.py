@@ -226,7 +226,7 @@ class _Stage:
 
     def _look(self, number: int, before: ThermalImage, result: Result) -> None:
         self.seen()
-        if number == 0 and self.diagnosis is None and self.staged.recorded:
+        if self.diagnosis is None and self.staged.recorded and not before.is_empty:
             self.diagnosis = result.diagnosis or diagnose(before)
 
     def _renamed(self, outcome: Outcome, file: Path, results: Path) -> Outcome:

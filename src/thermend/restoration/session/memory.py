@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from thermend.errors import UsageError
 from thermend.filters.motion import Motion
+from thermend.image import ThermalImage
 from thermend.methods.protocol import StepRecord
 from thermend.restoration.session.carry import Carried
 from thermend.restoration.session.choice import Choice
@@ -74,3 +76,19 @@ class Memory:
     motion: Motion | None = None
     certain: NDArray[np.bool_] | None = None
     rest: int = 1
+
+    def check(self, image: ThermalImage) -> None:
+        """See that a frame is one of these.
+
+        Raises
+        ------
+        UsageError
+            it has another unit or size
+        """
+        if image.unit != self.unit:
+            raise UsageError(f"a frame of {image.unit} after others of {self.unit}; begin another session")
+        if image.shape != self.last.shape:
+            raise UsageError(
+                f"a frame of {image.shape[1]} x {image.shape[0]} pixels after others of "
+                f"{self.last.shape[1]} x {self.last.shape[0]}; begin another session"
+            )

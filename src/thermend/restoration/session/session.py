@@ -121,6 +121,8 @@ class Session:
         -------
         ThermalImage
 
+            one without any valid pixel as it came
+
         Raises
         ------
         UsageError
@@ -131,6 +133,9 @@ class Session:
     def restored(self, frame: ThermalImage | ArrayLike) -> Result:
         """As the call: the result with what was done."""
         image = frame if isinstance(frame, ThermalImage) else ThermalImage.from_array(frame)
+        if image.is_empty:  # it tells nothing of camera or scene
+            self.frames += 1
+            return self.restorer.left_empty(image, mode=self.mode, scale=self.scale)
         if min(image.shape) < _SMALLEST:
             self.frames += 1
             return self.restorer.restored(image, mode=self.mode, scale=self.scale, contrast=self.contrast)
@@ -141,13 +146,7 @@ class Session:
             self.memory = self._begun(image)
             result = self._mended(image, self.memory.last, self.memory)
         else:
-            if image.unit != self.memory.unit:
-                raise UsageError(f"a frame of {image.unit} after others of {self.memory.unit}; begin another session")
-            if image.shape != self.memory.last.shape:
-                raise UsageError(
-                    f"a frame of {image.shape[1]} x {image.shape[0]} pixels after others of "
-                    f"{self.memory.last.shape[1]} x {self.memory.last.shape[0]}; begin another session"
-                )
+            self.memory.check(image)
             self.is_whole = False
             result = self._next(image, self.memory)
         self.frames += 1
