@@ -7,6 +7,7 @@ import os
 import signal
 import time
 import uuid
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,12 +16,14 @@ import pytest
 from PIL import Image
 
 import thermend
-from thermend.errors import InputError, UsageError
+from thermend.errors import ImplausibleWarning, InputError, ThermendWarning, UsageError
 from thermend.image import ThermalImage
 from thermend.io import stores
+from thermend.io.options import ReadOptions
 from thermend.jobs.archive.isolation import Isolated
 from thermend.jobs.archive.objects import Object, objects
-from thermend.jobs.archive.staging import Kept, Staged, Task
+from thermend.jobs.archive.staging import Fetched, Kept, Staged, Task, said_of
+from thermend.jobs.diagnose import Diagnose
 from thermend.jobs.enhance import Enhance
 from thermend.jobs.job import Outcome
 from thermend.jobs.sources import collect
@@ -294,3 +297,26 @@ def test_a_recording_is_one_object(tmp_path, scene, rng):
     plain = replace(CHAIN, out=tmp_path / "out").begin()(collect([str(tmp_path / "r.npy")], recordings=True)[0])
     assert plain.error is None
     assert bytes_of(f"memory://{name}-out/r.npy", tmp_path) == (tmp_path / "out/r.npy").read_bytes()
+
+
+def test_warnings_name_the_object_and_not_a_temporary_file(tmp_path, scene):
+    np.save(tmp_path / "hot.npy", (5000 + 10 * scene).astype(np.float32))
+    address = f"memory://test-{uuid.uuid4().hex}/hot.npy"
+    fsspec.filesystem("memory").pipe(address[8:], (tmp_path / "hot.npy").read_bytes())
+    job = replace(CHAIN, reading=ReadOptions(unit="celsius"))
+    for staged in (Staged(job, address.replace("test", "out").rpartition("/")[0]), Fetched(Diagnose(job.reading))):
+        (item,) = objects([address], "memory://out")
+        with pytest.warns(ImplausibleWarning) as said:
+            assert staged.begin()(Task(item)).error is None
+        assert [str(one.message).partition(": as celsius")[0] for one in said] == [address]
+
+
+def test_what_an_interruption_leaves_in_temporary_files_is_not_spoken_of(recwarn):
+    def interrupted():
+        with said_of({}):
+            warnings.warn("a.npy: interrupted (--resume goes on)", ThermendWarning, stacklevel=1)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not recwarn.list

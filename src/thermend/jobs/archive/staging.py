@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -146,7 +148,8 @@ class Fetched:
                 return Outcome(item.address, error=f"{item.address}: {item.problem}")
             with tempfile.TemporaryDirectory(prefix="thermend-") as folder:
                 file = fetched_with_side_files(item, Path(folder))
-                outcome: Outcome = inner(Input(file, Path(item.place), item.stem))
+                with said_of({str(file): item.address}):
+                    outcome: Outcome = inner(Input(file, Path(item.place), item.stem))
                 error = None if outcome.error is None else outcome.error.replace(str(file), item.address)
                 return replace(outcome, source=item.address, error=error)
 
@@ -173,6 +176,28 @@ def fetched_with_side_files(item: Object, folder: Path) -> Path:
     return file
 
 
+def _with_names(text: str, names: Mapping[str, str]) -> str:
+    for path, name in names.items():
+        text = text.replace(path, name)
+    return text
+
+
+@contextmanager
+def said_of(names: Mapping[str, str]) -> Iterator[None]:
+    """Give warnings of the block when it has ended, in the words of the addresses; none of a block that was interrupted, since
+    what it left behind goes with the temporary files.
+
+    Parameters
+    ----------
+    names : mapping
+        what temporary paths stand for
+    """
+    with warnings.catch_warnings(record=True) as found:
+        yield
+    for warning in found:
+        warnings.warn(_with_names(str(warning.message), names), warning.category, stacklevel=3)
+
+
 class _Stage:
     """One object on its way."""
 
@@ -196,7 +221,8 @@ class _Stage:
                 self.staged.job, out=single or results, single=single is not None, overwrite=False, kept=frozenset()
             )
             observer = Observer(images=self._look, progress=lambda *_: self.seen(), frames=lambda *_: self.seen())
-            outcome = job.begin(observer)(Input(file, Path(self.item.place), self.item.stem))
+            with said_of(self._names(file, results)):
+                outcome = job.begin(observer)(Input(file, Path(self.item.place), self.item.stem))
             outcome = self._renamed(outcome, file, results)
             outputs: tuple[Kept, ...] = ()
             if outcome.error is None:
@@ -229,13 +255,17 @@ class _Stage:
         if self.diagnosis is None and self.staged.recorded and not before.is_empty:
             self.diagnosis = result.diagnosis or diagnose(before)
 
+    def _names(self, file: Path, results: Path) -> dict[str, str]:
+        """What temporary paths stand for."""
+        out = self.staged.out
+        return {str(results): out.rpartition("/")[0] if self.staged.single else out, str(file): self.item.address}
+
     def _renamed(self, outcome: Outcome, file: Path, results: Path) -> Outcome:
         """An outcome in the words of the addresses."""
-        item, out = self.item, self.staged.out
-        below = out.rpartition("/")[0] if self.staged.single else out
+        item, names = self.item, self._names(file, results)
 
         def said(text: str | None) -> str | None:
-            return None if text is None else text.replace(str(results), below).replace(str(file), item.address)
+            return None if text is None else _with_names(text, names)
 
         written = None if outcome.written is None else said(outcome.written)
         return replace(
