@@ -187,10 +187,11 @@ class Two:
 @pytest.mark.parametrize(
     ("mode", "noise", "chance", "vignetting", "top", "expected"),
     [
-        ("display", 10.0, 0.85, 20, 0.9, ["detail", "level"]),  # vignetting under noise
-        ("display", 10.0, 0.4, 20, 0.9, ["detail"]),
-        ("display", 10.0, 0.9, 10, 0.9, ["detail"]),  # it fills its range
-        ("display", 10.0, 0.6, 10, 0.5, ["detail", "level"]),  # it does not
+        ("display", 10.0, 0.85, 20, 0.9, ["detail", "classical.dct", "level"]),  # vignetting under noise
+        ("display", 10.0, 0.4, 20, 0.9, ["detail", "classical.dct"]),
+        ("display", 10.0, 0.9, 10, 0.9, ["detail", "classical.dct"]),  # it fills its range
+        ("display", 10.0, 0.6, 10, 0.5, ["detail", "classical.dct", "level"]),  # it does not
+        ("display", 25.0, 0.4, 0, 0.5, ["detail"]),  # no filter keeps texture in so much noise
         ("display", 0.1, 0.99, 20, 0.9, []),
         ("display", 0.1, 0.6, 0, 0.5, ["level"]),
         ("display", 0.1, 0.4, 0, 0.5, []),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from thermend.estimation import Diagnosis
+from thermend.methods.auto import texture
 from thermend.methods.auto.evidence import LITTLE_NOISE, STILL_DULL, is_beyond_the_network, is_lost
 from thermend.methods.auto.helpers import Helpers
 from thermend.methods.auto.plan import plan
@@ -24,7 +25,7 @@ from thermend.methods.protocol import (
     Task,
     UsesNetworks,
 )
-from thermend.methods.steps import LEAST_STRIPES, STRETCH, SURFACE, Step, stretching_step
+from thermend.methods.steps import LEAST_STRIPES, STRETCH, SURFACE, Step, denoising_step, stretching_step
 
 if TYPE_CHECKING:
     from thermend.engines.network import TiledNetwork
@@ -172,8 +173,14 @@ def carry_out(
             part = task.watch.within(reached, total)
             reached += 1
             restored = helpers.detail().mend_detail(pixels, mode, stripes / 255, part)
-            pixels = restored.pixels
             done += restored.steps
+            if texture.share_of(diagnosis):
+                filtering = denoising_step(diagnosis, mode)
+                filtering.apply(pixels)
+                pixels, share = texture.give_back(restored.pixels, pixels, diagnosis)
+                done.append(StepRecord(filtering.name, {**filtering.facts, "share": round(share, 3)}))
+            else:
+                pixels = restored.pixels
         if mode == "display" and contrast != "keep" and not is_beyond_the_network(diagnosis):
             at(total - 1)
             correction = helpers.level().correction(pixels)
