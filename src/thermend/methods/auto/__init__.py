@@ -3,13 +3,14 @@
 Classical methods come first: a stripe is one number, a dead pixel one place, and a method that knows that is hard to
 beat. What no formula has is left to two networks: one takes off noise, fixed pattern, what stripes left, and blur, as
 far as a piece of the image tells them from the scene; the other sees the whole image in small, and brings back level,
-contrast and what the lens shaded. Temperatures keep to filters, which are better there still. Without networks
-(`classical.chain`) classical methods do all.
+contrast and what the lens shaded. Faint texture that the first takes for noise comes back from what a filter keeps.
+Temperatures keep to filters, which are better there still. Without networks (`classical.chain`) classical methods do all.
 
 | module | what |
 | --- | --- |
 | `plan` | the steps that a diagnosis calls for |
 | `chain` | what is planned, carried out |
+| `texture` | what the network and a filter make of one image, weighed |
 | `evidence` | what counts as lost contrast |
 | `helpers` | the networks, found by what they can do |
 
