@@ -174,10 +174,10 @@ def carry_out(
             reached += 1
             restored = helpers.detail().mend_detail(pixels, mode, stripes / 255, part)
             done += restored.steps
-            if texture.share_of(diagnosis):
+            if most := texture.share_of(pixels, restored.pixels, diagnosis):
                 filtering = denoising_step(diagnosis, mode)
                 filtering.apply(pixels)
-                pixels, share = texture.give_back(restored.pixels, pixels, diagnosis)
+                pixels, share = texture.give_back(restored.pixels, pixels, diagnosis, most)
                 done.append(StepRecord(filtering.name, {**filtering.facts, "share": round(share, 3)}))
             else:
                 pixels = restored.pixels
