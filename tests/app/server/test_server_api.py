@@ -232,7 +232,9 @@ def test_fifty_uploads_from_ten_clients_are_not_mixed_up(tmp_path, scene):
     for number, data in found.items():
         (tmp_path / "result.png").write_bytes(data)
         wanted = restorer.restore(thermend.read(sources[number])).pixels
-        np.testing.assert_array_equal(thermend.read(tmp_path / "result.png").pixels, np.rint(wanted))
+        assert (
+            np.abs(thermend.read(tmp_path / "result.png").pixels - wanted).max() <= 0.51
+        )  # rounded, with other threads
 
 
 def test_limits_are_told_and_hold(tmp_path, scene):
