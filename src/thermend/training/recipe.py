@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -83,6 +84,16 @@ class Source(Section):
     views: tuple[View, ...] = Field(VIEWS, min_length=1)
 
 
+def _known_preset(name: str) -> str:
+    if name not in PRESETS:
+        raise ValueError(f"preset {name!r} is not known; known are {', '.join(PRESETS)}")
+    return name
+
+
+PresetName = Annotated[str, AfterValidator(_known_preset)]
+"""Of a test condition that a recipe degrades by."""
+
+
 class Validation(Section):
     """What is measured as the training goes; a run is not changed by it.
 
@@ -107,10 +118,7 @@ class Validation(Section):
     @field_validator("presets")
     @classmethod
     def _known(cls, presets: tuple[str, ...]) -> tuple[str, ...]:
-        for name in presets:
-            if name not in ("none", *PRESETS):
-                raise ValueError(f"preset {name!r} is not known; known are {', '.join(PRESETS)}")
-        return presets
+        return tuple(name if name == "none" else _known_preset(name) for name in presets)
 
 
 class Recipe(Section):

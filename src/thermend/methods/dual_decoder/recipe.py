@@ -8,8 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from thermend.methods.dual_decoder.names import WIDTHS, AttentionKind, Augmentation, CriticNorm
-from thermend.training.names import PRESETS
-from thermend.training.recipe import Recipe, Section
+from thermend.training.recipe import PresetName, Recipe, Section
 
 
 class Losses(Section):
@@ -99,7 +98,7 @@ class DualDecoderRecipe(Recipe):
     widths: tuple[int, ...] | None = None
     channels: Literal[1, 3] = 3
     augmentations: tuple[Augmentation, ...] = ()
-    preset: str = "dual-decoder"
+    preset: PresetName = "dual-decoder"
     losses: Losses = Losses()
     critic: Critic = Critic()
 
@@ -110,13 +109,6 @@ class DualDecoderRecipe(Recipe):
         if name != "dual-decoder" or variant not in WIDTHS:
             raise ValueError(f"{method!r}: expected {' or '.join(f'dual-decoder/{known}' for known in WIDTHS)}")
         return method
-
-    @field_validator("preset")
-    @classmethod
-    def _is_there(cls, name: str) -> str:
-        if name not in PRESETS:
-            raise ValueError(f"preset {name!r} is not known; known are {', '.join(PRESETS)}")
-        return name
 
     @model_validator(mode="after")
     def _can_be(self) -> DualDecoderRecipe:

@@ -7,8 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from thermend.training.names import PRESETS
-from thermend.training.recipe import Recipe, Section
+from thermend.training.recipe import PresetName, Recipe, Section
 
 
 class Losses(Section):
@@ -49,7 +48,7 @@ class FunieGANRecipe(Recipe):
     patch_size: int = Field(256, ge=32)
     learning_rate: float = Field(3e-4, gt=0)
     widths: tuple[int, ...] | None = None
-    preset: str = "dual-decoder"
+    preset: PresetName = "dual-decoder"
     losses: Losses = Losses()
 
     @field_validator("method")
@@ -58,13 +57,6 @@ class FunieGANRecipe(Recipe):
         if method != "funie-gan":
             raise ValueError(f"{method!r}: expected funie-gan")
         return method
-
-    @field_validator("preset")
-    @classmethod
-    def _is_there(cls, name: str) -> str:
-        if name not in PRESETS:
-            raise ValueError(f"preset {name!r} is not known; known are {', '.join(PRESETS)}")
-        return name
 
     @model_validator(mode="after")
     def _can_be(self) -> FunieGANRecipe:

@@ -120,7 +120,6 @@ class Session:
         Returns
         -------
         ThermalImage
-
             one without any valid pixel as it came
 
         Raises
