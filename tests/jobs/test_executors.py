@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import time
 from dataclasses import dataclass
 
 import pytest
 
 from thermend import Cancelled
-from thermend.jobs.executors import run
+from thermend.jobs.executors import Worker, run
 from thermend.jobs.job import Outcome, guarded
 
 
@@ -32,6 +33,21 @@ class Squares:
         return guarded(work, self.source, "squared")
 
 
+@dataclass(frozen=True)
+class Sleeps:
+    """A job that takes as many seconds as it is given."""
+
+    def source(self, item: float) -> str:
+        return f"{item} s"
+
+    def begin(self):
+        def work(item: float) -> Outcome:
+            time.sleep(item)
+            return Outcome(self.source(item))
+
+        return work
+
+
 def _found(outcomes) -> dict[int, int]:
     return {item: outcome.found[0] for item, outcome in outcomes if outcome.found is not None}
 
@@ -52,6 +68,15 @@ def test_a_worker_that_dies_costs_its_own_item_only(deadly):
     assert [i for i in range(12) if answers[i].error] == list(deadly)
     assert all("ended the process" in answers[i].error for i in deadly)
     assert all(answers[i].error.startswith(f"number {i}: ") for i in deadly)
+
+
+def test_a_worker_that_nobody_listens_to_ends_without_a_word(capfd):
+    worker = Worker(Sleeps(), multiprocessing.get_context("spawn"))
+    assert worker.give(0.5)
+    worker.connection.close()
+    worker.process.join(60)
+    assert worker.process.exitcode == 0
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -110,6 +110,19 @@ def test_a_process_that_is_killed_costs_one_file(tmp_path, scene, rng):
     process.end()
 
 
+def test_a_process_that_nobody_listens_to_ends_without_a_word(tmp_path, rng, capfd):
+    process = StandingProcess(Limits())
+    np.save(tmp_path / "a.npy", rng.integers(0, 999, (500, 120, 160)).astype(np.uint16))
+    job = Enhance(tmp_path / "out", False, method="classical.dct")
+    process._connection.send(Order(job, Input(tmp_path / "a.npy", Path("a.npy"), "a"), "flight.npy"))
+    assert process._connection.recv() == ("begun", None)
+    process._connection.close()
+    process._process.join(60)
+    assert process._process.exitcode == 0
+    assert capfd.readouterr().err == ""
+    assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
+
+
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system tells no memory")
 def test_a_file_that_takes_too_much_memory_is_given_up(tmp_path, rng):
     process = StandingProcess(Limits(megabytes=10))

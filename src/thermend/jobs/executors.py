@@ -214,9 +214,9 @@ class Worker:
         return found
 
     def end(self, at_once: bool = False) -> None:
-        self.connection.close()
         if at_once:
             self.process.terminate()
+        self.connection.close()
         wait_for_end(self.process, _ENDS)
 
 
@@ -293,7 +293,15 @@ def answer(work: Callable[[Any], Outcome], connection: Connection) -> None:
             item = connection.recv()
         except (EOFError, OSError):
             sys.exit(0)
-        connection.send(work(item))
+        tell(connection, work(item))
+
+
+def tell(connection: Connection, found: object) -> None:
+    """Send to who asked; once nobody listens there is nobody to work for, and the process ends without a word."""
+    try:
+        connection.send(found)
+    except OSError:
+        sys.exit(0)
 
 
 def settle() -> None:

@@ -174,11 +174,11 @@ class StandingProcess:
 
     def end(self, at_once: bool = False) -> None:
         """End the process."""
+        if at_once and self._process.pid is not None:
+            self._process.terminate()
         self._connection.close()
         if self._process.pid is None:  # the system had no room to start it
             return
-        if at_once:
-            self._process.terminate()
         executors.wait_for_end(self._process, _PATIENCE)
 
 
@@ -196,18 +196,18 @@ def _stay(connection: Connection, cancel: Any, pixels: int, threads: int) -> Non
 
     cv2.setNumThreads(threads or cores())
     executors.quieten_libraries()
-    signal.signal(signal.SIGTERM, interruption.stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it in order
     threading.Thread(target=executors.end_with_parent, daemon=True).start()
     with contextlib.suppress(ThermendError):
         load("auto", threads=threads)  # what most ask for is there when they ask
+    signal.signal(signal.SIGTERM, interruption.stop)  # from here on there is something to put away
     while True:
         try:
             order: Order = connection.recv()
         except (EOFError, OSError):
             sys.exit(0)
-        connection.send(("begun", None))
-        connection.send(("done", _Bench(order, connection, cancel, pixels).outcome()))
+        executors.tell(connection, ("begun", None))
+        executors.tell(connection, ("done", _Bench(order, connection, cancel, pixels).outcome()))
 
 
 class _Bench:
@@ -246,7 +246,7 @@ class _Bench:
         now = time.monotonic()
         if last or now - self.told.get(kind, 0.0) > _TELLS:
             self.told[kind] = now
-            self.connection.send((kind, found))
+            executors.tell(self.connection, (kind, found))
 
     def _images(self, number: int, before: ThermalImage, result: Result) -> None:
         if self.views is not None:
@@ -254,8 +254,8 @@ class _Bench:
         if not self.is_known:
             self.is_known = True
             diagnosis = result.diagnosis or diagnose(before)
-            self.connection.send(("diagnosis", diagnosis))
-            self.connection.send(("views", facts_of(before, result)))
+            executors.tell(self.connection, ("diagnosis", diagnosis))
+            executors.tell(self.connection, ("views", facts_of(before, result)))
 
 
 def _renamed(line: str | None, order: Order) -> str | None:

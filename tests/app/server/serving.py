@@ -42,7 +42,8 @@ def running(folder: Path, *words: object, token: str | None = None) -> Iterator[
                 process.send_signal(signal.SIGTERM)
             process.wait(30)
             process.stdout.close()  # type: ignore[union-attr]
-    assert "Traceback" not in (folder / "standard-error").read_text()
+    said = (folder / "standard-error").read_text()
+    assert "Traceback" not in said, said
 
 
 def ended(client: httpx.Client, identity: str, within: float = 240) -> dict:

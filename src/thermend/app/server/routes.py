@@ -26,6 +26,7 @@ from thermend.app.server.answers import (
     state_of,
 )
 from thermend.app.server.archive import zipped
+from thermend.app.server.files import KeptFile
 from thermend.app.server.guard import COOKIE, Sessions
 from thermend.app.server.settings import Settings
 from thermend.app.server.uploads import RefusedError, Upload, discard, received, stated_size
@@ -252,7 +253,7 @@ def result(request: Request, id: str) -> FileResponse:
         raise HTTPException(
             409, (ticket.outcome and (ticket.outcome.error or ticket.outcome.skipped)) or "has no result"
         )
-    return FileResponse(path, media_type=media_type(path), filename=result_name(ticket))
+    return KeptFile(path, media_type=media_type(path), filename=result_name(ticket))
 
 
 @router.get(
@@ -273,7 +274,7 @@ def pixels(
     folder = None if ticket.order is None else ticket.order.views
     if folder is None or not (path := path_of(folder, side, frame)).is_file():
         raise HTTPException(404, "no such pixels are kept")
-    return FileResponse(path, media_type="application/octet-stream")
+    return KeptFile(path, media_type="application/octet-stream")
 
 
 @router.get(

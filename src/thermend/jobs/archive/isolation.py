@@ -121,7 +121,7 @@ def _serve(staged: Staged, connection: Connection) -> None:
         nonlocal last
         if time.monotonic() - last > _BEATS:
             last = time.monotonic()
-            connection.send(None)
+            executors.tell(connection, None)
 
     executors.answer(executors.begun(_Watched(staged, seen)), connection)
 
