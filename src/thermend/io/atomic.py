@@ -15,7 +15,10 @@ try:
 except ImportError:  # Windows has none: parts of killed runs stay
     fcntl = None  # type: ignore[assignment]
 
-from thermend.errors import ExistsError, InputError
+from thermend.errors import ExistsError, InputError, UsageError
+from thermend.io.called import called
+
+_STORE = re.compile(r"[a-z][a-z0-9+]+:")
 
 
 @contextlib.contextmanager
@@ -28,7 +31,11 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         the system refuses (no permission, disk full)
     ExistsError
         `path` exists and `overwrite` is false
+    UsageError
+        `path` was an address: as a path it would be a folder of that name here
     """
+    if _STORE.fullmatch(path.parts[0] if path.parts else ""):
+        raise UsageError(f"{path}: is an address of a store; this is written into a file only")
     temporary = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.part{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +43,7 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         raise InputError(path, f"cannot be written: {error.strerror or error}") from error
     _clean(path.parent)
     try:
-        with _held(temporary):
+        with called(temporary, str(path)), _held(temporary):
             yield temporary
         put(temporary, path, overwrite=overwrite)
     except OSError as error:

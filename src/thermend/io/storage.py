@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from thermend.errors import ImplausibleWarning, InputError, UsageError
 from thermend.image import ZERO_CELSIUS_IN_KELVIN, Depth, Metadata, ThermalImage, Unit
 from thermend.io import palettes
+from thermend.io.called import name_of
 from thermend.io.options import ReadOptions
 from thermend.io.samples import outside
 
@@ -288,7 +289,7 @@ def _check_plausible(path: Path, pixels: NDArray[np.float32], stated: str) -> No
     low, high = (float(v) for v in np.percentile(valid, (1, 99)))
     if low < _COLDEST or high > _HOTTEST:
         warnings.warn(
-            f"{path}: as {stated} its temperatures are {low:.0f} to {high:.0f} °C, which no scene has; --unit, or"
+            f"{name_of(path)}: as {stated} its temperatures are {low:.0f} to {high:.0f} °C, which no scene has; --unit, or"
             " --kelvin-per-count and --offset, say otherwise",
             ImplausibleWarning,
             stacklevel=2,

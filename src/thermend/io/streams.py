@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeAlias, TypeVar
 
-from thermend.errors import InputError, UsageError
+from thermend.errors import UsageError
 from thermend.io import stores
+from thermend.io.called import called
 
 Item = TypeVar("Item")
 Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO"
@@ -35,7 +36,7 @@ def as_file(source: Source) -> Iterator[Path]:
     InputError
         in the name of the source: what is read from the file raises one
     UsageError
-        it is none of these
+        it is none of these; or, in the name of the source, as what is read from the file raises one
     """
     if isinstance(source, str):
         with _object(stores.checked(source)) as path:
@@ -52,10 +53,8 @@ def as_file(source: Source) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="thermend-") as folder:
         path = Path(folder) / "stream"
         path.write_bytes(data)
-        try:
+        with called(path, name):
             yield path
-        except InputError as error:
-            raise InputError(name, error.reason) from error
 
 
 @contextmanager
@@ -67,10 +66,8 @@ def _object(address: str) -> Iterator[Path]:
         path = stores.fetched(address, Path(folder) / stores.name_of(address))
         if stores.found(f"{address}.msk") is not None:  # which is read with it
             stores.fetched(f"{address}.msk", path.with_name(f"{path.name}.msk"))
-        try:
+        with called(path, address):
             yield path
-        except InputError as error:
-            raise InputError(address, error.reason) from error
 
 
 def all_of(source: Source, read: Callable[[Path], Iterator[Item]]) -> Iterator[Item]:
@@ -93,5 +90,6 @@ def to_address(address: str, *, overwrite: bool) -> Iterator[Path]:
     address = stores.checked(address)
     with tempfile.TemporaryDirectory(prefix="thermend-") as folder:
         path = Path(folder) / stores.name_of(address)
-        yield path
+        with called(path, address):
+            yield path
         stores.put(path, address, replace=overwrite)

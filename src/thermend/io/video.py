@@ -48,11 +48,16 @@ def needed() -> Any:
     return av
 
 
+def located(path: Path) -> str:
+    """A path as FFmpeg takes it: absolute, since it reads ``9:41.mp4`` as a protocol 9 that is to fetch 41.mp4."""
+    return str(path.absolute())
+
+
 def read(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
     """The frames of a video's first picture stream, one after another."""
     av = needed()
     try:
-        opened = av.open(str(path), metadata_errors="replace")
+        opened = av.open(located(path), metadata_errors="replace")
     except av.error.FFmpegError as error:
         raise InputError(path, f"cannot be read as a video ({error.strerror or first_line(error)})") from error
     with opened as container:
@@ -93,7 +98,7 @@ def read(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
 def facts_of(path: Path) -> tuple[tuple[int, int], int | None]:
     """Height and width, and the number of frames as far as the file states it."""
     av = needed()
-    with av.open(str(path), metadata_errors="replace") as container:
+    with av.open(located(path), metadata_errors="replace") as container:
         stream = _stream(path, container)
         count = int(stream.frames or 0)
         if not count and stream.average_rate and container.duration:

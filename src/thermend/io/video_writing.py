@@ -13,7 +13,7 @@ from thermend.errors import UsageError
 from thermend.image import Depth, ThermalImage
 from thermend.io import palettes, storage
 from thermend.io.metadata import provenance_text
-from thermend.io.video import needed
+from thermend.io.video import located, needed
 from thermend.rendering import rendered
 
 SUFFIXES = (".mp4", ".mkv")
@@ -53,7 +53,7 @@ class VideoWriter:
         self._suffix = path.suffix.lower()
         self._base = _TIME_BASE[self._suffix]
         self._depth, self._palette, self._rate, self._earlier = depth, palette, frame_rate or _USUAL_RATE, earlier
-        self._container = self._av.open(str(path), "w", format={".mp4": "mp4", ".mkv": "matroska"}[self._suffix])
+        self._container = self._av.open(located(path), "w", format={".mp4": "mp4", ".mkv": "matroska"}[self._suffix])
         self._stream: Any = None
         self._last = -1
         self._count = 0
@@ -135,7 +135,7 @@ class VideoWriter:
         """The frames of the earlier video, packet by packet."""
         if self._earlier is None:
             return
-        with self._av.open(str(self._earlier)) as earlier:
+        with self._av.open(located(self._earlier)) as earlier:
             stream = earlier.streams.video[0]
             # MP4 keeps H.264 with lengths, the encoder gives it with start codes, and a file is written from one of the two
             name = "h264_mp4toannexb" if self._suffix == ".mp4" else "null"

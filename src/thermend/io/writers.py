@@ -40,7 +40,7 @@ def open_writer(
 
     Parameters
     ----------
-    path : str or PathLike
+    path : str, PathLike or address
         ``.tif`` and ``.npy`` hold temperatures and counts, ``.mp4`` (H.264) pictures, ``.mkv`` (FFV1, without loss)
         pictures and 16-bit counts
     depth : Depth or None
@@ -64,7 +64,15 @@ def open_writer(
         the format cannot hold the frames, or none came
     """
     from thermend.io.atomic import whole_file
+    from thermend.io.streams import is_path, to_address
 
+    if isinstance(path, str) and not is_path(path):
+        with (
+            to_address(path, overwrite=overwrite) as file,
+            open_writer(file, depth=depth, palette=palette, frame_rate=frame_rate) as writer,
+        ):
+            yield writer
+        return
     path = Path(path)
     with whole_file(path, overwrite=overwrite) as temporary:
         writer = frame_writer(temporary, path.suffix, depth=depth, palette=palette, frame_rate=frame_rate)

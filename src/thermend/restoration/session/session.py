@@ -133,6 +133,8 @@ class Session:
         """As the call: the result with what was done."""
         image = frame if isinstance(frame, ThermalImage) else ThermalImage.from_array(frame)
         if image.is_empty:  # it tells nothing of camera or scene
+            if self.memory is not None:
+                self.memory.check(image)
             self.frames += 1
             return self.restorer.left_empty(image, mode=self.mode, scale=self.scale)
         if min(image.shape) < _SMALLEST:
