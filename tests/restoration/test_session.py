@@ -339,7 +339,7 @@ def test_a_frame_without_any_valid_pixel_is_empty_and_teaches_nothing(chain, rng
     for result, image in zip([r for r in results if not r.is_empty], images):
         np.testing.assert_array_equal(result.pixels, without(image).pixels)
     assert with_it.frames == 10
-    with pytest.raises(UsageError, match="50 x 41 pixels after others of 50 x 40"):
+    with pytest.raises(thermend.UsageError, match="50 x 41 pixels after others of 50 x 40"):
         with_it(ThermalImage(np.full((41, 50), np.nan, np.float32), "celsius"))
 
 
