@@ -151,7 +151,9 @@ class Cascade:
         if self.groups and sum(self.groups) != len(self.steps):
             raise ValueError(f"groups of {self.groups} steps: expected {len(self.steps)} in all")
 
-    def __call__(self, image: torch.Tensor, generator: torch.Generator, gate: float = 1.0) -> torch.Tensor:
+    def __call__(
+        self, image: torch.Tensor, generator: torch.Generator, gate: float = 1.0, mean: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Degrade (B, 1, H, W) in [0, 1]; the result is clipped to [0, 1] and rounded to 8 bits.
 
         Parameters
@@ -160,16 +162,20 @@ class Cascade:
             on the CPU; the same state gives the same images
         gate : float
             chance of each group to be applied to an image
+        mean : (B,) tensor or None
+            of the whole images, where these are pieces of them
         """
-        return rounded([image, *self.stages(image, generator, gate)][-1])
+        return rounded([image, *self.stages(image, generator, gate, mean)][-1])
 
-    def stages(self, image: torch.Tensor, generator: torch.Generator, gate: float = 1.0) -> Iterator[torch.Tensor]:
+    def stages(
+        self, image: torch.Tensor, generator: torch.Generator, gate: float = 1.0, mean: torch.Tensor | None = None
+    ) -> Iterator[torch.Tensor]:
         """The batch after each group, as for :meth:`__call__` but as the steps leave it."""
         first = 0
         for count in self.groups or (1,) * len(self.steps):
             degraded = image
             for step in self.steps[first : first + count]:
-                degraded = step(degraded, generator)
+                degraded = step(degraded, generator, mean)
             first += count
             if gate < 1:
                 passes = torch.rand((len(image), 1, 1, 1), generator=generator, dtype=torch.float64) < gate

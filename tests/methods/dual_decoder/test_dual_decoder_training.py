@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("lightning", reason="needs the train extra")
@@ -18,7 +17,6 @@ from thermend import InputError, UsageError  # noqa: E402
 from thermend.methods.dual_decoder import training as module  # noqa: E402
 from thermend.methods.dual_decoder.checkpoints import built, load_network  # noqa: E402
 from thermend.methods.dual_decoder.training import DualDecoderRecipe, DualDecoderTraining  # noqa: E402
-from thermend.training.features import Features  # noqa: E402
 from thermend.training.module import TrainingError  # noqa: E402
 from thermend.training.recipe import check  # noqa: E402
 from thermend.training.run import train  # noqa: E402
@@ -28,22 +26,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)
-def small_features(monkeypatch):
-    """In place of pretrained networks, which are large."""
-
-    def small(network, file=None, blocks=16):
-        torch.manual_seed(0)
-        return Features(torch.nn.Conv2d(3, 4, 3, stride=2), f"small {network}")
-
-    monkeypatch.setattr(module, "features", small)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, scene) -> Path:
-    path = tmp_path_factory.mktemp("clean")
-    for n in range(3):
-        Image.fromarray(np.rint(np.roll(scene, 40 * n, 1) * 255).astype(np.uint8)).save(path / f"{n}.png")
-    return path
+def small_features(replace_features):
+    replace_features(module)
 
 
 def recipe(folder: Path, out: str = "run", **changes) -> DualDecoderRecipe:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("lightning", reason="needs the train extra")
@@ -20,7 +19,6 @@ from thermend.methods.funie_gan import training as module  # noqa: E402
 from thermend.methods.funie_gan.checkpoints import built, load_network  # noqa: E402
 from thermend.methods.funie_gan.network import ConditionalDiscriminator, UNet  # noqa: E402
 from thermend.methods.funie_gan.training import FunieGANRecipe, FunieGANTraining  # noqa: E402
-from thermend.training.features import Features  # noqa: E402
 from thermend.training.recipe import check  # noqa: E402
 from thermend.training.run import train  # noqa: E402
 from thermend.weights.checkpoints import read_metadata, read_tensors, write_tensors  # noqa: E402
@@ -31,22 +29,8 @@ SMALL = (4, 8, 8)
 
 
 @pytest.fixture(autouse=True)
-def small_features(monkeypatch):
-    """In place of pretrained networks, which are large."""
-
-    def small(network, file=None, blocks=16):
-        torch.manual_seed(0)
-        return Features(torch.nn.Conv2d(3, 4, 3, stride=2), f"small {network}")
-
-    monkeypatch.setattr(module, "features", small)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, scene) -> Path:
-    path = tmp_path_factory.mktemp("clean")
-    for n in range(3):
-        Image.fromarray(np.rint(np.roll(scene, 40 * n, 1) * 255).astype(np.uint8)).save(path / f"{n}.png")
-    return path
+def small_features(replace_features):
+    replace_features(module)
 
 
 def recipe(folder: Path, **changes) -> FunieGANRecipe:

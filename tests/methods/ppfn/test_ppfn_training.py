@@ -34,14 +34,6 @@ pytestmark = pytest.mark.slow
 DEGRADATIONS = running.DEGRADATIONS
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, scene) -> Path:
-    path = tmp_path_factory.mktemp("clean")
-    for n in range(3):
-        Image.fromarray(np.rint(np.roll(scene, 40 * n, 1) * 255).astype(np.uint8)).save(path / f"{n}.png")
-    return path
-
-
 def recipe(folder: Path, **changes) -> PpfnRecipe:
     values = {
         "method": "ppfn/compact", "data": str(folder), "out": str(folder.parent / "run"), "steps": 4, "batch": 4, "crop": 64,

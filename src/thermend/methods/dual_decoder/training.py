@@ -12,7 +12,6 @@ from torch import nn
 from torch.nn import functional
 
 from thermend.degradations import preset
-from thermend.degradations.severity import rounded
 from thermend.methods.dual_decoder.augmentation import AugmentedCrops
 from thermend.methods.dual_decoder.checkpoints import built
 from thermend.methods.dual_decoder.network import MarkovianDiscriminator
@@ -42,7 +41,7 @@ class DualDecoderTraining(TrainingModule):
             self.critic = MarkovianDiscriminator(norm=recipe.critic.norm, channels=recipe.channels)
         self.register_buffer("flat_for", torch.zeros((), dtype=torch.long))
         self.logistic = recipe.critic.loss == "logistic"
-        self.degradations = preset(recipe.preset).steps
+        self.damage = preset(recipe.preset)
         wanted = (
             ("vgg", losses.vgg_features, losses.vgg_file, 11),
             ("efficientnet", losses.efficientnet_features, losses.efficientnet_file, 16),
@@ -65,11 +64,8 @@ class DualDecoderTraining(TrainingModule):
         return [torch.optim.Adam(network.parameters(), self.recipe.learning_rate, (0.5, 0.9)) for network in networks]
 
     def degrade(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
-        image = batch["clean"]
         with torch.autocast(self.device.type, enabled=False):
-            for step in self.degradations:
-                image = step(image, generator, batch["mean"])
-            return rounded(image)
+            return self.damage(batch["clean"], generator, mean=batch["mean"])
 
     def step(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> dict[str, torch.Tensor]:
         optimizers: Any = self.optimizers()

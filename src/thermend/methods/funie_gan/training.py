@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import torch
 
 from thermend.degradations import preset
-from thermend.degradations.severity import rounded
 from thermend.methods.funie_gan.checkpoints import built
 from thermend.methods.funie_gan.network import ConditionalDiscriminator
 from thermend.methods.funie_gan.recipe import FunieGANRecipe
@@ -32,7 +31,7 @@ class FunieGANTraining(TrainingModule):
         super().__init__(recipe, built(recipe.described).to(memory_format=torch.channels_last))
         losses = recipe.losses
         self.critic = ConditionalDiscriminator()
-        self.degradations = preset(recipe.preset).steps
+        self.damage = preset(recipe.preset)
         # a dictionary and no module: pretrained weights are no part of a checkpoint
         self.perceptual: dict[str, Features] = (
             {"content": features(losses.content_features, losses.vgg_file, _BLOCKS)} if losses.content else {}
@@ -43,11 +42,8 @@ class FunieGANTraining(TrainingModule):
         return [torch.optim.Adam(network.parameters(), self.recipe.learning_rate, BETAS) for network in networks]
 
     def degrade(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
-        image = batch["clean"]
         with torch.autocast(self.device.type, enabled=False):
-            for step in self.degradations:
-                image = step(image, generator, batch["mean"])
-            return rounded(image)
+            return self.damage(batch["clean"], generator, mean=batch["mean"])
 
     def step(self, batch: Mapping[str, torch.Tensor], generator: torch.Generator) -> dict[str, torch.Tensor]:
         optimizers: Any = self.optimizers()
