@@ -11,6 +11,7 @@ import pytest
 
 import thermend
 from thermend.errors import ExistsError, ImplausibleWarning
+from thermend.evaluation.records import Appending
 from thermend.io import open_writer
 from thermend.io.atomic import whole_file
 from thermend.io.called import called
@@ -87,6 +88,8 @@ def test_no_address_becomes_a_folder_here(address, tmp_path, monkeypatch):
     session(GREY)
     with pytest.raises(thermend.UsageError, match="is an address of a store"):
         session.save(address)
+    with pytest.raises(thermend.UsageError, match="is an address of a store"):
+        Appending(Path(address))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from thermend.errors import InputError, first_line
+from thermend.io.atomic import make_room
 
 T = TypeVar("T")
 
@@ -160,8 +161,8 @@ class Appending:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        make_room(path)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("a+b")
             self._file.seek(0, os.SEEK_END)
             end = self._file.tell()

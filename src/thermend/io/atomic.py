@@ -21,6 +21,24 @@ from thermend.io.called import called
 _STORE = re.compile(r"[a-z][a-z0-9+]+:")
 
 
+def make_room(path: Path) -> None:
+    """Make the folder of a file that is to be written, where there is none.
+
+    Raises
+    ------
+    InputError
+        the system refuses
+    UsageError
+        `path` was an address: as a path it would be a folder of that name here
+    """
+    if path.parts and _STORE.fullmatch(path.parts[0]):
+        raise UsageError(f"{path}: is an address of a store; this is written into a file only")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(path, f"cannot be written: {error.strerror or error}") from error
+
+
 @contextlib.contextmanager
 def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """Give the name of a temporary file beside `path`, which takes its place when the block ends without an error.
@@ -32,15 +50,10 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     ExistsError
         `path` exists and `overwrite` is false
     UsageError
-        `path` was an address: as a path it would be a folder of that name here
+        `path` was an address, as for :func:`make_room`
     """
-    if _STORE.fullmatch(path.parts[0] if path.parts else ""):
-        raise UsageError(f"{path}: is an address of a store; this is written into a file only")
     temporary = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.part{path.suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(path, f"cannot be written: {error.strerror or error}") from error
+    make_room(path)
     _clean(path.parent)
     try:
         with called(temporary, str(path)), _held(temporary):
@@ -86,8 +99,8 @@ def claimed(path: Path) -> Iterator[None]:
         another process holds it, or the system refuses
     """
     lock = path.with_name(f".{path.name[:80]}.lock")
+    make_room(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         file = lock.open("w")
     except OSError as error:
         raise InputError(path, f"cannot be written: {reason_of(error)}") from error

@@ -182,8 +182,8 @@ class RecordingFile:
             self.session = self.restorer.session(state, pattern=job.pattern, **options)
         for output in self.outputs:
             earlier = None
+            atomic.make_room(output.target)
             try:
-                output.target.parent.mkdir(parents=True, exist_ok=True)
                 if done:
                     earlier = output.partial.with_name(f".{output.partial.name}")
                     output.partial.replace(earlier)

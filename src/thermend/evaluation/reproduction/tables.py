@@ -101,7 +101,6 @@ def _smaller(sample: Sample, folder: Path, side: int) -> Sample:
     scale = side / min(pixels.shape)
     size = [round(length * scale) for length in pixels.shape[::-1]]
     path = folder / Path(sample.name).with_suffix(".png")
-    path.parent.mkdir(parents=True, exist_ok=True)
     picture = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     with whole_file(path, overwrite=True) as temporary:
         Image.fromarray(picture).save(temporary, "PNG")
