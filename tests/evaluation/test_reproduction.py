@@ -89,6 +89,10 @@ def test_a_table_is_measured_once_and_tells_what_held(data, tmp_path):
     assert any(line.startswith("- mends: did not hold in 2 of 4: undamaged (PSNR") for line in made)
     smoke, _ = measured(asked, Given(data, "smoke", {}, None), tmp_path / "r.jsonl", told.append)
     assert len(smoke) == 2
+    chosen, _ = measured(
+        table(precision="bf16"), Given(data, "smoke", {}, None, precision="float32"), tmp_path / "p.jsonl", told.append
+    )
+    assert all("float32" in record.case.setting and "bf16" not in record.case.setting for record in chosen)
 
 
 def test_fused_sets_are_conditions_of_their_own_and_may_be_named_by_another_folder(data):

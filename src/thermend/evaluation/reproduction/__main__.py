@@ -39,6 +39,9 @@ def main() -> int:
     parser.add_argument("--fuse-weights", metavar="FILE", help="of ReCo, for fused images")
     parser.add_argument("--engine", default="auto", help="as of `thermend evaluate`")
     parser.add_argument(
+        "--precision", help="of networks, float32 or bf16; by default that in which a table was measured"
+    )
+    parser.add_argument(
         "--runs",
         type=Path,
         default=Path("runs"),
@@ -51,7 +54,7 @@ def main() -> int:
     )
     chosen = parser.parse_args()
     weights = dict(entry.split("=", 1) for entry in chosen.weights if "=" in entry)
-    given = Given(chosen.data, chosen.scale, weights, chosen.fuse_weights, chosen.runs, chosen.engine)
+    given = Given(chosen.data, chosen.scale, weights, chosen.fuse_weights, chosen.runs, chosen.engine, chosen.precision)
     if chosen.scale == "smoke" and chosen.page is not None:
         parser.error("--scale smoke claims nothing, and fills no page")
     return exit_code(lambda: _fill(chosen, given))

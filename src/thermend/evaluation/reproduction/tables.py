@@ -38,6 +38,8 @@ class Given:
         folder of what is made on the way, below one for each scale
     engine : str
         as for :func:`thermend.load`
+    precision : str or None
+        of networks; None, that in which a table was measured, which may need a device that computes bf16
     """
 
     data: Path
@@ -46,6 +48,7 @@ class Given:
     fuse_weights: str | None
     runs: Path = Path("runs")
     engine: str = "auto"
+    precision: str | None = None
 
     @property
     def made(self) -> Path:
@@ -129,7 +132,9 @@ def compared(
     fuse = given.fuse_weights if table.visible else None
     if table.visible and fuse is None:
         raise UsageError(f"{table.place}: needs --fuse-weights FILE")
-    comparison = Comparison(given.engine, precision=table.precision, fuse_weights=fuse, learned=table.learned)
+    comparison = Comparison(
+        given.engine, precision=given.precision or table.precision, fuse_weights=fuse, learned=table.learned
+    )
     places = conditions(table, given)
     missing: list[str] = []
     settings = comparison.settings(methods, table.presets)
