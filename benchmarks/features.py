@@ -33,7 +33,7 @@ Field = NDArray[np.float32]
 Colours = NDArray[np.uint8]
 UNSEEN = 1000
 """Seed of scenes that no network was trained on."""
-SHOWN = (320, 256)
+SHOWN = (256, 256)
 """Width and height of a panel, pixels."""
 FINE = 16.0
 """σ above which a map's changes are not counted, pixels."""
@@ -106,6 +106,7 @@ def main() -> None:
     rows, strips = [], []
     for preset in chosen.presets:
         damaged = degrade(clean, preset, SEED, f"scene-{chosen.scene}").astype(np.float32) / 255
+        rows.append((f"`{preset}`", "input", "", f"{metrics.psnr(255 * damaged, clean):.2f}"))
         maps, results = [], []
         for label, network in networks.items():
             features, result = looked_into(network, damaged)
@@ -116,7 +117,8 @@ def main() -> None:
         strips.append(np.hstack([panel(grey(damaged), preset), *maps, *results]))
     lines = table(("", "", "of its fine changes, the same along a column", "PSNR, dB"), rows)
     print(*lines, sep="\n")
-    Image.fromarray(np.vstack(strips)).save(chosen.picture, optimize=True)
+    picture = Image.fromarray(np.vstack(strips)).quantize(256, dither=Image.Dither.NONE)
+    picture.save(chosen.picture, optimize=True)
     if chosen.page:
         put(chosen.page, chosen.place, lines)
 
