@@ -86,7 +86,7 @@ def test_no_address_becomes_a_folder_here(address, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     session = thermend.load("classical.chain").session()
     session(GREY)
-    with pytest.raises(thermend.UsageError, match="is an address of a store"):
+    with pytest.raises(thermend.UsageError, match=f"^{address}: is an address of a store"):
         session.save(address)
     with pytest.raises(thermend.UsageError, match="is an address of a store"):
         Appending(Path(address))

@@ -32,7 +32,8 @@ def make_room(path: Path) -> None:
         `path` was an address: as a path it would be a folder of that name here
     """
     if path.parts and _STORE.fullmatch(path.parts[0]):
-        raise UsageError(f"{path}: is an address of a store; this is written into a file only")
+        address = path.as_posix().replace(":/", "://", 1)
+        raise UsageError(f"{address}: is an address of a store; this is written into a file only")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
