@@ -37,7 +37,7 @@ def make_room(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(path, f"cannot be written: {error.strerror or error}") from error
+        raise InputError(path, f"cannot be written: {reason_of(error)}") from error
 
 
 @contextlib.contextmanager

@@ -174,12 +174,12 @@ class StandingProcess:
 
     def end(self, at_once: bool = False) -> None:
         """End the process."""
-        if at_once and self._process.pid is not None:
+        started = self._process.pid is not None  # else the system had no room to
+        if started and at_once:
             self._process.terminate()
         self._connection.close()
-        if self._process.pid is None:  # the system had no room to start it
-            return
-        executors.wait_for_end(self._process, _PATIENCE)
+        if started:
+            executors.wait_for_end(self._process, _PATIENCE)
 
 
 def resident(process: int | None) -> float:
