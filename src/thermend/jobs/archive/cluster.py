@@ -12,6 +12,7 @@ import os
 import pickle
 import signal
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ from thermend.jobs.job import Outcome
 from thermend.machine import cores
 
 PREFIX = "ray://"
+_ATTEMPTS, _PAUSE = 3, 2.0  # to connect, and seconds between them
 _ON_THE_WAY = 100  # blocks that are sent to a cluster before it is asked whether it has them
 
 
@@ -109,10 +111,10 @@ def cluster(address: str) -> Iterator[Any]:
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         with _without_lines():
-            ray.init(**asked)
+            _connect(ray, asked)
     except Exception as error:
         hint = "" if "RAY_AUTH_MODE" in os.environ else "; one that asks for a token needs RAY_AUTH_MODE=token"
-        raise UsageError(f"--on {address}: no cluster answers ({first_line(error)}){hint}") from error
+        raise UsageError(f"--on {address}: no cluster answers ({_reason_of(error)}){hint}") from error
     try:
         with contextlib.suppress(ValueError):  # not in the main thread
             for number, handler in handlers.items():
@@ -120,6 +122,26 @@ def cluster(address: str) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _connect(ray: Any, asked: dict[str, Any]) -> None:
+    """A client port answers at once, and begins a server for each client, which now and then does not come up (it is forked
+    beside threads, and has half a minute, which is little on a busy machine): then another is asked for."""
+    for left in reversed(range(_ATTEMPTS)):
+        try:
+            ray.init(**asked)
+            return
+        except ConnectionAbortedError:
+            if not left:
+                raise
+            time.sleep(_PAUSE)
+
+
+def _reason_of(error: BaseException) -> str:
+    """What an error of Ray says in one line: the last, where it carries what was raised in another process."""
+    lines = str(error).strip().splitlines()
+    from_afar = any(line.startswith("  File ") for line in lines)
+    return lines[-1].strip() if from_afar else first_line(error)
 
 
 @contextlib.contextmanager
@@ -172,7 +194,7 @@ def on_ray(
     except ThermendError:
         raise
     except Exception as error:  # of Ray, of its client, of what is beneath that
-        raise UsageError(f"the cluster is lost ({first_line(error)}); the same command goes on") from error
+        raise UsageError(f"the cluster is lost ({_reason_of(error)}); the same command goes on") from error
 
 
 def _rows(ray: Any, staged: Staged, facts: Facts, blocks: list[Any], most: int, gpus: int | None) -> Iterator[pa.Table]:
