@@ -50,6 +50,33 @@ def test_what_is_wrong_with_bytes_is_said_of_bytes():
         thermend.read(hot[:100])
 
 
+@pytest.mark.parametrize("given", [bytes, buffers.BytesIO, Path, str, "address"])
+def test_whatever_is_read_is_counted_measured_and_read_page_by_page(given, tmp_path):
+    path = tmp_path / "three.npy"
+    np.save(path, np.random.default_rng(0).integers(0, 9_000, (3, 20, 30)).astype(np.uint16))
+    if given == "address":
+        store = pytest.importorskip("fsspec", reason="needs the extra cloud").filesystem("memory")
+        store.pipe_file("/names/three.npy", path.read_bytes())
+        source = lambda: "memory://names/three.npy"  # noqa: E731
+    else:
+        source = lambda: given(path if given in (Path, str) else path.read_bytes())  # noqa: E731
+    assert thermend.io.count_pages(source()) == 3
+    assert thermend.io.shape_of(source()) == (20, 30)
+    for pages in (thermend.io.read_pages, thermend.read_frames):
+        assert [image.shape for image in pages(source())] == [(20, 30)] * 3
+    with pytest.raises(thermend.UsageError, match=r"has no page 3; it has 3$"):
+        thermend.read(source(), page=3)
+
+
+def test_what_is_no_image_is_counted_once_and_has_no_shape():
+    assert thermend.io.count_pages(b"GIF89a") == 1
+    assert thermend.io.count_pages("memory://names/none.npy") == 1
+    with pytest.raises(thermend.InputError, match=r"^<bytes>: is not an image"):
+        thermend.io.shape_of(b"GIF89a")
+    with pytest.raises(thermend.UsageError, match="expected a path, bytes or a file object"):
+        thermend.io.shape_of(3)
+
+
 def test_what_is_wrong_with_an_object_is_said_of_its_address():
     memory = pytest.importorskip("fsspec", reason="needs the extra cloud").filesystem("memory")
     memory.pipe_file("/names/hot.npy", npy(np.full((64, 64), 60_000, np.uint16)))

@@ -15,10 +15,12 @@
 
 `recordings` tells recordings from images and opens them, `writers` writes a result frame by frame.
 
-Beneath: `samples` (which of a pixel's samples are the image, and which say where there is one), `storage` (numbers of a
-depth), `metadata`, `palettes`, `atomic` (files that appear whole), `side_files` (what lies beside an image).
+Beneath: `kinds` (which format a file has), `samples` (which of a pixel's samples are the image, and which say where there
+is one), `storage` (numbers of a depth), `metadata`, `palettes`, `atomic` (files that appear whole), `side_files` (what lies
+beside an image).
 
-A new family is a module with ``read(path, ...) -> Iterator[ThermalImage]`` and a line in :func:`read_pages`.
+A new family is a module with ``read(path, ...) -> Iterator[ThermalImage]``, its signature in `kinds`, and a line in
+:func:`read_pages`.
 """
 
 from __future__ import annotations
@@ -31,21 +33,12 @@ from typing import get_args
 
 from thermend.errors import InputError, ThermendError, UsageError, first_line
 from thermend.image import Depth, ThermalImage, register_writer
+from thermend.io.kinds import VIDEOS, kind_of
 from thermend.io.options import FrameOptions, ReadOptions, StatedUnit
 from thermend.io.stamp import stamped
 from thermend.io.streams import Source, all_of, as_file, is_path, to_address
 from thermend.io.suffixes import READABLE_SUFFIXES, RECORDING_SUFFIXES, WRITABLE_SUFFIXES
 from thermend.io.writers import open_writer
-
-_SIGNATURES = {
-    b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"BM": "bmp", b"\x93NUMPY": "npy",
-    b"FFF\0": "fff", b"AFF\0": "fff", b"II*\0": "tiff", b"MM\0*": "tiff", b"II+\0": "tiff", b"MM\0+": "tiff",
-    b"\x1aE\xdf\xa3": "mkv", b"\x1f\x8b": "cptv",
-}  # fmt: skip
-
-_RIFF = {b"WEBP": "webp", b"AVI ": "avi"}
-_STILLS_OF_MP4 = (b"heic", b"heix", b"mif1", b"avif", b"avis")
-_VIDEOS = ("avi", "mp4", "mkv")
 
 
 def read(
@@ -91,13 +84,11 @@ def read(
         an argument makes no sense
     """
     options = ReadOptions(unit, palette, emissivity, reflected_temperature, distance, band, kelvin_per_count, offset)
-    if not is_path(path):
-        with as_file(path) as file:
-            return _page(file, page, options)
-    return _page(path, page, options)  # type: ignore[arg-type]
+    with as_file(path) as file:
+        return _page(file, page, options)
 
 
-def _page(path: str | os.PathLike[str], page: int, options: ReadOptions) -> ThermalImage:
+def _page(path: Path, page: int, options: ReadOptions) -> ThermalImage:
     found = next(itertools.islice(read_pages(path, options), page, None), None) if page >= 0 else None
     if found is None:
         raise UsageError(f"{os.fspath(path)}: has no page {page}; it has {count_pages(path)}")
@@ -105,7 +96,7 @@ def _page(path: str | os.PathLike[str], page: int, options: ReadOptions) -> Ther
 
 
 def read_frames(
-    path: str | os.PathLike[str],
+    path: Source,
     *,
     unit: StatedUnit | None = None,
     palette: str | None = None,
@@ -120,8 +111,8 @@ def read_frames(
 
     Parameters
     ----------
-    path : str, PathLike or address
-        a file as :func:`read` takes it, or a folder of such files
+    path : str, PathLike, address, bytes or binary file object
+        as :func:`read` takes it, or a folder of such files
     unit, palette, emissivity, reflected_temperature, distance, band, kelvin_per_count, offset
         as for :func:`read`
 
@@ -138,18 +129,21 @@ def read_frames(
         an argument makes no sense, or the folder holds no image
     """
     options = FrameOptions(unit, palette, emissivity, reflected_temperature, distance, band, kelvin_per_count, offset)
-    if isinstance(path, str) and not is_path(path):
-        return all_of(path, lambda file: read_pages(file, options))
-    if not Path(path).is_dir():
+    if not is_path(path) or not Path(path).is_dir():  # type: ignore[arg-type]
         return read_pages(path, options)
     from thermend.io.folders import image_files
 
-    return itertools.chain.from_iterable(read_pages(file, options) for file in image_files(Path(path)))
+    files = image_files(Path(path))  # type: ignore[arg-type]
+    return itertools.chain.from_iterable(read_pages(file, options) for file in files)
 
 
-def read_pages(path: str | os.PathLike[str], options: ReadOptions | None = None) -> Iterator[ThermalImage]:
-    """Read every image of a file, one after another; options and errors as for :func:`read`."""
-    path, options = Path(path), options or ReadOptions()
+def read_pages(path: Source, options: ReadOptions | None = None) -> Iterator[ThermalImage]:
+    """Read every image of a file, one after another; `path`, options and errors as for :func:`read`."""
+    options = options or ReadOptions()
+    if not is_path(path):
+        yield from all_of(path, lambda file: read_pages(file, options))
+        return
+    path = Path(path)  # type: ignore[arg-type]
     try:
         yield from _open(path, options)
     except ThermendError:
@@ -165,7 +159,7 @@ def read_pages(path: str | os.PathLike[str], options: ReadOptions | None = None)
 
 
 def _open(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
-    kind = _kind(path)
+    kind = kind_of(path)
     if kind == "jpeg":
         from thermend.io import radiometric_jpeg
 
@@ -178,7 +172,7 @@ def _open(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
         return flir_file.read(path, options)
     if options.overrides_radiometry:
         raise InputError(path, "is not a radiometric JPEG: emissivity, reflected temperature and distance do not apply")
-    if kind in _VIDEOS:
+    if kind in VIDEOS:
         from thermend.io import video
 
         return video.read(path, options)
@@ -199,43 +193,51 @@ def _open(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
     return raster.read(path, kind, options)
 
 
-def count_pages(path: str | os.PathLike[str]) -> int:
+def count_pages(path: Source) -> int:
     """How many images :func:`read_pages` gives; 1 for a file that it will refuse."""
-    path = Path(path)
     try:
-        kind = _kind(path)
-        if kind == "tiff":
-            from thermend.io import tiff
-
-            return tiff.count_pages(path)
-        if kind == "npy":
-            from thermend.io import numpy_file
-
-            return numpy_file.count_pages(path)
-        if kind == "fff":
-            from thermend.io import flir_file
-
-            return flir_file.count(path)
-        if kind in _VIDEOS:
-            from thermend.io import video
-
-            return video.facts_of(path)[1] or 1
+        with as_file(path) as file:
+            return _count(file)
     except Exception:
         return 1
+
+
+def _count(path: Path) -> int:
+    kind = kind_of(path)
+    if kind == "tiff":
+        from thermend.io import tiff
+
+        return tiff.count_pages(path)
+    if kind == "npy":
+        from thermend.io import numpy_file
+
+        return numpy_file.count_pages(path)
+    if kind == "fff":
+        from thermend.io import flir_file
+
+        return flir_file.count(path)
+    if kind in VIDEOS:
+        from thermend.io import video
+
+        return video.facts_of(path)[1] or 1
     return 1
 
 
-def shape_of(path: str | os.PathLike[str]) -> tuple[int, int]:
-    """Height and width of a file's first image; of most formats its header is enough.
+def shape_of(path: Source) -> tuple[int, int]:
+    """Height and width of a file's first image; of most formats its header is enough. `path` as for :func:`read`.
 
     Raises
     ------
     InputError
         the file cannot be read as a thermal image
     """
-    path = Path(path)
+    with as_file(path) as file:
+        return _shape(file)
+
+
+def _shape(path: Path) -> tuple[int, int]:
     try:
-        kind = _kind(path)
+        kind = kind_of(path)
         if kind == "npy":
             from thermend.io import numpy_file
 
@@ -244,7 +246,7 @@ def shape_of(path: str | os.PathLike[str]) -> tuple[int, int]:
             from thermend.io import tiff
 
             return tiff.shape_of(path)
-        if kind in _VIDEOS:
+        if kind in VIDEOS:
             from thermend.io import video
 
             return video.facts_of(path)[0]
@@ -261,36 +263,6 @@ def shape_of(path: str | os.PathLike[str]) -> tuple[int, int]:
     except Exception:
         pass  # what is wrong with it, reading says better
     return read(path).shape
-
-
-def suffix_of(path: Path) -> str:
-    """The suffix that goes with a file's content.
-
-    Raises
-    ------
-    InputError
-        it is no image that is read
-    """
-    kind = _kind(path)
-    return {"jpeg": ".jpg", "tiff": ".tif"}.get(kind, f".{kind}")
-
-
-def _kind(path: Path) -> str:
-    with path.open("rb") as file:
-        head = file.read(16)
-    if not head:
-        raise InputError(path, "is empty")
-    for signature, kind in _SIGNATURES.items():
-        if head.startswith(signature):
-            return kind
-    if head.startswith(b"RIFF") and head[8:12] in _RIFF:
-        return _RIFF[head[8:12]]
-    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide") and head[8:12] not in _STILLS_OF_MP4:
-        return "mp4"
-    raise InputError(
-        path,
-        "is not an image that thermend reads (PNG, JPEG, BMP, WebP, TIFF, NPY, FFF, SEQ, CSQ, AVI, MP4, MKV, CPTV)",
-    )
 
 
 def write(

@@ -24,12 +24,12 @@ def is_path(source: Source) -> bool:
 
 @contextmanager
 def as_file(source: Source) -> Iterator[Path]:
-    """The path of a temporary file that holds what a source gives; decoders want one.
+    """A path to what a source gives, for decoders, which want one: a file's own, or that of a temporary file that holds it.
 
     Parameters
     ----------
-    source : bytes-like, binary file object or address
-        of an object what is left is read
+    source : str, PathLike, address, bytes-like or binary file object
+        of a file object what is left is read
 
     Raises
     ------
@@ -38,6 +38,9 @@ def as_file(source: Source) -> Iterator[Path]:
     UsageError
         it is none of these; or, in the name of the source, as what is read from the file raises one
     """
+    if is_path(source):
+        yield Path(source)  # type: ignore[arg-type]
+        return
     if isinstance(source, str):
         with _object(stores.checked(source)) as path:
             yield path
@@ -59,9 +62,6 @@ def as_file(source: Source) -> Iterator[Path]:
 
 @contextmanager
 def _object(address: str) -> Iterator[Path]:
-    if not stores.is_address(address):
-        yield Path(address)
-        return
     with tempfile.TemporaryDirectory(prefix="thermend-") as folder:
         path = stores.fetched(address, Path(folder) / stores.name_of(address))
         if stores.found(f"{address}.msk") is not None:  # which is read with it

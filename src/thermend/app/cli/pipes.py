@@ -90,7 +90,7 @@ def files_for(inputs: Sequence[str], out: str = "") -> Iterator[Files]:
 
 
 def _standard_input(folder: Path) -> Path:
-    from thermend.io import suffix_of
+    from thermend.io.kinds import suffix_of
 
     path = folder / "stdin"
     path.write_bytes(sys.stdin.buffer.read())

@@ -31,7 +31,8 @@ from thermend.app.server.guard import COOKIE, Sessions
 from thermend.app.server.settings import Settings
 from thermend.app.server.uploads import RefusedError, Upload, discard, received, stated_size
 from thermend.errors import UsageError
-from thermend.io import READABLE_SUFFIXES, RECORDING_SUFFIXES, ReadOptions, palettes, suffix_of
+from thermend.io import READABLE_SUFFIXES, RECORDING_SUFFIXES, ReadOptions, palettes
+from thermend.io.kinds import suffix_of
 from thermend.jobs.enhance import Enhance
 from thermend.jobs.queue import ENDED, FullError, Queue, Ticket
 from thermend.jobs.sources import Input
