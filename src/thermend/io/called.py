@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from thermend.errors import InputError, UsageError
 
 _names: dict[str, str] = {}
+
+
+def renamed(text: str, names: Mapping[str, str]) -> str:
+    """A text in which each path is called by its name."""
+    for path, name in names.items():
+        text = text.replace(path, name)
+    return text
 
 
 @contextmanager
@@ -28,7 +35,7 @@ def called(path: Path, name: str) -> Iterator[None]:
         if str(path) not in str(error):
             raise
         said = (error.path, error.reason) if isinstance(error, InputError) else (str(error),)
-        raise type(error)(*(text.replace(str(path), name) for text in said)) from error
+        raise type(error)(*(renamed(text, {str(path): name}) for text in said)) from error
     finally:
         del _names[str(path)]
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from thermend.errors import Cancelled, ThermendError, ThermendWarning
+from thermend.io.called import renamed
 from thermend.jobs.interruption import held_back, stop
 from thermend.jobs.job import Job, Outcome
 
@@ -56,9 +57,7 @@ def called(names: dict[str, str]) -> Iterator[None]:
 
 def as_called(text: str) -> str:
     """A text with the names of :func:`called`."""
-    for path, name in _called.items():
-        text = text.replace(path, name)
-    return text
+    return renamed(text, _called)
 
 
 def complain(message: Warning | str, *_: object) -> None:

@@ -15,6 +15,7 @@ from thermend.errors import ExistsError, InputError, ThermendError
 from thermend.estimation import Diagnosis, diagnose
 from thermend.image import ThermalImage
 from thermend.io import READABLE_SUFFIXES, RECORDING_SUFFIXES, side_files, stores
+from thermend.io.called import renamed
 from thermend.jobs.archive.objects import Object
 from thermend.jobs.enhance import Enhance
 from thermend.jobs.job import Outcome, guarded
@@ -150,7 +151,7 @@ class Fetched:
                 file = fetched_with_side_files(item, Path(folder))
                 with said_of({str(file): item.address}):
                     outcome: Outcome = inner(Input(file, Path(item.place), item.stem))
-                error = None if outcome.error is None else outcome.error.replace(str(file), item.address)
+                error = None if outcome.error is None else renamed(outcome.error, {str(file): item.address})
                 return replace(outcome, source=item.address, error=error)
 
         return guarded(work, self.source, "read")
@@ -176,12 +177,6 @@ def fetched_with_side_files(item: Object, folder: Path) -> Path:
     return file
 
 
-def _with_names(text: str, names: Mapping[str, str]) -> str:
-    for path, name in names.items():
-        text = text.replace(path, name)
-    return text
-
-
 @contextmanager
 def said_of(names: Mapping[str, str]) -> Iterator[None]:
     """Give warnings of the block when it has ended, in the words of the addresses; none of a block that was interrupted, since
@@ -195,7 +190,7 @@ def said_of(names: Mapping[str, str]) -> Iterator[None]:
     with warnings.catch_warnings(record=True) as found:
         yield
     for warning in found:
-        warnings.warn(_with_names(str(warning.message), names), warning.category, stacklevel=3)
+        warnings.warn(renamed(str(warning.message), names), warning.category, stacklevel=3)
 
 
 class _Stage:
@@ -265,7 +260,7 @@ class _Stage:
         item, names = self.item, self._names(file, results)
 
         def said(text: str | None) -> str | None:
-            return None if text is None else _with_names(text, names)
+            return None if text is None else renamed(text, names)
 
         written = None if outcome.written is None else said(outcome.written)
         return replace(
