@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -192,6 +194,30 @@ def test_recipes_are_trained_once_and_set_beside_the_first(data, tmp_path):
     changed = asked.model_copy(update={"changes": {"smoke": {**asked.changes["smoke"], "batch_size": 2}}})
     with pytest.raises(ThermendError, match="table7-all was not trained to its end"):
         training.measured(changed, given, trainings, None, told.append)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_whoever_ends_it_ends_its_trainings(tmp_path):
+    """They end too, in order, and none goes on by itself beside the next attempt."""
+    folders = {"roadscene/train": 1, "hit-uav/train": 1, "llvip/train": 1, "roadscene/val": 1, "hit-uav/val": 1}
+    for folder in folders:
+        (tmp_path / folder).mkdir(parents=True)
+        pixels = np.random.default_rng(0).integers(0, 255, (160, 200)).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / folder / "a.png")
+    words = ("dual-decoder", "--data", str(tmp_path), "--only", "rivals", "--runs", str(tmp_path / "runs"))
+    running = subprocess.Popen(
+        [sys.executable, "-m", "thermend.evaluation.reproduction", *words], stderr=subprocess.PIPE, text=True
+    )
+    log = tmp_path / "runs/small/dual-decoder-rivals/whole-0/run.json"
+    until = time.monotonic() + 120
+    while not log.is_file() and running.poll() is None and time.monotonic() < until:
+        time.sleep(0.2)
+    assert running.poll() is None, running.stderr.read()
+    running.terminate()
+    _, said = running.communicate(timeout=100)  # which its trainings write to as well
+    assert running.returncode == 128 + signal.SIGTERM
+    assert "Traceback" not in said
 
 
 def test_a_row_is_compared_image_by_image_over_seeds():

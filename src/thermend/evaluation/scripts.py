@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from thermend.errors import ThermendError
 
@@ -15,10 +17,19 @@ def told(line: str) -> None:
 
 
 def exit_code(work: Callable[[], None]) -> int:
-    """Carry out the work: 0, or 2 after one line on standard error where an expected error ends it."""
+    """Carry out the work: 0; 2 after one line on standard error where an expected error ends it, 130 where Ctrl-C does. A
+    signal that asks to end is an exception within."""
+    signal.signal(signal.SIGTERM, _leave)
     try:
         work()
     except ThermendError as error:
         told(f"thermend: {error}")
         return 2
+    except KeyboardInterrupt:
+        told("thermend: interrupted")
+        return 128 + signal.SIGINT
     return 0
+
+
+def _leave(number: int, _: Any) -> None:
+    raise SystemExit(128 + number)

@@ -24,6 +24,7 @@ from thermend.evaluation.reproduction.experiments import Begin, Row, TrainedTabl
 from thermend.evaluation.reproduction.tables import Given, compared, counts, told
 
 WEIGHTS = "weights.safetensors"
+_under_way: set[subprocess.Popen[bytes]] = set()
 
 
 class Trainings(NamedTuple):
@@ -94,7 +95,8 @@ def train(table: TrainedTable, given: Given, trainings: Trainings, say: Callable
     Raises
     ------
     ThermendError
-        a run ended without weights; those that were under way are finished, no other is begun
+        a run ended without weights; those that were under way are finished, no other is begun (an end that is asked for by
+        a signal, they are asked for too)
     """
     changes = changes_of(table, given)
     if (begin := table.begins_with) is not None:
@@ -105,8 +107,11 @@ def train(table: TrainedTable, given: Given, trainings: Trainings, say: Callable
         try:
             for future in [pool.submit(_trained, run, changes, trainings, say) for run in runs]:
                 future.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
+        except BaseException as error:
+            pool.shutdown(wait=False, cancel_futures=True)
+            if isinstance(error, SystemExit):  # Ctrl-C reaches them by itself
+                for process in list(_under_way):
+                    process.terminate()
             raise
     return runs
 
@@ -117,12 +122,13 @@ def _trained(run: Run, changes: Mapping[str, Any], trainings: Trainings, say: Ca
         return
     recipe, words = words_of(run, changes, recipes_folder())
     cores = {} if trainings.processes == 1 else {"OMP_NUM_THREADS": "1"}
-    say(f"{run.out}: is trained")
-    done = subprocess.run(
-        [sys.executable, "-m", "thermend", "train", recipe, *words], stdout=subprocess.DEVNULL, env={**os.environ, **cores},
-        check=False,
-    )  # fmt: skip
-    if done.returncode or not (run.out / WEIGHTS).is_file():
+    say(f"{run.out}: is being trained")
+    command = [sys.executable, "-m", "thermend", "train", recipe, *words]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, **cores}) as process:
+        _under_way.add(process)
+        process.wait()
+        _under_way.remove(process)
+    if process.returncode or not (run.out / WEIGHTS).is_file():
         raise ThermendError(f"{run.out}: {run.row.recipe} was not trained to its end")
 
 
