@@ -7,12 +7,20 @@ one line and never a traceback.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 
 def first_line(error: BaseException) -> str:
     """What a library's error says, as far as it fits into one line of ours."""
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+
+
+def renamed(text: str, names: Mapping[str, str]) -> str:
+    """A text in which each path is called by its name."""
+    for path, name in names.items():
+        text = text.replace(path, name)
+    return text
 
 
 class ThermendError(Exception):

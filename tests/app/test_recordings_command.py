@@ -64,8 +64,7 @@ def test_a_video_becomes_a_video_with_its_times(tmp_path):
     assert back[13].metadata.frame.time == pytest.approx(1.3, abs=2e-3)
     session = package.load("auto").session()
     wanted = [session(frame).pixels for frame in package.read_frames(tmp_path / "a.mkv")]
-    # rounded to grey levels; where BLAS adds with other threads a last bit differs, and with it a pixel at a threshold
-    assert all(np.mean(np.abs(a.pixels - b) > 0.51) < 0.002 for a, b in zip(back, wanted, strict=True))
+    assert max(np.abs(a.pixels - b).max() for a, b in zip(back, wanted, strict=True)) <= 0.51  # rounded to grey levels
     again = thermend("enhance", tmp_path / "a.mkv", "-o", tmp_path / "out", "--compare")
     assert again.returncode == 0
     assert "exists already" in again.stderr

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from conftest import psnr
@@ -149,6 +153,24 @@ def test_a_denoiser_gains_several_decibels(denoise, scene, rng):
 
 def test_dct_denoising_of_a_noiseless_image_changes_nothing(scene):
     np.testing.assert_array_equal(dct_denoise.denoise_dct(scene, sigma=0), scene)
+
+
+@pytest.mark.slow
+def test_dct_denoising_gives_the_same_with_any_number_of_threads():
+    """To the last bit, at a height that is no multiple of what is multiplied at once."""
+    script = (
+        "import hashlib, numpy; from thermend.filters.dct import denoise_dct; "
+        "image = numpy.random.default_rng(0).normal(size=(187, 243)).astype(numpy.float32); "
+        "print(hashlib.sha256(denoise_dct(image, 1.0).tobytes()).hexdigest())"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True,
+            env=os.environ | dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), threads),
+        ).stdout
+        for threads in ("1", "2", "4")
+    }  # fmt: skip
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize("step", [1, 2, 4])

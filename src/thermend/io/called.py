@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from thermend.errors import InputError, UsageError
+from thermend.errors import InputError, UsageError, renamed
 
 _names: dict[str, str] = {}
-
-
-def renamed(text: str, names: Mapping[str, str]) -> str:
-    """A text in which each path is called by its name."""
-    for path, name in names.items():
-        text = text.replace(path, name)
-    return text
 
 
 @contextmanager

@@ -16,8 +16,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, TypeVar
 
-from thermend.errors import Cancelled, ThermendError, ThermendWarning
-from thermend.io.called import renamed
+from thermend.errors import Cancelled, ThermendError, ThermendWarning, renamed
 from thermend.jobs.interruption import held_back, stop
 from thermend.jobs.job import Job, Outcome
 

@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from thermend.errors import ExistsError, InputError, ThermendError
+from thermend.errors import ExistsError, InputError, ThermendError, renamed
 from thermend.estimation import Diagnosis, diagnose
 from thermend.image import ThermalImage
 from thermend.io import READABLE_SUFFIXES, RECORDING_SUFFIXES, side_files, stores
-from thermend.io.called import renamed
 from thermend.jobs.archive.objects import Object
 from thermend.jobs.enhance import Enhance
 from thermend.jobs.job import Outcome, guarded
