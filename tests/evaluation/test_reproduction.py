@@ -200,16 +200,15 @@ def test_recipes_are_trained_once_and_set_beside_the_first(data, tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_whoever_ends_it_ends_its_trainings(tmp_path):
     """They end too, in order, and none goes on by itself beside the next attempt."""
-    folders = {"roadscene/train": 1, "hit-uav/train": 1, "llvip/train": 1, "roadscene/val": 1, "hit-uav/val": 1}
-    for folder in folders:
+    for folder in ("roadscene/train", "hit-uav/train", "llvip/train", "roadscene/val", "hit-uav/val"):
         (tmp_path / folder).mkdir(parents=True)
         pixels = np.random.default_rng(0).integers(0, 255, (160, 200)).astype(np.uint8)
         Image.fromarray(pixels).save(tmp_path / folder / "a.png")
-    words = ("dual-decoder", "--data", str(tmp_path), "--only", "rivals", "--runs", str(tmp_path / "runs"))
+    words = ("ppfn", "--data", str(tmp_path), "--only", "ablation", "--runs", str(tmp_path / "runs"))
     running = subprocess.Popen(
         [sys.executable, "-m", "thermend.evaluation.reproduction", *words], stderr=subprocess.PIPE, text=True
     )
-    log = tmp_path / "runs/small/dual-decoder-rivals/whole-0/run.json"
+    log = tmp_path / "runs/small/ppfn-ablation/ablation-full-0/run.json"
     until = time.monotonic() + 120
     while not log.is_file() and running.poll() is None and time.monotonic() < until:
         time.sleep(0.2)
