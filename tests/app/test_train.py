@@ -92,18 +92,10 @@ def test_the_same_command_again_leaves_the_run_alone(run, images):
     assert "the run has ended" in done.stdout
 
 
-def test_a_run_that_is_interrupted_goes_on(tmp_path, images):
-    words = [
-        COMMAND,
-        "train",
-        str(RECIPES / "deal/table6-cascade-1.yaml"),
-        f"data={images}",
-        f"out={tmp_path / 'r'}",
-        *SMALL,
-    ]
-    words += ["steps=40", "checkpoint_every=1"]
+def _interrupted(words: list[str], there: Path) -> str:
+    """What is said when a command gets Ctrl-C as soon as a file is there."""
     process = subprocess.Popen(
-        words,
+        [COMMAND, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -111,19 +103,33 @@ def test_a_run_that_is_interrupted_goes_on(tmp_path, images):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     for _ in range(1200):
-        if (tmp_path / "r/checkpoints/last.ckpt").exists():
+        if there.exists():
             break
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Traceback" not in said
-    assert "the same command goes on" in said
+    return said
+
+
+def test_a_run_that_is_interrupted_goes_on(tmp_path, images):
+    words = ["train", str(RECIPES / "deal/table6-cascade-1.yaml"), f"data={images}", f"out={tmp_path / 'r'}", *SMALL]
+    words += ["steps=40", "checkpoint_every=1"]
+    said = _interrupted(words, tmp_path / "r/checkpoints/last.ckpt")
+    assert f"the same command goes on from the last checkpoint in {tmp_path / 'r'}" in said
     assert not (tmp_path / "r/weights.safetensors").exists()
-    done = thermend(*words[1:])
+    done = thermend(*words)
     assert done.returncode == 0
     assert "goes on after step" in done.stdout
     assert (tmp_path / "r/weights.safetensors").exists()
+
+
+def test_a_run_that_is_interrupted_before_its_first_checkpoint_says_so(tmp_path, images):
+    words = ["train", str(RECIPES / "deal/table6-cascade-1.yaml"), f"data={images}", f"out={tmp_path / 'r'}", *SMALL]
+    said = _interrupted([*words, "steps=4000", "checkpoint_every=3000"], tmp_path / "r/log")
+    assert "begins anew, since the first checkpoint comes after 3000 steps (checkpoint_every)" in said
+    assert not (tmp_path / "r/checkpoints").exists()
 
 
 def test_two_devices_killed_and_gone_on_end_as_two_that_were_not(tmp_path, images):

@@ -31,7 +31,7 @@ from thermend.version import __version__
 from thermend.weights.checkpoints import sha256_of, write_tensors
 
 WEIGHTS = "weights.safetensors"
-_RUN, _NAMES, _LAST = "run.json", "images.txt", "checkpoints/last.ckpt"
+_RUN, _NAMES, LAST = "run.json", "images.txt", "checkpoints/last.ckpt"
 _LATEST = "latest.safetensors"
 _FREE = {"out", "device", "workers", "picture_every", "log", "validation", "data", "split"}
 """Keys that may change between a run and its continuation: what is learned does not depend on them."""
@@ -71,7 +71,7 @@ def train(recipe: Recipe, kind: Any, say: Callable[[str], None] = print) -> Path
         the loss is no longer a number, or pretrained features that the run began with are not to be had now
     """
     say = rank_zero_only(say)  # of several devices' processes one speaks
-    out, weights, last = recipe.out, recipe.out / WEIGHTS, recipe.out / _LAST
+    out, weights, last = recipe.out, recipe.out / WEIGHTS, recipe.out / LAST
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / _RUN).is_file())):
         raise UsageError(f"{out}: is there already and holds no run; choose another folder: out=DIR")
     if recipe.compile and not any(map(shutil.which, (os.environ.get("CXX", ""), "g++", "clang++", "cl"))):
@@ -109,8 +109,8 @@ def _trainer(recipe: Recipe, samples: CleanCrops, done: int) -> tuple[lightning.
         ProgressLine(),
         LatestWeights(out / _LATEST),
         ModelCheckpoint(
-            (out / _LAST).parent,
-            Path(_LAST).stem,
+            (out / LAST).parent,
+            Path(LAST).stem,
             every_n_epochs=1,
             save_on_train_epoch_end=True,
             enable_version_counter=False,

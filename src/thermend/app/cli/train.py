@@ -26,7 +26,7 @@ def run(path: str, changes: Sequence[str], say: Callable[[str], None] = print) -
     try:
         recipe = check(kind, values, path)  # before what takes seconds to load is loaded
         training = method.load_training()
-        from thermend.training.run import train
+        from thermend.training.run import LAST, train
     except ImportError as error:
         raise MissingDependencyError(
             f"training needs more packages ({error.name} is missing): pip install 'thermend[train]'"
@@ -34,6 +34,8 @@ def run(path: str, changes: Sequence[str], say: Callable[[str], None] = print) -
     try:
         train(recipe, training, say)
     except KeyboardInterrupt:
-        console.complain(f"interrupted; the same command goes on from the last checkpoint in {recipe.out}")
+        goes_on = f"goes on from the last checkpoint in {recipe.out}"
+        anew = f"begins anew, since the first checkpoint comes after {recipe.checkpoint_every} steps (checkpoint_every)"
+        console.complain(f"interrupted; the same command {goes_on if (recipe.out / LAST).is_file() else anew}")
         return 128 + signal.SIGINT
     return console.DONE

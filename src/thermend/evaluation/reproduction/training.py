@@ -24,6 +24,7 @@ from thermend.evaluation.reproduction.experiments import Begin, Row, TrainedTabl
 from thermend.evaluation.reproduction.tables import Given, compared, counts, told
 
 WEIGHTS = "weights.safetensors"
+_CHECKPOINT_EVERY = 50  # steps; of a short run of a large network they take long
 _under_way: set[subprocess.Popen[bytes]] = set()
 
 
@@ -66,7 +67,7 @@ def runs_of(table: TrainedTable, given: Given) -> list[Run]:
 
 def changes_of(table: TrainedTable, given: Given) -> dict[str, Any]:
     """Keys of the recipes that are others in every row."""
-    changes = _images_of(table, given) | table.changes.get(given.scale, {})
+    changes = _images_of(table, given) | {"checkpoint_every": _CHECKPOINT_EVERY} | table.changes.get(given.scale, {})
     if table.begins_with is not None:
         changes["init_from"] = str((_first(table.begins_with, given) / WEIGHTS).resolve())
     return changes
