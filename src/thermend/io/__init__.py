@@ -36,7 +36,7 @@ from thermend.image import Depth, ThermalImage, register_writer
 from thermend.io.kinds import VIDEOS, kind_of
 from thermend.io.options import FrameOptions, ReadOptions, StatedUnit
 from thermend.io.stamp import stamped
-from thermend.io.streams import Source, all_of, as_file, is_path, to_address
+from thermend.io.streams import Source, as_file, is_path, to_address
 from thermend.io.suffixes import READABLE_SUFFIXES, RECORDING_SUFFIXES, WRITABLE_SUFFIXES
 from thermend.io.writers import open_writer
 
@@ -89,9 +89,9 @@ def read(
 
 
 def _page(path: Path, page: int, options: ReadOptions) -> ThermalImage:
-    found = next(itertools.islice(read_pages(path, options), page, None), None) if page >= 0 else None
+    found = next(itertools.islice(_pages(path, options), page, None), None) if page >= 0 else None
     if found is None:
-        raise UsageError(f"{os.fspath(path)}: has no page {page}; it has {count_pages(path)}")
+        raise UsageError(f"{path}: has no page {page}; it has {count_pages(path)}")
     return found
 
 
@@ -129,21 +129,21 @@ def read_frames(
         an argument makes no sense, or the folder holds no image
     """
     options = FrameOptions(unit, palette, emissivity, reflected_temperature, distance, band, kelvin_per_count, offset)
-    if not is_path(path) or not Path(path).is_dir():  # type: ignore[arg-type]
-        return read_pages(path, options)
-    from thermend.io.folders import image_files
+    if is_path(path) and Path(path).is_dir():
+        from thermend.io.folders import image_files
 
-    files = image_files(Path(path))  # type: ignore[arg-type]
-    return itertools.chain.from_iterable(read_pages(file, options) for file in files)
+        return itertools.chain.from_iterable(read_pages(file, options) for file in image_files(Path(path)))
+    return read_pages(path, options)
 
 
 def read_pages(path: Source, options: ReadOptions | None = None) -> Iterator[ThermalImage]:
     """Read every image of a file, one after another; `path`, options and errors as for :func:`read`."""
-    options = options or ReadOptions()
-    if not is_path(path):
-        yield from all_of(path, lambda file: read_pages(file, options))
-        return
-    path = Path(path)  # type: ignore[arg-type]
+    with as_file(path) as file:
+        yield from _pages(file, options or ReadOptions())
+
+
+def _pages(path: Path, options: ReadOptions) -> Iterator[ThermalImage]:
+    """As :func:`read_pages`, of a file; whatever a decoder raises becomes an error of ours."""
     try:
         yield from _open(path, options)
     except ThermendError:

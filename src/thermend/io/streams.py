@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, TypeAlias, TypeVar
+from typing import BinaryIO, TypeAlias, TypeGuard
 
 from thermend.errors import UsageError
 from thermend.io import stores
 from thermend.io.called import called
 
-Item = TypeVar("Item")
 Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO"
 
 
-def is_path(source: Source) -> bool:
+def is_path(source: Source) -> TypeGuard[str | os.PathLike[str]]:
     """Whether a source is the name of a file."""
     return isinstance(source, os.PathLike) or (isinstance(source, str) and not stores.is_address(source))
 
@@ -39,7 +38,7 @@ def as_file(source: Source) -> Iterator[Path]:
         it is none of these; or, in the name of the source, as what is read from the file raises one
     """
     if is_path(source):
-        yield Path(source)  # type: ignore[arg-type]
+        yield Path(source)
         return
     if isinstance(source, str):
         with _object(stores.checked(source)) as path:
@@ -68,12 +67,6 @@ def _object(address: str) -> Iterator[Path]:
             stores.fetched(f"{address}.msk", path.with_name(f"{path.name}.msk"))
         with called(path, address):
             yield path
-
-
-def all_of(source: Source, read: Callable[[Path], Iterator[Item]]) -> Iterator[Item]:
-    """What a function reads, one after another, of the file that holds what a source gives."""
-    with as_file(source) as path:
-        yield from read(path)
 
 
 @contextmanager

@@ -100,12 +100,13 @@ def train(table: TrainedTable, given: Given, trainings: Trainings, say: Callable
         a signal, they are asked for too)
     """
     changes = changes_of(table, given)
-    if (begin := table.begins_with) is not None:
-        first = Run(Row(label="", recipe=begin.recipe), 0, _first(begin, given))
-        _trained(first, _images_of(table, given) | begin.changes.get(given.scale, {}), trainings, say)
     runs = runs_of(table, given)
     with ThreadPoolExecutor(trainings.processes) as pool:
         try:
+            if (begin := table.begins_with) is not None:
+                first = Run(Row(label="", recipe=begin.recipe), 0, _first(begin, given))
+                own = _images_of(table, given) | begin.changes.get(given.scale, {})
+                pool.submit(_trained, first, own, trainings, say).result()
             for future in [pool.submit(_trained, run, changes, trainings, say) for run in runs]:
                 future.result()
         except BaseException as error:

@@ -127,14 +127,13 @@ def cluster(address: str) -> Iterator[Any]:
 def _connect(ray: Any, asked: dict[str, Any]) -> None:
     """A client port answers at once, and begins a server for each client, which now and then does not come up (it is forked
     beside threads, and has half a minute, which is little on a busy machine): then another is asked for."""
-    for left in reversed(range(_ATTEMPTS)):
+    for _ in range(_ATTEMPTS - 1):
         try:
             ray.init(**asked)
             return
         except ConnectionAbortedError:
-            if not left:
-                raise
             time.sleep(_PAUSE)
+    ray.init(**asked)
 
 
 def _reason_of(error: BaseException) -> str:
